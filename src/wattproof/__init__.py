@@ -1,0 +1,1 @@
+"""Energy meters that bill: drive them, be them, prove what they signed."""

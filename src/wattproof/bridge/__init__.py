@@ -1,0 +1,1 @@
+"""A server in front of a bus."""

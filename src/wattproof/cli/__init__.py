@@ -1,0 +1,112 @@
+"""The ``wattproof`` command: one module a command, imported only when it is called.
+
+Exit codes: 0 done; 1 the meter refused, a session failed, a record is red; 2 misuse, unreadable file, port in use;
+3 grey (nothing red, something cannot be judged); 4 unreachable or timed out; 5 local disk or I/O; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+#: Command, module below ``wattproof.cli`` that holds its function ``command``, and the line shown by ``--help``.
+COMMANDS = {
+    "demo": ("demo", "Show a signed charging session on a virtual meter, verified and tampered with."),
+    "simulate": ("simulate", "Be a meter: answer on Modbus or the optical head, with faults on demand."),
+    "models": ("models", "Print what is known of a meter: points, registers, faults and controls."),
+    "scan": ("scan", "Find the meters on a bus."),
+    "read": ("read", "Read points of a meter."),
+    "write": ("write", "Write points of a meter."),
+    "snapshot": ("snapshot", "Let a meter sign a reading, and fetch it."),
+    "charge": ("charge", "Take a signed charging session."),
+    "verify": ("verify", "Check signed meter values and say why."),
+    "conformance": ("conformance", "Hold a meter, real or virtual, against its specification."),
+}
+
+INTERRUPTED = 130
+
+
+def build() -> App:
+    """The whole command line as one cyclopts application; command modules are imported when they are called."""
+    from cyclopts import App
+
+    from wattproof.version import __version__
+
+    app = App(
+        name="wattproof",
+        version=__version__,
+        help=(
+            "Energy meters that bill: drive them, be them, prove what they signed.\n\n"
+            "First steps: `wattproof demo`, then `wattproof simulate bsm` in one terminal and "
+            "`wattproof read bsm+tcp://127.0.0.1:5020` in another.\n\n"
+            "Exit codes: 0 done; 1 refused, failed or red; 2 misuse; 3 grey; 4 unreachable; 5 local disk; "
+            "130 interrupted."
+        ),
+        help_format="markdown",
+        result_action="return_value",
+    )
+    for name, (module, summary) in COMMANDS.items():
+        app.command(f"wattproof.cli.{module}:command", name=name, help=summary)
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; no exception leaves but those nobody foresaw."""
+    from cyclopts import CycloptsError
+
+    from wattproof.errors import WattproofError
+
+    name = arguments[0] if arguments else ""
+    try:
+        if name in COMMANDS and not any(argument in ("-h", "--help") for argument in arguments[1:]):
+            result = _call(name, arguments[1:])
+        else:
+            result = build()(list(arguments), exit_on_error=False, print_error=False)
+    except CycloptsError as error:
+        _complain(f"{error}", hint=f"see 'wattproof {name} --help'" if name in COMMANDS else "see 'wattproof --help'")
+        return 2
+    except WattproofError as error:
+        _complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _complain(str(error))
+        return 5
+    return result if isinstance(result, int) else 0
+
+
+def _call(name: str, arguments: Sequence[str]) -> Any:
+    """One command without the others: the module, its function, and cyclopts for its arguments."""
+    from cyclopts import App
+
+    module = importlib.import_module(f"wattproof.cli.{COMMANDS[name][0]}")
+    app = App(name=f"wattproof {name}", help_format="markdown", result_action="return_value", version_flags=())
+    app.default(module.command)
+    return app(list(arguments), exit_on_error=False, print_error=False)
+
+
+def _complain(message: str, hint: str | None = None) -> None:
+    sys.stderr.write(f"error: {message}\n")
+    if hint:
+        sys.stderr.write(f"       {hint}\n")
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        from wattproof.version import __version__
+
+        sys.stdout.write(f"{__version__}\n")
+        raise SystemExit(0)
+    raise SystemExit(run(arguments))

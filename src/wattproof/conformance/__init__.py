@@ -1,0 +1,1 @@
+"""The numbered statements of the specifications, run against any meter."""

@@ -1,0 +1,1 @@
+"""Asking a meter: links to it, the bus it hangs on, finding it."""

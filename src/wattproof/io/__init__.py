@@ -1,0 +1,1 @@
+"""Links, clocks and files: the only rooms that touch the outside."""

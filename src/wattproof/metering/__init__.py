@@ -1,0 +1,1 @@
+"""Pure engines over readings: integration, profiles, demand, tariffs."""

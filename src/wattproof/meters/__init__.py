@@ -1,0 +1,1 @@
+"""The meter families. Add a meter here."""

@@ -1,0 +1,1 @@
+"""Being a BSM: the virtual meter."""

@@ -1,0 +1,1 @@
+"""Any SunSpec meter: the base that other families build on."""

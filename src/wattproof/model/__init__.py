@@ -1,0 +1,1 @@
+"""The vocabulary, pure: units, OBIS codes, quantities, values, readings, clocks."""

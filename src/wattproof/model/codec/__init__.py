@@ -1,0 +1,1 @@
+"""Check sums and digit codes that several protocols share."""

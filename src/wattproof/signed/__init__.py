@@ -1,0 +1,1 @@
+"""Signed meter values: formats, keys, session rules, report."""

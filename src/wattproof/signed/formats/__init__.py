@@ -1,0 +1,1 @@
+"""One file a record format; the registry says which bytes belong to which."""

@@ -1,0 +1,1 @@
+"""Being a meter: time, physics, faults, listeners."""

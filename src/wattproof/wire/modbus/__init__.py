@@ -1,0 +1,1 @@
+"""Modbus: frames, functions, register bindings, read plans."""

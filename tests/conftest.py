@@ -1,0 +1,42 @@
+"""What all tests share: where the vectors lie, and the rule that CI proves nothing by skipping."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_SKIP = os.environ.get("WATTPROOF_NO_SKIP") == "1"
+SOCKET_FOLDERS = ("live", "interop")
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The folder of real telegrams, registers and records; tests that need it skip where it is absent."""
+    folder = Path(os.environ.get("WATTPROOF_VECTORS", ROOT.parent / "shared" / "vectors"))
+    if not folder.is_dir():
+        pytest.skip(f"no test vectors at {folder}: set WATTPROOF_VECTORS")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Only tests below live/ and interop/ may open sockets."""
+    for item in items:
+        relative = Path(item.path).relative_to(ROOT / "tests") if (ROOT / "tests") in Path(item.path).parents else None
+        if relative is None or relative.parts[0] in SOCKET_FOLDERS:
+            item.add_marker("enable_socket")
+        else:
+            item.add_marker(pytest.mark.disable_socket)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> object:
+    """With WATTPROOF_NO_SKIP=1 a skipped test is a failed test."""
+    outcome = yield
+    report = outcome.get_result()
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which WATTPROOF_NO_SKIP forbids: {report.longrepr}"
+    return report
