@@ -1,0 +1,1 @@
+"""pytest fixtures: virtual meters for tests of charging software."""
