@@ -1,0 +1,25 @@
+"""``make bench``: every published figure, or those named (``make bench ARGS="tcp_server startup"``)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from bench.measure import machine
+
+TABLES = ("startup", "tcp_server", "whole_map", "rtu_line", "disturbances", "memory", "ocmf_verify")
+
+
+def main() -> int:
+    names = sys.argv[1:] or TABLES
+    unknown = [name for name in names if name not in TABLES]
+    if unknown:
+        print(f"no such table: {', '.join(unknown)}; there are {', '.join(TABLES)}", file=sys.stderr)
+        return 2
+    print(machine())
+    met = [importlib.import_module(f"bench.{name}").main() for name in names]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""The peers, each started as a process of its own."""
