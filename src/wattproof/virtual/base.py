@@ -1,0 +1,136 @@
+"""What every virtual meter is: sans-I/O, deterministic, with time as an argument.
+
+Time inside a meter is an integer number of *meter nanoseconds*. Whoever runs the meter (``virtual.runtime``) turns
+real time into meter time with the meter's ``speed``; the meter itself never asks a clock, opens nothing and draws
+random numbers only from a generator seeded by ``SimulationOptions.seed``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wattproof.virtual.line import LineFaults
+
+#: Meter nanoseconds in a meter second.
+SECOND = 1_000_000_000
+#: An instant that never comes.
+NEVER = 1 << 80
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationOptions:
+    """What a virtual meter is made from: the options of ``wattproof simulate``, read but not yet judged.
+
+    ``settings`` are the texts of ``--set KEY=VALUE``, ``faults`` those of ``--fault NAME[=VALUE][@STATE]``, ``key`` a
+    private key (PEM or DER), ``state`` the last checkpoint of an earlier run (then the meter powers up after a power
+    failure). ``start`` is the meter time of the first instant, ``wall`` the UTC Unix second belonging to it, needed
+    only by settings such as ``time=now``. ``read_text`` opens the file of ``csv:FILE``.
+    """
+
+    model: str
+    variant: str | None = None
+    serial: str | None = None
+    unit: int | None = None
+    seed: int | None = None
+    speed: Fraction = Fraction(1)
+    load: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    faults: Sequence[str] = ()
+    key: bytes | None = None
+    state: bytes | None = None
+    start: int = 0
+    wall: int | None = None
+    read_text: Callable[[str], str] | None = None
+
+
+def ignore(event: str, details: Mapping[str, object]) -> None:
+    """The journal of a meter that nobody listens to."""
+
+
+def sleep_on() -> None:
+    """The ``wake`` of a meter that nobody runs."""
+
+
+class Meter(ABC):
+    """One virtual meter. All methods take meter time in nanoseconds, never decreasing."""
+
+    __slots__ = ("__weakref__", "journal", "line", "model", "public_key", "serial", "speed", "variant", "wake")
+
+    model: str
+    variant: str
+    serial: str
+    #: SubjectPublicKeyInfo of the signing key, DER.
+    public_key: bytes
+    speed: Fraction
+    #: The faults of the bus in force (applied by the runtime between meter and wire).
+    line: LineFaults
+    #: Sink of events: a fault set, ended or hit, a named state entered.
+    journal: Callable[[str, Mapping[str, object]], None]
+    #: Called when ``next_event`` changed outside ``execute``, ``advance`` and ``patch``.
+    wake: Callable[[], None]
+
+    @property
+    @abstractmethod
+    def unit(self) -> int:
+        """The address the meter answers to now."""
+
+    @property
+    @abstractmethod
+    def baudrate(self) -> int:
+        """The present rate of the serial line in bit/s."""
+
+    @property
+    @abstractmethod
+    def answer_delay(self) -> int:
+        """From the end of a request to the start of its answer, meter nanoseconds."""
+
+    @property
+    @abstractmethod
+    def blocked(self) -> bool:
+        """Requests must wait: the runtime queues them and tries again after the event that clears this."""
+
+    @property
+    @abstractmethod
+    def silent(self) -> bool:
+        """No supply, or starting: requests are lost."""
+
+    @abstractmethod
+    def advance(self, now: int) -> None:
+        """Do everything that is due until ``now``, in its order."""
+
+    @abstractmethod
+    def next_event(self) -> int | None:
+        """Meter time of the next event inside the meter, ``None`` if none is foreseen."""
+
+    @abstractmethod
+    def execute(self, pdu: bytes, now: int) -> bytes | None:
+        """One request for this meter: the answer, or ``None`` for silence. Advances to ``now`` by itself."""
+
+    @abstractmethod
+    def foreign(self, unit: int, tcp: bool) -> int | None:
+        """Exception code with which a request for another unit is answered, ``None`` for silence."""
+
+    @abstractmethod
+    def state(self) -> dict[str, object]:
+        """The object of the control interface's ``GET /``."""
+
+    @abstractmethod
+    def patch(
+        self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None
+    ) -> None:
+        """Change controls and faults now, or at the named state; everything or nothing.
+
+        Raises ``UnknownName`` and ``InvalidValue`` for what is not in the closed tables of the family.
+        """
+
+    @abstractmethod
+    def checkpoint(self) -> bytes | None:
+        """The durable state if it changed since the last call, else ``None``.
+
+        Whoever keeps it must store it *before* anything leaves the meter that shows the change.
+        """
