@@ -1,0 +1,48 @@
+"""EN 62056-21: optical readout, programming and one-way packets, as messages and receivers for both roles."""
+
+from wattproof.wire.iec62056.messages import (
+    ACK,
+    BITS,
+    NAK,
+    RATES,
+    RATES_B,
+    Acknowledge,
+    Command,
+    DataSet,
+    Identification,
+    Request,
+    bcc,
+    data_sets,
+    encode_answer,
+    encode_lines,
+    encode_packet,
+    encode_readout,
+    sending_time,
+)
+from wattproof.wire.iec62056.receivers import Ack, Damaged, Data, MeterReceiver, Nak, ReaderReceiver
+
+__all__ = [
+    "ACK",
+    "BITS",
+    "NAK",
+    "RATES",
+    "RATES_B",
+    "Ack",
+    "Acknowledge",
+    "Command",
+    "Damaged",
+    "Data",
+    "DataSet",
+    "Identification",
+    "MeterReceiver",
+    "Nak",
+    "ReaderReceiver",
+    "Request",
+    "bcc",
+    "data_sets",
+    "encode_answer",
+    "encode_lines",
+    "encode_packet",
+    "encode_readout",
+    "sending_time",
+]
