@@ -1,6 +1,6 @@
 """The closed lists of the BSM: snapshot kinds and statuses, event bits, baud rates, digits of the error code.
 
-Source: product manual 1.01, chapters 10 to 12 and Appendices A and B; specification of the BSM, sections 2.2, 6, 19, 23.
+Source: product manual 1.01, chapters 10 to 12, Appendices A and B; specification of the BSM, sections 2.2, 6, 19, 23.
 """
 
 from __future__ import annotations
