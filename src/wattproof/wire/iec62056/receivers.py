@@ -200,7 +200,7 @@ class ReaderReceiver:
         return True
 
     def _packet(self, byte: int) -> bool:
-        begins = byte == _SLASH and self._buffer[-1:] in (b"\n", b"")  # a slash inside a line belongs to a unit
+        begins = byte == _SLASH and bytes(self._buffer[-1:]) in (b"\n", b"")  # a slash inside a line belongs to a unit
         if begins or len(self._buffer) >= READOUT_LIMIT:
             self._events.append(Damaged("D0 packet without its end '!'"))
             return False
