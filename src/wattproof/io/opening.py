@@ -1,0 +1,62 @@
+"""From an address to an open link: one row for each kind of place."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from wattproof.errors import InvalidURL, Unreachable
+from wattproof.io import tcp
+from wattproof.io.link import BlockingLink, ByteLink, DescriptorLink, DescriptorStream
+from wattproof.io.tls import Trust
+from wattproof.io.url import MeterURL
+from wattproof.model.clock import Clock
+
+_TLS = frozenset({"tls", "https"})
+
+
+async def open_link(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: Clock | None = None) -> ByteLink:
+    """Open the place of ``url`` on the running event loop, within ``limit`` seconds.
+
+    Raises:
+        Unreachable: no connection, no such device, certificate not trusted.
+        InvalidURL: the address names no place to connect to, or a bit rate that the system does not know.
+    """
+    if url.host is None:
+        return DescriptorLink(_open_device(url), url.place, clock=clock)
+    host, port = _socket(url)
+    trust = Trust.of(url) if url.scheme in _TLS else None
+    return await tcp.connect(host, port, name=url.place, limit=limit, trust=trust, clock=clock)
+
+
+def open_link_blocking(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: Clock | None = None) -> ByteLink:
+    """The same without an event loop: the link's methods block and never suspend."""
+    if url.host is None:
+        return BlockingLink(DescriptorStream(_open_device(url)), url.place, clock)
+    host, port = _socket(url)
+    trust = Trust.of(url) if url.scheme in _TLS else None
+    return tcp.connect_blocking(host, port, name=url.place, limit=limit, trust=trust, clock=clock)
+
+
+def _socket(url: MeterURL) -> tuple[str, int]:
+    if not url.port:
+        raise InvalidURL(f"{url}: port 0 only says that a listener may choose one; name the port it has chosen")
+    return str(url.host), url.port
+
+
+def _open_device(url: MeterURL) -> int:
+    if not url.path:
+        raise InvalidURL(f"{url}: the path of the pseudo-terminal is missing; an example: pty:///tmp/meter")
+    serial = _serial(url)
+    descriptor: int = serial.open_device(url.path, serial.SerialSettings.of(url))
+    return descriptor
+
+
+def _serial(url: MeterURL) -> ModuleType:
+    try:
+        from wattproof.io import serial
+    except ImportError as error:
+        raise Unreachable(
+            f"cannot open {url.place}: this system has no termios; reach the line through a serial server "
+            f"(rtu://HOST:PORT) or run on Linux, macOS or another POSIX system"
+        ) from error
+    return serial
