@@ -21,6 +21,12 @@ def vectors() -> Path:
     return folder
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """An event loop wakes itself through a pair of Unix sockets; those are no network."""
+    config.option.allow_unix_socket = True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Only tests below live/ and interop/ may open sockets."""
     for item in items:
