@@ -282,9 +282,9 @@ class Faults:
         row = self.table.by_name[name]
         if value is ENDED:
             if self.active.pop(name, None) is not None:
-                self.journal("fault", {"name": name, "action": "ended"})
+                self.journal("fault-ended", {"fault": name})
             return
-        self.journal("fault", {"name": name, "action": "set", "value": shown(value)})
+        self.journal("fault-set", {"fault": name, "value": shown(value)})
         if not row.once:
             self.active[name] = value
 
@@ -299,7 +299,7 @@ class Faults:
         if name not in self.active:
             return False
         value = self.active[name]
-        self.journal("fault", {"name": name, "action": "hit"})
+        self.journal("fault-hit", {"fault": name})
         if isinstance(self.table.by_name[name].kind, Count | Whole) and isinstance(value, int):
             if value > 1:
                 self.active[name] = value - 1
