@@ -1,0 +1,114 @@
+"""What commands print: tables for people, JSON for programs. With ``--json`` stdout holds nothing but JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wattproof.errors import StorageError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+    from rich.table import Table
+
+#: Environment variable that stands in for a METER_URL that is not given.
+METER_VARIABLE = "WATTPROOF_METER"
+#: Width of tables where stdout is no terminal: nothing is cut off in a file or a pipe.
+PIPE_WIDTH = 200
+
+
+@cache
+def console() -> Console:
+    """The console on stdout."""
+    return _console(stderr=False)
+
+
+@cache
+def errors() -> Console:
+    """The console on stderr: progress, notes and logs."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
+
+
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """Write one JSON value and a line end to stdout at once. ``indent`` ``None``: on one line."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def say(text: str) -> None:
+    """One line for people on stdout, printed as it is."""
+    console().print(text, markup=False)
+
+
+def note(text: str) -> None:
+    """One line for people on stderr."""
+    errors().print(text, markup=False, style="dim")
+
+
+def warn(text: str) -> None:
+    """One line on stderr that should not be missed."""
+    errors().print(text, markup=False, style="yellow")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None, right: str = "") -> Table:
+    """A table whose cells are shown as they are. ``right``: names of columns that align right, blank-separated."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False, header_style="bold")
+    for name in columns:
+        made.add_column(name, justify="right" if name in right.split() else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def show(*tables: Any) -> None:
+    """Print tables (or anything rich can draw)."""
+    for item in tables:
+        console().print(item)
+
+
+def meter_url(given: str | None) -> str:
+    """The METER_URL of the command line, or of the environment. Raises :class:`~wattproof.errors.UsageError`."""
+    url = given or os.environ.get(METER_VARIABLE)
+    if not url:
+        raise UsageError(f"no meter: give its address, such as bsm+tcp://127.0.0.1:5020, or set {METER_VARIABLE}")
+    return url
+
+
+def split_url(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """The METER_URL in front of other arguments, which may be missing if the environment names the meter.
+
+    Raises :class:`~wattproof.errors.UsageError`.
+    """
+    if arguments and "://" in arguments[0]:
+        return arguments[0], list(arguments[1:])
+    return meter_url(None), list(arguments)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turns the trouble of writing a file into a :class:`~wattproof.errors.StorageError` that names it."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error

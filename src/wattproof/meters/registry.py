@@ -1,0 +1,151 @@
+"""Which meter families there are. A row names where things are; nothing is imported before it is used.
+
+A family outside this package registers the same row through an entry point::
+
+    [project.entry-points."wattproof.meters"]
+    acme = "acme_meters:FAMILY"       # an object of class Family
+
+Its name may not be one of those below.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Any
+
+from wattproof.errors import InvalidValue, UnknownName
+
+GROUP = "wattproof.meters"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One meter family. Texts of the form ``package.module:name`` are imported when first used.
+
+    ``driver``: class of the Modbus driver. ``readers``: other drivers by URL scheme. ``virtual``: function that makes
+    a virtual meter. ``points``: its :class:`~wattproof.wire.modbus.bindings.RegisterMap`. ``models``: its SunSpec
+    models. ``tables``: closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine
+    function ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus.
+    """
+
+    name: str
+    label: str
+    driver: str | None = None
+    virtual: str | None = None
+    points: str | None = None
+    models: str | None = None
+    probe: str | None = None
+    tables: Mapping[str, str] = field(default_factory=dict)
+    readers: Mapping[str, str] = field(default_factory=dict)
+    variants: tuple[str, ...] = ()
+    default_variant: str | None = None
+    unit: int = 1
+    example: str = ""
+
+    def load(self, part: str) -> Any:
+        """What one of the texts above names: ``family.load("driver")``.
+
+        Raises :class:`~wattproof.errors.UnknownName` if the family has no such part.
+        """
+        target = getattr(self, part)
+        if not target:
+            raise UnknownName(f"{self.name} has no {part}: {self.label} cannot do that")
+        return load(target)
+
+    def load_reader(self, scheme: str) -> Any:
+        """The driver class for a URL scheme: the Modbus driver unless ``readers`` names another one."""
+        return load(self.readers[scheme]) if scheme in self.readers else self.load("driver")
+
+    def load_table(self, name: str) -> tuple[Any, ...]:
+        """The rows of a closed table; none where the family has no such table."""
+        if name not in self.tables:
+            return ()
+        table = load(self.tables[name])
+        return tuple(getattr(table, "rows", table))
+
+    def check_variant(self, variant: str | None) -> str | None:
+        """The variant, or the default one. Raises :class:`~wattproof.errors.UnknownName` for one there is not."""
+        if variant is None:
+            return self.default_variant
+        if variant not in self.variants:
+            known = ", ".join(self.variants) or "none"
+            raise UnknownName(f"{self.name} has no variant {variant!r}; known: {known}")
+        return variant
+
+
+BUILT_IN = (
+    Family(
+        name="bsm",
+        label="Bauer BSM-WS36A, AC meter that signs its readings",
+        driver="wattproof.meters.bsm.driver:BsmDriver",
+        virtual="wattproof.meters.bsm.virtual:create",
+        points="wattproof.meters.bsm.points:MAP",
+        models="wattproof.meters.bsm.points:MODELS",
+        probe="wattproof.meters.bsm.driver:probe",
+        tables={
+            "options": "wattproof.meters.bsm.options:OPTIONS",
+            "faults": "wattproof.meters.bsm.faults:FAULTS",
+            "controls": "wattproof.meters.bsm.faults:CONTROLS",
+        },
+        readers={"iec": "wattproof.meters.bsm.optical_reader:OpticalDriver"},
+        variants=("fw17", "cm11", "cm12", "cm13"),
+        default_variant="cm13",
+        unit=42,
+        example="bsm+tcp://127.0.0.1:5020?unit=42",
+    ),
+    Family(
+        name="sunspec",
+        label="any SunSpec meter (models 201 to 204, 211 to 214)",
+        driver="wattproof.meters.sunspec.driver:SunspecDriver",
+        models="wattproof.meters.sunspec.models:MODELS",
+        probe="wattproof.meters.sunspec.driver:probe",
+        unit=1,
+        example="sunspec+tcp://192.168.1.20:502?unit=1",
+    ),
+)
+
+
+def load(target: str) -> Any:
+    """The object that ``package.module:name`` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def families() -> dict[str, Family]:
+    """All families by name: those of this package, then those of installed packages.
+
+    Raises :class:`~wattproof.errors.InvalidValue` if an installed package offers no family, or one whose name is taken.
+    """
+    found = {row.name: row for row in BUILT_IN}
+    for point in entry_points(group=GROUP):
+        row = point.load()
+        if not isinstance(row, Family):
+            raise InvalidValue(f"entry point {point.name} = {point.value} of group {GROUP} is no meter family")
+        if row.name in found:
+            raise InvalidValue(f"entry point {point.name} = {point.value}: a family {row.name!r} exists already")
+        found[row.name] = row
+    return found
+
+
+def family(name: str) -> Family:
+    """The family of this name. Raises :class:`~wattproof.errors.UnknownName` that says which there are."""
+    for row in BUILT_IN:
+        if row.name == name:
+            return row
+    known = families()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+    raise UnknownName(f"no meter family is called {name!r}; {hint}")
+
+
+def find(model: str) -> tuple[Family, str | None]:
+    """Family and variant of a MODEL: ``bsm``, ``bsm:cm12``. Raises :class:`~wattproof.errors.UnknownName`."""
+    name, _, variant = model.partition(":")
+    row = family(name.lower())
+    return row, row.check_variant(variant or None)
