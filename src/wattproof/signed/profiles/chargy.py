@@ -1,0 +1,262 @@
+"""Predicts Chargy core 0.12: tables "container", "OCMF" and "other formats" of section 3.6."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+from wattproof.signed.profiles.prediction import (
+    INVALID,
+    REFUSED,
+    UNKNOWN,
+    VALID,
+    Fields,
+    Number,
+    OcmfText,
+    Prediction,
+    Row,
+    Surroundings,
+    first,
+    lenient_integers,
+    spki_in,
+)
+from wattproof.signed.records import KeySource, Record, Verdict
+from wattproof.signed.sessions import Session
+
+_LABELS = frozenset({"alfen", "ocmf", "edl_40_p", "isa_edl_40_p", "sml_edl40_p"})
+_VERSIONS = frozenset({"0.1", "1.0", "1.1", "1.2", "1.3", "1.4"})
+_ALGORITHMS = frozenset(
+    [
+        *(f"ECDSA-{curve}-SHA256" for curve in ("secp192k1", "secp192r1", "secp256k1", "secp256r1", "brainpool256r1")),
+        *(f"ECDSA-{curve}-{size}" for curve in ("secp384r1", "brainpool384r1") for size in ("SHA256", "SHA384")),
+        "ECDSA-secp521r1-SHA512",
+        "EdDSA-Ed25519",
+        "EdDSA-Ed448",
+        "ML-DSA-44",
+        "ML-DSA-65",
+        "ML-DSA-87",
+    ]
+)
+_MISSING_CURVES = ("secp192k1", "secp192r1", "brainpool")
+_GROUPED_BY = ("FV", "GI", "GS", "GV", "MV", "MM", "MS", "MF", "IS", "IL", "IT", "ID", "TT", "CF", "CT", "CI")
+_TEXTS = ("GI", "GS", "GV", "PG", "MV", "MM", "MS", "MF", "IL", "IT", "ID", "TT", "CF", "CI")
+_TIME = re.compile(r"\S+ [UISR]")
+_CODES = frozenset("BCXELRAPST")
+_BSM_CODES = frozenset(
+    "S-PAGE-SKIPPED S-PAGE-ORDER S-UNSIGNED-MISMATCH S-EVSE-MISMATCH S-METER-MISMATCH S-IDENT-MISMATCH S-TIME-SET "
+    "S-TIME-ORDER S-VALUE-DECREASE S-BEGIN-MISSING S-END-MISSING S-BEGIN-MULTIPLE S-END-MULTIPLE S-BEGIN-NOT-FIRST "
+    "S-END-NOT-LAST".split()
+)
+
+
+def predict(records: Sequence[Record], session: Session | None, surroundings: Surroundings) -> Prediction:
+    """The verdict for a session; all values of one file are one session there."""
+    record = records[0]
+    if record.format == "BSM":
+        return first(_BSM, (records, session)) or Prediction(VALID)
+    if record.format != "OCMF":
+        return Prediction(UNKNOWN)
+    values = [other for other in surroundings.file(record) if other.format == "OCMF"]
+    found = first(_CONTAINER, values)
+    if found is not None:
+        return found
+    texts = [OcmfText(value) for value in values]
+    groups = _groups(texts)
+    if len(groups) > 1 and len({value.transaction for value in values}) > 1:
+        return Prediction(REFUSED, (("P-C-GROUP", "the file holds several transactions"),))
+    for text in groups[0]:
+        found = first(_RECORD, text)
+        if found is not None:
+            return found
+        if text.record.signature.verdict is Verdict.FORMAT_ERROR:
+            return Prediction(UNKNOWN)
+    return first(_SESSION, groups[0]) or Prediction(VALID)
+
+
+def _groups(texts: list[OcmfText]) -> list[list[OcmfText]]:
+    """Records that agree in everything but pages and readings; only the first group is shown."""
+    found: dict[str, list[OcmfText]] = {}
+    for text in texts:
+        found.setdefault(repr([text.payload.get(name) for name in _GROUPED_BY]), []).append(text)
+    return list(found.values())
+
+
+def _stated(record: Record) -> tuple[object, ...]:
+    key = record.extra.get("key_text")
+    return (
+        record.extra.get("label"),
+        record.extra.get("encoding"),
+        "".join(str(key).split()) if key is not None else None,
+        record.extra.get("key_encoding"),
+    )
+
+
+def _label_unknown(records: list[Record]) -> bool:
+    if records[0].container != "SAFE-XML":
+        return False
+    return any(str(record.extra.get("label") or "").lower() not in _LABELS for record in records)
+
+
+_CONTAINER: tuple[Row, ...] = (
+    Row(
+        "P-C-MIXED",
+        REFUSED,
+        "format, encoding or key differ between the values",
+        lambda records: records[0].container == "SAFE-XML" and len(set(map(_stated, records))) > 1,
+    ),
+    Row("P-C-LABEL", REFUSED, "it does not know the format label", _label_unknown),
+    Row(
+        "P-C-OCPP",
+        UNKNOWN,
+        "its reading of this container is not known",
+        lambda records: records[0].container in ("OCPP-1.6", "OCPP-2.0.1", "JSONL", "CSV", "PARQUET"),
+    ),
+)
+
+
+# -- OCMF record --------------------------------------------------------------------------------------------------
+
+
+def _unbalanced(text: OcmfText) -> bool:
+    depth = 0
+    payload = text.text[text.text.find("{") :]
+    for character in payload:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth < 0:
+            return True
+    return depth != 0 or not text.readable
+
+
+def _has(record: Record, *codes: str) -> bool:
+    return any(finding.code in codes for finding in record.findings)
+
+
+def _key_unreadable(text: OcmfText) -> bool:
+    record = text.record
+    if record.signature.verdict is Verdict.KEY_ERROR and record.signature.reason == "V-KEY-ENCODING":
+        return True
+    written = record.extra.get("key_text")
+    if record.signature.key_source is KeySource.TRUSTED or not isinstance(written, str):
+        return False
+    data = spki_in(written, ("hex", "base32", "base64"))
+    return data is None or b"\x00\x04" not in data
+
+
+def _integers(text: OcmfText) -> tuple[bytes, bytes, bool] | None:
+    return lenient_integers(text.signature_bytes)
+
+
+def _not_verified(text: OcmfText) -> bool:
+    signature = text.record.signature
+    signed = text.record.signed
+    return signature.verdict is not Verdict.VALID or (
+        signed != signed.strip(b" \t\r\n") and not _has(text.record, "F-PAYLOAD-TRIM")
+    )
+
+
+def _fields(text: OcmfText) -> bool:
+    payload = text.payload
+    if not re.match(r"[TtFf]\d+", text.get("PG")) or not (text.get("MS") or text.get("GS")):
+        return True
+    if payload.get("IS") in (None, "") or not text.readings:
+        return True
+    return any(
+        name in payload and (not isinstance(payload[name], str) or isinstance(payload[name], Number)) for name in _TEXTS
+    )
+
+
+def _readings(text: OcmfText) -> list[Fields]:
+    """Readings with what they inherit; those that still lack something needed are left out."""
+    before: dict[str, object] = {}
+    found: list[Fields] = []
+    for reading in text.readings:
+        whole = Fields({name: before[name] for name in ("TM", "TX", "RI", "RU", "RT", "EF", "ST") if name in before})
+        whole.update(reading)
+        before = whole
+        if all(whole.get(name) is not None for name in ("TM", "RV", "RU", "ST")):
+            found.append(whole)
+    return found
+
+
+def _reading_refused(text: OcmfText) -> bool:
+    return any(
+        not _TIME.fullmatch(str(reading["TM"]))
+        or reading.get("TX", "B") not in _CODES
+        or reading["RU"] not in ("kWh", "Wh", "mOhm", "uOhm")
+        or reading.get("RT", "AC") not in ("AC", "DC")
+        for reading in _readings(text)
+    )
+
+
+_RECORD: tuple[Row, ...] = (
+    Row("P-C-SPLIT", REFUSED, "curly brackets inside strings are not balanced", _unbalanced),
+    Row("P-C-JSON", REFUSED, "raw control characters stand in a string", lambda t: _has(t.record, "F-JSON-CTRL")),
+    Row(
+        "P-C-FV",
+        REFUSED,
+        "it does not know this format version",
+        lambda t: "FV" in t.payload and (isinstance(t.payload["FV"], Number) or t.payload["FV"] not in _VERSIONS),
+    ),
+    Row(
+        "P-C-SA",
+        REFUSED,
+        "it does not know the algorithm by this name",
+        lambda t: "SA" in t.signature and t.algorithm not in _ALGORITHMS,
+    ),
+    Row(
+        "P-C-CURVE",
+        REFUSED,
+        "its library has no such curve",
+        lambda t: t.algorithm.removeprefix("ECDSA-").startswith(_MISSING_CURVES),
+    ),
+    Row(
+        "P-C-NOKEY",
+        REFUSED,
+        "it finds no key",
+        lambda t: t.record.signature.verdict is Verdict.NO_KEY or t.record.signature.key_source is KeySource.EMBEDDED,
+    ),
+    Row("P-C-KEY", REFUSED, "the key is not SubjectPublicKeyInfo with an uncompressed point", _key_unreadable),
+    Row(
+        "P-C-SE",
+        REFUSED,
+        "it does not know the encoding of the signature",
+        lambda t: str(t.signature.get("SE") or "").lower() not in ("", "hex", "base64"),
+    ),
+    Row("P-C-SIG", INVALID, "the signature is no ASN.1 sequence of two integers", lambda t: _integers(t) is None),
+    Row("P-C-SIG", UNKNOWN, "bytes follow the signature", lambda t: bool((_integers(t) or (b"", b"", False))[2])),
+    Row("P-C-HASH", INVALID, "the signature does not verify with the hash that SA names", _not_verified),
+    Row("P-C-FIELD", REFUSED, "a field it needs is missing or has another type", _fields),
+    Row("P-C-READING", REFUSED, "a reading holds a time, reason, unit or type it does not know", _reading_refused),
+)
+
+
+def _fewer_than_two(texts: list[OcmfText]) -> bool:
+    registers = [str(reading.get("RI")) for text in texts for reading in _readings(text)]
+    return not registers or Counter(registers)[list(dict.fromkeys(registers))[-1]] < 2
+
+
+_SESSION: tuple[Row, ...] = (Row("P-C-TWO", INVALID, "the last register has fewer than two readings", _fewer_than_two),)
+
+
+# -- BSM snapshots ------------------------------------------------------------------------------------------------
+
+
+def _not_one_by_one(subject: tuple[Sequence[Record], Session | None]) -> bool:
+    records, session = subject
+    pages = [record.page for record in records]
+    if len(pages) < 2 or any(a is None or b is None or b - a != 1 for a, b in pairwise(pages)):
+        return True
+    return session is not None and any(finding.code in _BSM_CODES for finding in session.findings)
+
+
+_BSM: tuple[Row, ...] = (
+    Row(
+        "P-C-BSM",
+        INVALID,
+        "a signature does not verify",
+        lambda s: any(record.signature.verdict is not Verdict.VALID for record in s[0]),
+    ),
+    Row("P-C-BSM", INVALID, "its chain of snapshots is broken or an unsigned copy differs", _not_one_by_one),
+)
