@@ -31,7 +31,7 @@ RATES_B = {"A": 600, "B": 1200, "C": 2400, "D": 4800, "E": 9600, "F": 19200}
 #: Bits of a character on a serial device: start, 7 data, even parity, stop (clause 5.2).
 BITS = 10
 
-_IDENTIFICATION = re.compile(r"/([!-~]{2}[!-~])([ -~])([ -~]*)\Z")
+_IDENTIFICATION = re.compile(r"/([!-~]{3})([ -'*-~])([ -~]*)\Z")
 _REQUEST = re.compile(rb"/\?([ -~]{0,32})!\Z")
 _DATA_SET = re.compile(r"([^()\r\n]*)\(([^()\r\n]*)\)")
 _PREFIX = re.compile(r"\A\d{1,3}-\d{1,3}:")
