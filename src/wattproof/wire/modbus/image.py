@@ -14,6 +14,8 @@ ADDRESSES = 0x10000
 class MissingRegisters(UsageError, LookupError):
     """Registers were asked for that were never read."""
 
+    modbus_exception = 0x02
+
 
 class RegisterImage:
     """Registers by 0-based protocol address, two bytes each, high byte first.
