@@ -1,1 +1,416 @@
-"""Asking a BSM: the driver."""
+"""Asking a BSM: everything the maker's own tool does, and what a charging station needs.
+
+Source: product manual 1.01, chapters 8, 10 and Appendix A; specification of the BSM, sections 2, 7, 8, 11 and 29.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import ClassVar
+
+from wattproof.drivers.modbus import ModbusLink
+from wattproof.drivers.registers import read_spans
+from wattproof.errors import (
+    Disconnected,
+    InvalidValue,
+    ModbusRefused,
+    ProtocolError,
+    Refused,
+    ResponseTimeout,
+    SnapshotFailed,
+)
+from wattproof.meters.bsm.enums import (
+    DEFAULT_UNIT,
+    STATUS_MEANINGS,
+    KeyFormat,
+    SnapshotStatus,
+    SnapshotType,
+    snapshot_type,
+)
+from wattproof.meters.bsm.firmware import Firmware, identify
+from wattproof.meters.bsm.points import (
+    COMMON_BLOCK,
+    FIRMWARE_HASH_BLOCK,
+    MAP,
+    MODELS,
+    OCMF_BLOCKS,
+    SIGNING_METER_BLOCK,
+    SNAPSHOT_BLOCKS,
+)
+from wattproof.meters.bsm.publickey import key_bytes
+from wattproof.meters.bsm.taken import Snapshot
+from wattproof.meters.sunspec import chain
+from wattproof.meters.sunspec.driver import SunspecDriver, Value
+from wattproof.meters.sunspec.model import Model
+from wattproof.model.clock import Clock
+from wattproof.model.devices import DeviceInfo
+from wattproof.wire.modbus.bindings import Block, BoundPoint, RegisterMap
+from wattproof.wire.modbus.image import RegisterImage
+from wattproof.wire.modbus.plan import plan
+from wattproof.wire.modbus.types import Text
+
+NANOSECONDS = 10**9
+
+#: Seconds that one request may take while a snapshot is created: the meter does not answer meanwhile (2.7, BD-15).
+PATIENCE = 15.0
+#: Seconds from the trigger until the driver gives up (section 11).
+OVERALL_LIMIT = 20.0
+#: Seconds between two looks at a status that is still "updating".
+POLL_PAUSE = 0.25
+#: How often a snapshot is read again because another master renewed it meanwhile.
+READ_ATTEMPTS = 3
+
+METADATA = ("Meta1", "Meta2", "Meta3")
+
+
+class BsmDriver(SunspecDriver):
+    """A BSM at ``unit`` (default 42) behind ``link``. What is said of :class:`SunspecDriver` holds here too.
+
+    The map of the manual is used as it is, without asking; :meth:`discover` walks the chain of models instead.
+    ``patience``: seconds that a request may take after a trigger. ``limit``: seconds until a snapshot is given up.
+    """
+
+    family: ClassVar[str] = "bsm"
+    default_unit: ClassVar[int] = DEFAULT_UNIT
+    known: ClassVar[Mapping[int, Model]] = {model.id: model for model in MODELS}
+    overview: ClassVar[Sequence[str]] = ("common", "ac_meter", "bs_meter")
+    # From DA to Rte, over read-only registers of models 1, 10 and 17 (section 2.5).
+    write_gap: ClassVar[int] = 13
+
+    def __init__(
+        self,
+        link: ModbusLink,
+        unit: int | None = None,
+        clock: Clock | None = None,
+        *,
+        chunk: int = 125,
+        variant: str | None = None,
+        patience: float = PATIENCE,
+        limit: float = OVERALL_LIMIT,
+    ) -> None:
+        super().__init__(link, unit, clock, chunk=chunk, variant=variant)
+        self.patience = patience
+        self.limit = limit
+        self._map = MAP
+        self._info: DeviceInfo | None = None
+        self._metadata: dict[str, str] = {}
+
+    async def discover(self) -> RegisterMap:
+        """Walk the chain of models and use the addresses found there from now on.
+
+        Raises :class:`~wattproof.errors.ProtocolError` if the instances are not those of a BSM.
+        """
+        self._map = located(await self.chain())
+        return self._map
+
+    # Identity -----------------------------------------------------------------------------------------------------
+
+    async def info(self) -> DeviceInfo:
+        """Maker, type, serial number (MA1), firmware, variant and public key, read anew."""
+        bounds = [
+            *(await self._bound(COMMON_BLOCK, "Mn", "Md")),
+            *(await self._bound(SIGNING_METER_BLOCK, "VrM", "VrC", "MA1", "BPK", "PK")),
+        ]
+        image = await self.image(bounds)
+        texts = {bound.point.name: text_of(bound, image) for bound in bounds if isinstance(bound.point.type, Text)}
+        firmware = identify(texts["VrM"], texts["VrC"])
+        self._info = DeviceInfo(
+            self.family,
+            firmware.behaves_as,
+            texts["Mn"],
+            texts["Md"],
+            texts["MA1"],
+            firmware.text,
+            await self._key(image),
+        )
+        return self._info
+
+    async def firmware(self) -> Firmware:
+        """The firmware by its texts and its hash."""
+        bounds = [
+            *(await self._bound(SIGNING_METER_BLOCK, "VrM", "VrC")),
+            *(await self._bound(FIRMWARE_HASH_BLOCK, "BB", "B")),
+        ]
+        image = await self.image(bounds)
+        used, area = number_of(bounds[2], image) or 0, bounds[3].point.type.decode(_data(bounds[3], image))
+        return identify(
+            text_of(bounds[0], image), text_of(bounds[1], image), area[:used] if isinstance(area, bytes) else b""
+        )
+
+    async def public_key(self, form: KeyFormat = KeyFormat.DER) -> bytes:
+        """The meter's public key: DER, or the point in one of the forms of :class:`KeyFormat`."""
+        image = await self.image(await self._bound(SIGNING_METER_BLOCK, "BPK", "PK"))
+        return key_bytes(await self._key(image), form)
+
+    async def _key(self, image: RegisterImage) -> bytes:
+        length, area = await self._bound(SIGNING_METER_BLOCK, "BPK", "PK")
+        used = number_of(length, image) or 0
+        if not 0 < used <= 2 * area.registers:
+            raise ProtocolError(
+                f"{length.path} = {used} at 0-based {length.address}: not 1 to {2 * area.registers} bytes"
+            )
+        return _data(area, image)[:used]
+
+    # Time and metadata --------------------------------------------------------------------------------------------
+
+    async def set_time(self, when: datetime | None = None) -> None:
+        """Set Epoch and TZO in one request: to ``when`` (aware), or to the driver's clock and the local time zone.
+
+        Raises :class:`~wattproof.errors.InvalidValue` for a time without offset.
+        """
+        moment = self.now().astimezone() if when is None else when
+        offset = moment.utcoffset()
+        if offset is None:
+            raise InvalidValue(f"{moment.isoformat()} has no offset to UTC: add one, such as +01:00")
+        await self.write({"bs_meter.Epoch": int(moment.timestamp()), "bs_meter.TZO": int(offset.total_seconds() // 60)})
+
+    async def set_metadata(self, meta1: str = "", meta2: str = "", meta3: str = "") -> None:
+        """Write all three metadata texts (140, 100 and 100 bytes of UTF-8) for the snapshots that follow.
+
+        Raises :class:`~wattproof.errors.InvalidValue` for a longer text.
+        """
+        texts = dict(zip(METADATA, (meta1, meta2, meta3), strict=True))
+        await self.write({f"bs_meter.{name}": text for name, text in texts.items()})
+        self._metadata = texts
+
+    async def write(self, values: Mapping[str, Value]) -> None:
+        """Set points; see :meth:`SunspecDriver.write`. After a new address (DA) the driver uses it."""
+        found = {bound.path: value for text, value in values.items() for bound in await self.find([text])}
+        await super().write(values)
+        address = found.get("common.DA")
+        if address is not None:
+            self.unit = int(str(address), 0)
+
+    # Snapshots ----------------------------------------------------------------------------------------------------
+
+    async def status(self, kind: SnapshotType | str, *, timeout: float | None = None) -> SnapshotStatus:
+        """St of a snapshot. Raises :class:`~wattproof.errors.ProtocolError` for a value there is not."""
+        return await self._status(await self._block(SNAPSHOT_BLOCKS[snapshot_type(kind)]), timeout)
+
+    async def _status(self, block: Block, timeout: float | None) -> SnapshotStatus:
+        bound = block.bind("St")
+        image = await read_spans(self.link, self.unit, [bound.span], timeout=timeout)
+        return status_of(bound, image)
+
+    async def trigger(self, kind: SnapshotType | str) -> None:
+        """Start the creation of a snapshot; the meter acknowledges at once and creates afterwards."""
+        block = await self._block(SNAPSHOT_BLOCKS[snapshot_type(kind)])
+        await self.write({f"{block.name}.St": SnapshotStatus.UPDATING.value})
+
+    async def counter(self) -> int | None:
+        """RCnt as it is now: the number of the newest signed snapshot."""
+        (bound,) = await self._bound(SIGNING_METER_BLOCK, "RCnt")
+        return number_of(bound, await self.image([bound]))
+
+    async def snapshot(self, kind: SnapshotType | str) -> Snapshot:
+        """Let the meter create and sign a snapshot, wait for it, fetch it and check it.
+
+        Raises :class:`~wattproof.errors.SnapshotFailed` if the meter ends without a new signature,
+        :class:`~wattproof.errors.ResponseTimeout` if it is not done within the overall limit. Signatures that do not
+        verify are no error here: ask :attr:`Snapshot.complaints`.
+        """
+        kind = snapshot_type(kind)
+        before = await self.counter()
+        started = self.clock.now()
+        acknowledged = await self._triggered(kind)
+        status = await self._finished(kind, started)
+        if status is not SnapshotStatus.VALID:
+            raise failure(kind, status)
+        return self._judged(await self.existing(kind), before, acknowledged)
+
+    async def _triggered(self, kind: SnapshotType) -> bool:
+        """Trigger, and whether it was acknowledged. A lost answer is no failure yet: the meter may have begun."""
+        try:
+            await self.trigger(kind)
+        except (ResponseTimeout, Disconnected):
+            return False
+        return True
+
+    async def _finished(self, kind: SnapshotType, started: int) -> SnapshotStatus:
+        """The status that ends a creation. Works with meters that keep silent and with those that say "updating"."""
+        block = await self._block(SNAPSHOT_BLOCKS[kind])
+        deadline = started + int(self.limit * NANOSECONDS)
+        last: Exception | None = None
+        while (remaining := (deadline - self.clock.now()) / NANOSECONDS) > 0:
+            try:
+                status = await self._status(block, min(self.patience, remaining))
+                if status is not SnapshotStatus.UPDATING:
+                    return status
+                last = None
+            except (ResponseTimeout, Disconnected, ModbusRefused) as error:
+                last = error
+            remaining = (deadline - self.clock.now()) / NANOSECONDS
+            await self.clock.sleep(max(0.0, min(POLL_PAUSE, remaining)))
+        state = "it is still being created" if last is None else f"the meter does not answer ({last})"
+        raise ResponseTimeout(
+            f"gave up on the {kind.word} snapshot of unit {self.unit} after {self.limit:g} s: {state}; the meter may "
+            f"end it later, look with: snapshot METER_URL {kind.word} --existing"
+        ) from last
+
+    async def existing(self, kind: SnapshotType | str) -> Snapshot:
+        """Fetch the snapshot that is there, without creating one.
+
+        The status is read again at the end; what changed meanwhile is discarded and read anew. Raises
+        :class:`~wattproof.errors.SnapshotFailed` if there is no valid one.
+        """
+        kind = snapshot_type(kind)
+        block = await self._block(SNAPSHOT_BLOCKS[kind])
+        meter = self._info or await self.info()
+        for _ in range(READ_ATTEMPTS):
+            registers = await self.registers(block.address, block.registers)
+            status = status_of(block.bind("St"), RegisterImage(block.address, registers))
+            if status is not SnapshotStatus.VALID:
+                raise failure(kind, status)
+            ocmf_status, ocmf = await self._ocmf(kind)
+            if await self._unchanged(block, registers):
+                taken = Snapshot(kind, meter, registers, ocmf, ocmf_status, self.now())
+                return taken.with_problems(*self._inconsistencies(taken))
+        raise SnapshotFailed(
+            f"the {kind.word} snapshot of unit {self.unit} changed {READ_ATTEMPTS} times while it was read: another "
+            f"master creates snapshots too; let only one do so",
+            SnapshotStatus.UPDATING,
+        )
+
+    async def _unchanged(self, block: Block, registers: bytes) -> bool:
+        """Whether St and RCnt are still those that were read: one request over both."""
+        first, last = block.point("St").offset, block.point("RCnt").offset + block.point("RCnt").registers
+        again = await self.registers(block.address + first, last - first)
+        return again == registers[2 * first : 2 * last]
+
+    async def _ocmf(self, kind: SnapshotType) -> tuple[SnapshotStatus, bytes | None]:
+        """Status and text of the OCMF instance. A device may sign it at the first read (BD-51), so patience holds."""
+        block = await self._block(OCMF_BLOCKS[kind])
+        image = await read_spans(self.link, self.unit, plan([block.span], maximum=self.chunk), timeout=self.patience)
+        status = status_of(block.bind("St"), image)
+        return status, _data(block.bind("O"), image).rstrip(b"\0") if status is SnapshotStatus.VALID else None
+
+    def _judged(self, taken: Snapshot, before: int | None, acknowledged: bool) -> Snapshot:
+        """Step 6 of the procedure: the snapshot must be the one that was just asked for (section 11)."""
+        number = taken.counter
+        if before is not None and (number is None or number <= before):
+            why = "" if acknowledged else "; the trigger was not acknowledged, so it may never have arrived"
+            raise SnapshotFailed(
+                f"stale {taken.kind.word} snapshot of unit {self.unit}: RCnt is {number}, but {before} was used before "
+                f"the trigger, so this is an older snapshot{why}; trigger it again",
+                taken.status,
+            )
+        problems = []
+        if before is not None and number != before + 1:
+            problems.append(f"RCnt went from {before} to {number}: other snapshots were signed in between")
+        if before is None:
+            problems.append("RCnt was unavailable before the trigger: whether the snapshot is new is not known")
+        problems += [
+            f"{name} is not the text that was written before: another master wrote it"
+            for name, text in self._metadata.items()
+            if (taken.fields[name] or "") != text.encode("utf-8").decode("latin-1")
+        ]
+        return taken.with_problems(*problems)
+
+    def _inconsistencies(self, taken: Snapshot) -> list[str]:
+        found = []
+        if taken.number("Typ") != taken.kind.value:
+            found.append(f"Typ is {taken.number('Typ')}, not {taken.kind.value} ({taken.kind.word})")
+        if taken.fields["MA1"] != taken.meter.serial:
+            found.append(f"MA1 is {taken.fields['MA1']!r}, but the meter calls itself {taken.meter.serial!r}")
+        if taken.ocmf is None:
+            status = taken.ocmf_status
+            meaning = STATUS_MEANINGS[status] if status is not None else "unknown"
+            found.append(f"there is no OCMF text: its status is {status} ({meaning})")
+        return found
+
+    # Where things are ---------------------------------------------------------------------------------------------
+
+    async def _block(self, block: Block) -> Block:
+        """The block of the manual's map at its place on this meter."""
+        return (await self.map()).block(block.name)
+
+    async def _bound(self, block: Block, *names: str) -> list[BoundPoint]:
+        found = await self._block(block)
+        return [found.bind(name) for name in names]
+
+
+def located(instances: Sequence[chain.Instance]) -> RegisterMap:
+    """The manual's blocks at the addresses of a walked chain.
+
+    Raises :class:`~wattproof.errors.ProtocolError` where an instance is missing, or has another length than known.
+    """
+    places: dict[int, list[chain.Instance]] = {}
+    for instance in instances:
+        places.setdefault(instance.id, []).append(instance)
+    blocks = []
+    for block in MAP.blocks:
+        if block.id is None:
+            blocks.append(replace(block, address=instances[0].address - block.registers))
+            continue
+        waiting = places.get(block.id)
+        if not waiting:
+            raise ProtocolError(f"the chain of models has no {block.label} (model {block.id}): this is no BSM")
+        instance = waiting.pop(0)
+        if instance.registers != block.registers:
+            raise ProtocolError(
+                f"model {block.id} at 0-based {instance.address} has length {instance.length}, a BSM has "
+                f"{block.registers - 2}: another firmware than those known"
+            )
+        blocks.append(replace(block, address=instance.address))
+    return RegisterMap(blocks)
+
+
+def failure(kind: SnapshotType, status: SnapshotStatus) -> SnapshotFailed:
+    """What a status other than "valid" means after a trigger, and what to do (section 11, step 5)."""
+    reasons = {
+        SnapshotStatus.INVALID: "the meter has none since its last start; after a trigger: it restarted meanwhile. "
+        "Create one",
+        SnapshotStatus.UPDATING: "it is being created just now. Wait and fetch it with --existing",
+        SnapshotStatus.FAILED_GENERAL: "the meter could not collect or sign the data. Try again; look at bs_meter.ErrM "
+        "and ac_meter.Evt",
+        SnapshotStatus.FAILED_NOT_ENABLED: "no enable signal at DOE. Let the controller raise DOE first",
+        SnapshotStatus.FAILED_FEEDBACK: "the contactor did not report that it opened within 0.5 s (DI stayed low): "
+        "it may be welded or its feedback broken. Current may still flow; check the contactor",
+    }
+    return SnapshotFailed(f"no {kind.word} snapshot: status {status.value}, {reasons[status]}", status)
+
+
+def status_of(bound: BoundPoint, image: RegisterImage) -> SnapshotStatus:
+    """St as a status. Raises :class:`~wattproof.errors.ProtocolError` for a value that there is not."""
+    raw = number_of(bound, image)
+    try:
+        return SnapshotStatus(0xFFFF if raw is None else raw)
+    except ValueError:
+        raise ProtocolError(f"{bound.path} at 0-based {bound.address} is {raw}: there is no such status") from None
+
+
+def number_of(bound: BoundPoint, image: RegisterImage) -> int | None:
+    """A raw number, ``None`` if unavailable."""
+    value = bound.point.type.decode(_data(bound, image))
+    return value if isinstance(value, int) else None
+
+
+def text_of(bound: BoundPoint, image: RegisterImage) -> str:
+    """A text, empty if unavailable."""
+    value = bound.point.type.decode(_data(bound, image))
+    return value if isinstance(value, str) else ""
+
+
+def _data(bound: BoundPoint, image: RegisterImage) -> bytes:
+    return image.read(bound.address, bound.registers)
+
+
+async def probe(link: ModbusLink, unit: int) -> DeviceInfo | None:
+    """Whether a BSM answers at ``unit``; ``None`` if something else does.
+
+    Raises :class:`~wattproof.errors.LinkError` if nothing answers.
+    """
+    driver = BsmDriver(link, unit)
+    try:
+        header = await driver.registers(SIGNING_METER_BLOCK.address, 2)
+        if header != SIGNING_METER_HEADER:
+            return None
+        return await driver.info()
+    except (ProtocolError, Refused):
+        return None
+
+
+#: Model ID and length of the signing meter, as registers.
+SIGNING_METER_HEADER = bytes.fromhex("fd84012c")

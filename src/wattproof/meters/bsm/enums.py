@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag, StrEnum
 
+from wattproof.errors import UnknownName
+
 
 class SnapshotType(IntEnum):
     """Typ of models 64901 and 64903: which of the five snapshots an instance holds (section 6.5)."""
@@ -37,6 +39,26 @@ class SnapshotType(IntEnum):
     def transaction(self) -> str:
         """TX of the OCMF text: ``B`` begin, ``C`` current, ``E`` end."""
         return "CBEBE"[self]
+
+
+#: Aliases of the instances (section 4) in the order of the types.
+SNAPSHOT_ALIASES = ("scs", "stons", "stoffs", "sss", "ses")
+OCMF_ALIASES = ("oscs", "ostons", "ostoffs", "osss", "oses")
+
+
+def snapshot_type(name: SnapshotType | str) -> SnapshotType:
+    """The kind of this name: ``turn-on``, ``turn_on``, or an alias of its instance (``stons``, ``ostons``).
+
+    Raises :class:`~wattproof.errors.UnknownName`.
+    """
+    if isinstance(name, SnapshotType):
+        return name
+    text = name.strip().lower().replace("_", "-").removeprefix("ocmf-").removeprefix("signed-")
+    text = text.removesuffix("-snapshot")
+    for kind in SnapshotType:
+        if text in (kind.word, SNAPSHOT_ALIASES[kind], OCMF_ALIASES[kind]):
+            return kind
+    raise UnknownName(f"no snapshot is called {name!r}: take one of {', '.join(kind.word for kind in SnapshotType)}")
 
 
 class SnapshotStatus(IntEnum):

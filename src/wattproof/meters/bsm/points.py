@@ -12,7 +12,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from wattproof.meters.bsm.enums import BAUD_RATES, EVENT_BITS, UNITS, SnapshotStatus, SnapshotType
+from wattproof.meters.bsm.enums import (
+    BAUD_RATES,
+    EVENT_BITS,
+    OCMF_ALIASES,
+    SNAPSHOT_ALIASES,
+    UNITS,
+    SnapshotStatus,
+    SnapshotType,
+)
 from wattproof.meters.sunspec.ac_meter import WYE
 from wattproof.meters.sunspec.common import COMMON, INTERFACE_HEADER, SERIAL_INTERFACE
 from wattproof.meters.sunspec.model import END, MARKER, Model, header
@@ -307,26 +315,24 @@ def _typed(model: Model, kind: SnapshotType) -> Model:
 
 
 def _snapshots() -> dict[SnapshotType, Block]:
-    aliases = ("scs", "stons", "stoffs", "sss", "ses")
     return {
         kind: _typed(SNAPSHOT, kind).at(
             40521 + 254 * kind,
             f"signed_{kind.name.lower()}_snapshot",
             f"Signed {kind.word.title()} Snapshot",
-            (aliases[kind], f"{kind.name.lower()}_snapshot"),
+            (SNAPSHOT_ALIASES[kind], f"{kind.name.lower()}_snapshot"),
         )
         for kind in SnapshotType
     }
 
 
 def _ocmf() -> dict[SnapshotType, Block]:
-    aliases = ("oscs", "ostons", "ostoffs", "osss", "oses")
     return {
         kind: _typed(OCMF, kind).at(
             41791 + 500 * kind,
             f"ocmf_signed_{kind.name.lower()}_snapshot",
             f"OCMF Signed {kind.word.title()} Snapshot",
-            (aliases[kind], f"ocmf_{kind.name.lower()}_snapshot"),
+            (OCMF_ALIASES[kind], f"ocmf_{kind.name.lower()}_snapshot"),
         )
         for kind in SnapshotType
     }

@@ -36,7 +36,7 @@ ALL = "all"
 class SunspecDriver:
     """A SunSpec meter at ``unit`` behind ``link``.
 
-    ``chunk``: most registers in one read, 1..125. ``timeout``: seconds for every request, ``None`` for the link's own.
+    ``chunk``: most registers in one read, 1..125.
     Points are written ``INSTANCE.POINT``, ``INSTANCE/POINT``, ``INSTANCE`` for all of it, or ``POINT`` where only one
     instance has it; case does not matter. Methods raise :class:`~wattproof.errors.LinkError` if the meter is not
     reached, :class:`~wattproof.errors.ProtocolError` if it does not keep to the rules,
@@ -60,13 +60,11 @@ class SunspecDriver:
         clock: Clock | None = None,
         *,
         chunk: int = MOST_READ,
-        timeout: float | None = None,
         variant: str | None = None,
     ) -> None:
         self.link = link
         self.unit = self.default_unit if unit is None else unit
         self.clock = clock or link.clock
-        self.timeout = timeout
         self.variant = variant
         if not 1 <= chunk <= MOST_READ:
             raise InvalidValue(f"chunk {chunk} is not possible: a request reads 1 to {MOST_READ} registers")
@@ -131,12 +129,12 @@ class SunspecDriver:
         spans = plan(
             [bound.span for bound in needed], maximum=self.chunk, gap=self.chunk, boundaries=cuts(await self.map())
         )
-        return await read_spans(self.link, self.unit, spans, timeout=self.timeout)
+        return await read_spans(self.link, self.unit, spans)
 
     async def registers(self, address: int, count: int) -> bytes:
         """``count`` registers from the 0-based ``address`` as bytes, in as many requests as it takes."""
         image = await read_spans(
-            self.link, self.unit, plan([Span(address, count)], maximum=self.chunk), timeout=self.timeout
+            self.link, self.unit, plan([Span(address, count)], maximum=self.chunk)
         )
         return image.read(address, count)
 
@@ -166,7 +164,7 @@ class SunspecDriver:
 
     async def write_registers(self, address: int, data: bytes) -> None:
         """One write of whole registers from the 0-based ``address``."""
-        await write_registers(self.link, self.unit, address, data, timeout=self.timeout)
+        await write_registers(self.link, self.unit, address, data)
 
     # Identity -----------------------------------------------------------------------------------------------------
 
