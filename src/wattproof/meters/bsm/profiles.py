@@ -40,12 +40,6 @@ class Profile:
         """Raw register units of one shown step: 1 with scale 1, 10 with scale 0."""
         return 10 if self.scale == 0 else 1
 
-    @property
-    def address_texts(self) -> tuple[str, str, str]:
-        """The display's F0, F1 and F2 texts (20.3): four digits of the revision, eight of the firmware hash."""
-        digest = self.firmware_hash.hex().upper().ljust(8, "0")
-        return f"F0{self.communication[:4].upper()}", f"F1{digest[:4]}", f"F2{digest[4:8]}"
-
 
 FW17 = Profile(
     name="fw17",

@@ -1,1 +1,336 @@
 """Being a BSM: the virtual meter."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wattproof.errors import InvalidValue
+from wattproof.meters.bsm import control, writing
+from wattproof.meters.bsm.body import SERVICE_TIME, Body
+from wattproof.meters.bsm.enums import DEFAULT_UNIT, UNITS, SnapshotType
+from wattproof.meters.bsm.face import DIGIT
+from wattproof.meters.bsm.machine import POWER_UP, REQUEST
+from wattproof.meters.bsm.options import INVALID, NOW, Options, read_options
+from wattproof.meters.bsm.points import BASE, COMMON_BLOCK, REGISTERS, SIGNING_METER_BLOCK
+from wattproof.meters.bsm.registers import GLITCHING
+from wattproof.meters.bsm.signing import Signer, read_key
+from wattproof.meters.bsm.state import Durable, decode
+from wattproof.virtual.base import NEVER, SimulationOptions
+from wattproof.virtual.faults import Armed
+from wattproof.virtual.line import LINE_FAULTS
+from wattproof.virtual.loads import parse_load
+from wattproof.virtual.physics import WATT_HOUR
+
+if TYPE_CHECKING:
+    from wattproof.meters.bsm.optical import OpticalHead
+
+_PREFIX = [bytes((writing.READ, 2 * count)) for count in range(writing.MOST_READ + 1)]
+
+
+class BsmMeter(Body):
+    """One virtual BSM-WS36A: requests, controls, the optical head, and what it keeps. Made by :func:`create`."""
+
+    __slots__ = ()
+
+    # requests
+
+    def execute(self, pdu: bytes, now: int) -> bytes | None:
+        if now >= self._fresh:
+            self.advance(now)
+        if len(pdu) == 5 and pdu[0] == 3 and not self._watch:
+            start = (pdu[1] << 8 | pdu[2]) - BASE
+            count = pdu[3] << 8 | pdu[4]
+            if 0 < count <= 125 and 0 <= start <= REGISTERS - count:
+                return _PREFIX[count] + self._image[start * 2 : (start + count) * 2]
+        return self._execute(pdu, now)
+
+    def _execute(self, pdu: bytes, now: int) -> bytes | None:
+        """The rules of 2.3 to 2.6, whatever is special about this request."""
+        if self._watch:
+            self.entered(REQUEST)
+            self.follow()
+            self.advance(now)
+        if self.silent or not pdu:
+            return None
+        try:
+            if pdu[0] == writing.READ:
+                return self._read(pdu)
+            if pdu[0] == writing.WRITE:
+                return self._write(pdu, now)
+            raise writing.Rejected(writing.ILLEGAL_FUNCTION)
+        except writing.Rejected as rejected:
+            return bytes((pdu[0] | 0x80, rejected.code))
+
+    def _read(self, pdu: bytes) -> bytes:
+        if len(pdu) != 5:
+            raise writing.Rejected(writing.ILLEGAL_VALUE)
+        address, count = int.from_bytes(pdu[1:3], "big"), int.from_bytes(pdu[3:5], "big")
+        if not 1 <= count <= writing.MOST_READ:
+            raise writing.Rejected(writing.ILLEGAL_VALUE)
+        if address < BASE or address + count > writing.END:
+            raise writing.Rejected(writing.ILLEGAL_ADDRESS)
+        data = self._image[(address - BASE) * 2 : (address - BASE + count) * 2]
+        if "counter-glitch" in self.faults:
+            self._glitch(data, address, count)
+        return _PREFIX[count] + data
+
+    def _glitch(self, data: bytearray, address: int, count: int) -> None:
+        """Fault counter-glitch: the counters in this answer read 0."""
+        hit = [
+            register - address
+            for counter in GLITCHING
+            for register in (counter, counter + 1)
+            if address <= register < address + count
+        ]
+        for offset in hit:
+            data[2 * offset : 2 * offset + 2] = b"\0\0"
+        if hit:
+            self.faults.hit("counter-glitch")
+            self._look_out()
+
+    def _write(self, pdu: bytes, now: int) -> bytes:
+        request = writing.parse(pdu)
+        values = {change.name: change.value for change in request.changes}
+        timely = "Epoch" in values or "TZO" in values
+        if timely and not self.clock.accepts(values.get("Epoch"), values.get("TZO")):
+            raise writing.Rejected(writing.ILLEGAL_VALUE)
+        kinds = [change.kind for change in request.changes if change.kind is not None]
+        if not self.options.profile.start_and_end and {SnapshotType.START, SnapshotType.END} & set(kinds):
+            raise writing.Rejected(writing.ILLEGAL_VALUE)
+        if self.maker.job is not None and (kinds or "DO" in values):
+            raise writing.Rejected(writing.BUSY)
+        if "DA" in values or "Rte" in values:
+            self.counters.unit = values.get("DA") or self.counters.unit
+            self.counters.baudrate = values.get("Rte") or self.counters.baudrate
+            self.present()
+        if timely:
+            self.clock.write(self._now, values.get("Epoch"), values.get("TZO"))
+        for change in request.changes:
+            if change.value is None:
+                self.registers.set_text(SIGNING_METER_BLOCK, change.name, change.data)
+        if "DO" in values:
+            self.demand(bool((values["DO"] or 0) & 1))
+        for kind in kinds:
+            self.maker.begin(kind, self._now)
+        if values:
+            self.follow()
+            self.advance(now)
+        return pdu[:5]
+
+    def foreign(self, unit: int, tcp: bool) -> int | None:
+        return 0x0B if tcp else None
+
+    # controls and faults
+
+    def patch(
+        self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None
+    ) -> None:
+        self.advance(now)
+        if when is not None:
+            control.check_when(when)
+        read_controls = control.read_controls(self, controls)
+        read_faults = control.read_faults(faults)
+        self.faults.check({name: value for name, value in read_faults.items() if name not in LINE_FAULTS})
+        if when is not None:
+            self._armed.append(Armed(when, read_controls, read_faults))
+            self._look_out()
+            return
+        control.apply(self, read_controls, read_faults)
+        self._look_out()
+        self.follow()
+        self.advance(now)
+
+    def entered(self, state: str) -> None:
+        self.journal("state", {"state": state})
+        released = [armed for armed in self._armed if armed.matches(state)]
+        if released:
+            self._armed = [armed for armed in self._armed if not armed.matches(state)]
+            for armed in released:
+                control.apply(self, armed.controls, armed.faults)
+            self._look_out()
+            self.settle()
+
+    def state(self) -> dict[str, object]:
+        return control.state(self)
+
+    def step(self, duration: int) -> None:
+        """Meter time jumps ahead by ``duration`` ns; what lies between happens in its order at the next ``advance``."""
+        self._offset += duration
+
+    def power_later(self, delay: int) -> None:
+        """The supply comes back after ``delay`` ns."""
+        self._power_at = self._now + delay
+
+    # the optical head
+
+    def optical(self) -> OpticalHead:
+        """A new head in front of this meter, in the mode of its options (section 21)."""
+        from wattproof.meters.bsm.optical import OpticalHead
+
+        return OpticalHead(self, self.options.optical, self.options.optical_password, self.options.d0_list)
+
+    def set_address(self, address: int, baudrate: int) -> None:
+        """DA and Rte, effective on Modbus at once."""
+        self.counters.unit, self.counters.baudrate = address, baudrate
+        self._changed_optically()
+
+    def set_epoch(self, epoch: int) -> None:
+        """As one write of Epoch alone (section 8)."""
+        self.clock.write(self._now, epoch, None)
+        self._changed_optically()
+
+    def reset_rcr(self) -> None:
+        """RCR and its hidden digits become 0."""
+        self.electrics.energy.resettable = 0
+        self._changed_optically()
+
+    def set_service_mode(self, on: bool) -> None:
+        """Service mode for 60 meter seconds from now, or its end (21.3, BD-33)."""
+        self._service_until = self._now + SERVICE_TIME if on else NEVER
+        self._changed_optically()
+
+    def _changed_optically(self) -> None:
+        self.present()
+        self.follow()
+        self.wake()
+
+    # what stays
+
+    def checkpoint(self) -> bytes | None:
+        counters, clock, energy = self.counters, self.clock, self.electrics.energy
+        durable = Durable(
+            serial=self.serial,
+            key=None if self.signer.test else self.signer.scalar,
+            total=energy.total,
+            resettable=energy.resettable,
+            os=clock.os(self._now),
+            power_downs=counters.power_downs,
+            response=counters.response,
+            reserved=counters.reserved,
+            settings=clock.settings,
+            setting_os=clock.setting_os,
+            unit=counters.unit,
+            baudrate=counters.baudrate,
+            language=counters.language,
+        )
+        kept = replace(durable, total=energy.total // DIGIT, resettable=energy.resettable // DIGIT)
+        if kept == self._kept:
+            return None
+        self._kept = kept
+        return durable.encode()
+
+    def begin(self, time: tuple[int, int] | None, faults: list[tuple[str, object, str | None]]) -> None:
+        """The first moment of this run: identity into the registers, options into force."""
+        registers, serial = self.registers, self.serial
+        texts = {"SNM": serial[-8:], "SNC": module_serial(serial), "MA1": serial}
+        for name, text in texts.items():
+            registers.set_text(SIGNING_METER_BLOCK, name, text)
+        registers.set_text(COMMON_BLOCK, "SN", serial[-8:])
+        registers.set_blob(SIGNING_METER_BLOCK, "PK", self.public_key)
+        if time is not None:
+            self.clock.write(self._now, *time)
+        self.di = self._level()
+        for name, value, when in faults:
+            if when is not None:
+                self._armed.append(Armed(when, {}, {name: value}))
+            elif name not in LINE_FAULTS:
+                self.faults.check({name: value})
+            if when is None:
+                control.put_fault(self, name, value)
+        self.entered(POWER_UP)
+        self._look_out()
+        self.present()
+        self.follow()
+
+    def restore(self, durable: Durable) -> None:
+        """Power-up after the power failure that ended an earlier run (section 18)."""
+        counters, clock, energy = self.counters, self.clock, self.electrics.energy
+        energy.total, energy.resettable = durable.total, durable.resettable
+        clock.seconds, clock.settings, clock.setting_os = durable.os, durable.settings, durable.setting_os
+        counters.power_downs, counters.response = durable.power_downs, durable.response
+        counters.reserved, counters.unit, counters.baudrate = durable.reserved, durable.unit, durable.baudrate
+        counters.language = durable.language
+        self.count_start()
+
+
+def module_serial(serial: str) -> str:
+    """SNC: 16 hexadecimal digits that belong to the meter's serial."""
+    return "000b5700" + hashlib.sha256(serial.encode("ascii")).hexdigest()[:8]
+
+
+_SERIAL = re.compile(r"00[0-9A-Z]{6}[0-9]{8}")
+
+
+def read_serial(text: str) -> str:
+    """MA1 from ``--serial``: 16 characters, or the 14 that are printed on the front (B-037).
+
+    Raises ``InvalidValue``.
+    """
+    serial = text if len(text) == 16 else "00" + text
+    if not _SERIAL.fullmatch(serial):
+        raise InvalidValue(
+            f"serial {text!r} is no BSM serial: write 00, six letters or digits and eight digits,"
+            " such as 001BZR9900000001"
+        )
+    return serial
+
+
+def create(options: SimulationOptions) -> BsmMeter:
+    """A virtual BSM, powered up and ready (the start-up delay has passed). Deterministic for a given seed.
+
+    Raises ``UnknownName`` and ``InvalidValue`` for what is not in the closed tables of sections 27 and 28, and for a
+    state directory of another meter; ``StorageError`` for one that holds no state of a BSM.
+    """
+    chosen = read_options(options.settings, options.variant)
+    durable = None if options.state is None else decode(options.state)
+    serial, seed = _identity(options, durable)
+    scalar = None if options.key is None else read_key(options.key)
+    if durable is not None:
+        if scalar is not None and scalar != durable.key:
+            raise InvalidValue(f"the state directory keeps another key of meter {serial}: leave the key option out")
+        scalar = durable.key
+    if options.unit is not None and options.unit not in UNITS:
+        raise InvalidValue(f"unit {options.unit} is out of range: write 1 to 247")
+    if not 0 < options.speed <= FASTEST:
+        raise InvalidValue(f"speed {options.speed} is out of range: write a number above 0, at most {FASTEST}")
+    faults = control.parse_fault_texts(list(options.faults))
+    load = parse_load(options.load if options.load is not None else "curve:car", options.read_text)
+    meter = BsmMeter(options, chosen, serial, Signer(serial, scalar), seed, load)
+    meter.counters.unit = options.unit or DEFAULT_UNIT
+    meter.electrics.energy.total = int(chosen.energy * 1000) * WATT_HOUR
+    if durable is not None:
+        meter.restore(durable)
+    meter.begin(_time(chosen, options.wall), faults)
+    return meter
+
+
+FASTEST = 100_000
+
+
+def _identity(options: SimulationOptions, durable: Durable | None) -> tuple[str, int]:
+    """Serial and seed: as given, as kept, as drawn."""
+    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
+    serial = None if options.serial is None else read_serial(options.serial)
+    if durable is not None:
+        if serial is not None and serial != durable.serial:
+            raise InvalidValue(
+                f"the state directory belongs to meter {durable.serial}, not to {serial}: use another directory"
+            )
+        serial = durable.serial
+    return serial or f"001BZR99{random.Random(seed).randrange(10**8):08d}", seed
+
+
+def _time(chosen: Options, wall: int | None) -> tuple[int, int] | None:
+    """Epoch and TZO to write at the start."""
+    if chosen.time == INVALID:
+        return None
+    if isinstance(chosen.time, tuple):
+        return chosen.time
+    if wall is None:
+        raise InvalidValue(f"option time={NOW} needs the present time: give an instant instead")
+    return wall, 0
