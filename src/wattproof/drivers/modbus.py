@@ -7,12 +7,38 @@ whose methods never suspend.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
+from wattproof.drivers.client import ModbusClient
+from wattproof.drivers.job import Timing, Wire
+from wattproof.errors import InvalidURL
+from wattproof.io.clock import BlockingClock, SystemClock
+from wattproof.io.link import ByteLink
+from wattproof.io.opening import open_link, open_link_blocking
+from wattproof.io.tcp import CONNECT_LIMIT
+from wattproof.io.trace import Trace, TracedLink
+from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
+from wattproof.wire.modbus.framing import FRAMINGS, Framing, character_time, silent_interval
+
+if TYPE_CHECKING:
+    from wattproof.io.serial import SerialSettings
 
 T = TypeVar("T")
+
+__all__ = [
+    "BatchLink",
+    "ModbusClient",
+    "ModbusLink",
+    "Timing",
+    "connect",
+    "connect_blocking",
+    "run_blocking",
+]
+
+#: Schemes that can carry Modbus.
+SCHEMES = frozenset({"tcp", "tls", "rtu", "ascii", "pty"})
 
 
 class ModbusLink(Protocol):
@@ -52,6 +78,50 @@ class BatchLink(Protocol):
         ...
 
 
+async def connect(
+    url: MeterURL, *, timing: Timing | None = None, trace: Trace | None = None, clock: Clock | None = None
+) -> ModbusClient:
+    """A link to the line of ``url`` on the running event loop, connected.
+
+    ``tcp``, ``tls``: Modbus TCP, with ``?pipeline=`` requests under way at once (1); ``?framing=rtu`` or ``ascii``
+    for those frames in the stream. ``rtu``, ``ascii``: a serial device or a socket. ``pty``: a pseudo-terminal.
+    ``timing`` replaces ``?timeout=``, ``?retries=`` and ``?pause=``; ``trace`` records every byte.
+
+    Raises:
+        InvalidURL: the scheme does not carry Modbus.
+        Unreachable: no connection.
+    """
+    clock = clock or SystemClock()
+    limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
+
+    async def opener() -> ByteLink:
+        return _traced(await open_link(url, limit=limit, clock=clock), trace)
+
+    client = _client(url, opener, timing, clock)
+    await client.open()
+    return client
+
+
+def connect_blocking(
+    url: MeterURL, *, timing: Timing | None = None, trace: Trace | None = None, clock: Clock | None = None
+) -> ModbusClient:
+    """The same for code without an event loop: no method of the link ever suspends. Use one link in one thread.
+
+    Raises:
+        InvalidURL: the scheme does not carry Modbus.
+        Unreachable: no connection.
+    """
+    clock = clock or BlockingClock()
+    limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
+
+    async def opener() -> ByteLink:
+        return _traced(open_link_blocking(url, limit=limit, clock=clock), trace)
+
+    client = _client(url, opener, timing, clock)
+    run_blocking(client.open())
+    return client
+
+
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a driver coroutine to its end over a blocking link, without an event loop.
 
@@ -65,3 +135,50 @@ def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:
         return value
     coroutine.close()
     raise RuntimeError("the coroutine suspended: run_blocking needs a link from connect_blocking")
+
+
+def timing_of(url: MeterURL) -> Timing:
+    """``?timeout=``, ``?retries=`` and ``?pause=`` of an address."""
+    usual = Timing()
+    return Timing(
+        timeout=url.number("timeout", usual.timeout),
+        retries=url.whole("retries", usual.retries),
+        pause=url.number("pause", usual.pause),
+    )
+
+
+def wire_of(settings: SerialSettings, framing: Framing) -> Wire:
+    """Times of a real line; only RTU keeps its frames apart by silence."""
+    character = character_time(settings.baudrate, settings.bits)
+    return Wire(character, silent_interval(settings.baudrate, settings.bits) if framing.silent else 0.0)
+
+
+def _client(
+    url: MeterURL, opener: Callable[[], Awaitable[ByteLink]], timing: Timing | None, clock: Clock
+) -> ModbusClient:
+    framing = FRAMINGS.get(url.framing)
+    if url.scheme not in SCHEMES or framing is None:
+        raise InvalidURL(f"{url}: {url.scheme} does not carry Modbus; an example: tcp://127.0.0.1:5020?unit=42")
+    return ModbusClient(
+        opener,
+        framing.client,
+        name=url.place,
+        clock=clock,
+        timing=timing or timing_of(url),
+        wire=_wire(url, framing),
+        depth=url.whole("pipeline", 1),
+    )
+
+
+def _wire(url: MeterURL, framing: Framing) -> Wire | None:
+    if framing.transactions:
+        return None
+    if not url.is_device:
+        return Wire()
+    from wattproof.io.serial import SerialSettings
+
+    return wire_of(SerialSettings.of(url), framing)
+
+
+def _traced(link: ByteLink, trace: Trace | None) -> ByteLink:
+    return link if trace is None else TracedLink(link, trace)

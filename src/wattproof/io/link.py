@@ -61,8 +61,16 @@ class ByteLink(Protocol):
         """Take away what has arrived and was not received."""
         ...
 
+    def wake(self) -> None:
+        """Let a `receive` that waits in another task return at once, with ``b""`` if there is nothing."""
+        ...
+
     async def close(self) -> None:
         """End it; harmless when it has ended."""
+        ...
+
+    def abort(self) -> None:
+        """End it without waiting for anything."""
         ...
 
 
@@ -186,6 +194,13 @@ class TransportLink(asyncio.Protocol):
         self._resume()
         return data
 
+    def wake(self) -> None:
+        self._inbox.wake()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
     async def close(self) -> None:
         if self._transport is None:
             return
@@ -274,7 +289,13 @@ class DescriptorLink:
     def discard(self) -> bytes:
         return self._inbox.take()
 
+    def wake(self) -> None:
+        self._inbox.wake()
+
     async def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
         if not self._open:
             return
         self._open = False
@@ -371,7 +392,13 @@ class BlockingLink:
                 taken += data
         return bytes(taken)
 
+    def wake(self) -> None:
+        """Nothing to do: nobody else runs while this thread waits."""
+
     async def close(self) -> None:
+        self.abort()
+
+    def abort(self) -> None:
         self._over = True
         with contextlib.suppress(OSError):
             self._stream.close()

@@ -44,7 +44,7 @@ class MemoryLink:
         self.heard = self.clock.now()
         if self.answer is None:
             self._data += data
-            self._wake()
+            self.wake()
         elif reply := self.answer(data):
             self.put(reply)
 
@@ -73,9 +73,9 @@ class MemoryLink:
 
     async def _limit(self, timeout: float) -> None:
         await self.clock.sleep(timeout)
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -87,11 +87,14 @@ class MemoryLink:
     async def close(self) -> None:
         self.cut()
 
+    def abort(self) -> None:
+        self.cut()
+
     def cut(self) -> None:
         """End the connection for both sides, as a pulled plug does; what has arrived can still be received."""
         for end in (self, self.peer):
             end._over = True
-            end._wake()
+            end.wake()
 
 
 def memory_pair(clock: Clock, name: str = "memory") -> tuple[MemoryLink, MemoryLink]:
