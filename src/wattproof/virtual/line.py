@@ -17,16 +17,17 @@ import random
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from wattproof.errors import UnknownName
 
 if TYPE_CHECKING:
-    from wattproof.wire.modbus.framing import Request
+    from wattproof.wire.modbus.framing.messages import Request
 
 #: Turns a request's addressing and a PDU into the bytes of one frame.
 Encoder = Callable[["Request", bytes], bytes]
-Value = bool | int | float
+Value = bool | int | float | Decimal
 
 
 class Kind(NamedTuple):
@@ -288,7 +289,7 @@ class LineFaults:
         return stream
 
     def _hit(self, name: str, **details: object) -> None:
-        self.journal("fault-hit", {"fault": name, **details})
+        self.journal("fault", {"name": name, "action": "hit", **details})
 
 
 def _wired_and(one: bytes, other: bytes) -> bytes:

@@ -1,0 +1,285 @@
+"""The HTTP server's edge: connections, limits and time-outs around one coroutine that answers requests.
+
+Requests are parsed by httptools, responses written by ``wattproof.wire.http1`` exactly as the handler says. One request
+of a connection is served at a time; what a client sends ahead waits. A connection that stays silent for ``idle``
+seconds, sends more than the limits or does not read its answers is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import parse_qsl, unquote
+
+import httptools
+
+from wattproof.errors import InvalidValue, PortInUse, WattproofError
+from wattproof.wire.http1 import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one client may do. Sizes in bytes, ``idle`` and ``answer`` in seconds."""
+
+    head: int = 16 * 1024
+    headers: int = 100
+    body: int = 256 * 1024
+    connections: int = 64
+    idle: float = 30.0
+    answer: float = 660.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: ``path`` decoded and without query, header names in lower case."""
+
+    method: str
+    path: str
+    query: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    version: str = "1.1"
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def json_response(status: int, content: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
+    """A JSON document as response."""
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    fixed = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers)
+    return Response(status, fixed, body).framed()
+
+
+class HttpServer:
+    """A listening socket. Open it with ``HttpServer.open``; ``host`` and ``port`` say where it is."""
+
+    __slots__ = ("_connections", "_handler", "_server", "host", "limits", "port")
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
+        self._handler = handler
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+        self.limits = limits
+        self.host = ""
+        self.port = 0
+
+    @classmethod
+    async def open(
+        cls,
+        handler: Handler,
+        host: str,
+        port: int,
+        *,
+        limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> HttpServer:
+        """Listen on ``host:port``; port 0 takes a free one.
+
+        :raises PortInUse: the address is taken, or not one of this machine.
+        """
+        server = cls(handler, limits or Limits())
+        loop = asyncio.get_running_loop()
+        try:
+            server._server = await loop.create_server(lambda: _Connection(server, loop), host, port, ssl=tls)
+        except OSError as error:
+            raise address_error(f"http{'s' if tls else ''}://{host}:{port}", error) from error
+        server.host, server.port = server._server.sockets[0].getsockname()[:2]
+        return server
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.abort()
+        if self._server is not None:
+            await self._server.wait_closed()
+
+
+def address_error(place: str, error: OSError) -> PortInUse:
+    """The error for a listener that cannot be opened."""
+    if error.errno == errno.EADDRINUSE:
+        remedy = "another process listens there; stop it, or give another port (port 0 takes a free one)"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        remedy = "no permission; ports below 1024 belong to the administrator, give another port"
+    else:
+        remedy = f"{error.strerror or error}; give an address of this machine, such as 127.0.0.1"
+    return PortInUse(f"cannot listen on {place}: {remedy}")
+
+
+class _Connection(asyncio.Protocol):
+    """One client. httptools calls the ``on_...`` methods while ``data_received`` feeds it."""
+
+    __slots__ = (
+        "_body",
+        "_busy",
+        "_fields",
+        "_loop",
+        "_parser",
+        "_pending",
+        "_seen",
+        "_server",
+        "_task",
+        "_timer",
+        "_transport",
+        "_url",
+    )
+
+    def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._pending: list[tuple[Request, bool]] = []
+        self._parser = httptools.HttpRequestParser(self)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._url = b""
+        self._fields: dict[str, str] = {}
+        self._body = bytearray()
+        self._seen = 0
+
+    # -- connection ------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        connections = self._server._connections
+        if len(connections) >= self._server.limits.connections:
+            self._refuse(503, "too many connections: close one")
+            return
+        connections.add(self)
+        self._rearm(self._server.limits.idle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server._connections.discard(self)
+        self._disarm()
+        if self._task is not None:
+            self._task.cancel()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _rearm(self, seconds: float) -> None:
+        self._disarm()
+        self._timer = self._loop.call_later(seconds, self.abort)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        limits = self._server.limits
+        self._seen += len(data)
+        if self._seen > limits.head + limits.body:
+            self._refuse(413, f"a request has at most {limits.body} bytes")
+            return
+        try:
+            self._parser.feed_data(data)
+        except _TooLarge as error:
+            self._refuse(error.status, str(error))
+        except httptools.HttpParserUpgrade:
+            self._refuse(400, "no upgrade is possible here")
+        except httptools.HttpParserCallbackError as error:
+            inner = error.__context__
+            if isinstance(inner, _TooLarge):
+                self._refuse(inner.status, str(inner))
+            else:
+                self._refuse(400, "the request cannot be read")
+        except httptools.HttpParserError:
+            self._refuse(400, "the request is no HTTP")
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+        if len(self._url) > self._server.limits.head // 2:
+            raise _TooLarge(414, "the URL is too long")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        if key in self._fields and key in ("content-length", "host", "authorization"):
+            raise _TooLarge(400, f"the header {key} comes twice")
+        self._fields[key] = f"{self._fields[key]}, {text}" if key in self._fields else text
+        size = sum(len(known) + len(content) for known, content in self._fields.items())
+        if len(self._fields) > self._server.limits.headers or size > self._server.limits.head:
+            raise _TooLarge(431, "the header is too large")
+
+    def on_headers_complete(self) -> None:
+        if self._fields.get("expect", "").lower() == "100-continue" and self._transport is not None:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._body += body
+        if len(self._body) > self._server.limits.body:
+            raise _TooLarge(413, f"a request body has at most {self._server.limits.body} bytes")
+
+    def on_message_complete(self) -> None:
+        path, _, query = self._url.decode("latin-1").partition("?")
+        request = Request(
+            method=self._parser.get_method().decode("ascii"),
+            path=unquote(path),
+            query=dict(parse_qsl(query, keep_blank_values=True, max_num_fields=50)),
+            headers=self._fields,
+            body=bytes(self._body),
+            version=self._parser.get_http_version(),
+        )
+        self._pending.append((request, bool(self._parser.should_keep_alive())))
+        self._clear()
+        if len(self._pending) > 16 and self._transport is not None:
+            self._transport.pause_reading()
+        if self._task is None:
+            self._task = self._loop.create_task(self._serve())
+
+    # -- answers ---------------------------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        transport = self._transport
+        while self._pending and transport is not None and not transport.is_closing():
+            request, keep_alive = self._pending.pop(0)
+            self._rearm(self._server.limits.answer)
+            response = await self._answer(request)
+            if transport.is_closing():
+                break
+            if (response.header("Connection") or "").lower() == "close" or response.cut is not None:
+                keep_alive = False
+            transport.write(response.encode(head_only=request.method == "HEAD"))
+            if not keep_alive:
+                transport.close()
+                break
+            transport.resume_reading()
+            self._rearm(self._server.limits.idle)
+        self._task = None
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            return await self._server._handler(request)
+        except WattproofError as error:
+            return json_response(error.http_status, {"error": str(error)})
+
+    def _refuse(self, status: int, reason: str) -> None:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        with contextlib.suppress(InvalidValue):
+            transport.write(json_response(status, {"error": reason}, (("Connection", "close"),)).encode())
+        transport.close()
+
+
+class _TooLarge(Exception):
+    """A limit of one request was passed; ``status`` says which."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

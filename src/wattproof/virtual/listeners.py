@@ -1,0 +1,283 @@
+"""Where virtual meters listen: one function a scheme, one table of them.
+
+``open_listener`` takes an address (``wattproof.io.url``) and the meters that shall be heard there::
+
+    tcp://HOST:PORT            Modbus TCP; ?framing=rtu or ascii: those frames over TCP
+    tls://HOST:PORT            the same with TLS; ?certificate= and ?key=, else one is made; ?ca= asks clients too
+    rtu://HOST:PORT, ascii://  line frames over TCP
+    rtu:///dev/..., ascii:///  a serial device
+    pty:///PATH                a new pseudo-terminal, linked there; ?protocol=rtu, ascii or iec
+    iec://HOST:PORT, iec:///   the optical head
+
+Port 0 takes a free one. A listener's ``url`` is what a client needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from wattproof.errors import InvalidURL, UnknownName
+from wattproof.io.http import address_error
+from wattproof.io.serial import SerialSettings, open_device
+from wattproof.io.url import MeterURL
+from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.serialline import Line, open_pseudo_terminal, open_serial_line
+from wattproof.virtual.station import Station, Stream
+from wattproof.virtual.tcp import Connection, Connections, ModbusStream, ModbusTcp
+from wattproof.wire.modbus.framing import ServerFramer, rtu, tcp
+from wattproof.wire.modbus.framing import ascii as ascii_framing
+
+if TYPE_CHECKING:
+    from wattproof.virtual.optical import Head
+
+#: Connections that wait to be accepted.
+BACKLOG = 128
+
+
+class Listener(Protocol):
+    """An open listener."""
+
+    @property
+    def url(self) -> MeterURL:
+        """How a client reaches it."""
+        ...
+
+    async def close(self) -> None:
+        """Hear no more and end what is open."""
+        ...
+
+
+def framer(name: str, station: Station) -> ServerFramer:
+    """The server's side of a framing for the meters of a station: ``tcp``, ``rtu`` or ``ascii``."""
+    return tcp.ServerFramer() if name == "tcp" else {"rtu": rtu, "ascii": ascii_framing}[name].ServerFramer(station)
+
+
+async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, connections: int = 256) -> Listener:
+    """Let these meters be heard at this address.
+
+    :param connections: how many clients a socket serves at once; beyond, the longest idle one is closed.
+    :raises InvalidURL: virtual meters of this kind do not listen on such an address.
+    :raises PortInUse: the address is taken, or not one of this machine.
+    :raises Unreachable: the serial device cannot be opened.
+    """
+    kind = "iec" if url.framing == "iec" else "modbus"
+    opener = OPENERS.get((kind, "pty" if url.scheme == "pty" else "device" if url.is_device else "socket"))
+    if opener is None or url.framing not in ("tcp", "rtu", "ascii", "iec"):
+        known = "tcp://, tls://, rtu://, ascii://, pty:// and iec://"
+        raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there; it knows {known}")
+    listener: Listener = await opener(url, runtimes, connections)
+    return listener
+
+
+# -- sockets ---------------------------------------------------------------------------------------------------------
+
+
+class SocketListener:
+    """A listening socket with its connections."""
+
+    __slots__ = ("_close", "_server", "url")
+
+    def __init__(self, url: MeterURL, server: asyncio.Server, close: Callable[[], None]) -> None:
+        self.url = url
+        self._server = server
+        self._close = close
+
+    async def close(self) -> None:
+        self._server.close()
+        self._close()
+        await self._server.wait_closed()
+
+
+async def _listen(url: MeterURL, factory: Callable[[], asyncio.Protocol], close: Callable[[], None]) -> SocketListener:
+    loop = asyncio.get_running_loop()
+    pin = None
+    tls: Any = None
+    if url.scheme == "tls":
+        tls, pin = _tls(url)
+    host = url.host or "127.0.0.1"
+    try:
+        server = await loop.create_server(factory, host, url.port, ssl=tls, backlog=BACKLOG)
+    except OSError as error:
+        raise address_error(url.place, error) from error
+    options = {name: value for name, value in url.options.items() if name not in ("certificate", "key", "ca")}
+    if pin:
+        options["pin"] = pin
+    port = server.sockets[0].getsockname()[1]
+    return SocketListener(replace(url, host=host, port=port, options=options), server, close)
+
+
+def _tls(url: MeterURL) -> tuple[Any, str | None]:
+    from wattproof.virtual.certificate import make_certificate, server_context
+
+    certificate, key, authorities = (url.options.get(name) for name in ("certificate", "key", "ca"))
+    made = None if certificate else make_certificate("virtual meter", url.host or "localhost")
+    return server_context(certificate, key, authorities, made), made.pin if made else None
+
+
+async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], limit: int) -> Listener:
+    station = Station(runtimes)
+    connections = Connections(limit)
+    factory: Callable[[], Connection]
+    if url.framing == "tcp" and len(station.runtimes) == 1:
+        factory = _Factory(station, connections)
+    else:
+        now, framing = runtimes[0].now, url.framing
+        factory = lambda: ModbusStream(  # noqa: E731
+            station, connections, framer(framing, station), now, tcp=framing == "tcp"
+        )
+    return await _listen(url, factory, connections.close)
+
+
+class _Factory:
+    """Makes the protocol of each new connection; smaller than a closure, and there are thousands of them."""
+
+    __slots__ = ("_connections", "_station")
+
+    def __init__(self, station: Station, connections: Connections) -> None:
+        self._station = station
+        self._connections = connections
+
+    def __call__(self) -> ModbusTcp:
+        return ModbusTcp(self._station, self._connections)
+
+
+# -- lines -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class LineListener:
+    """A terminal with one or more meters on it."""
+
+    url: MeterURL
+    line: Line
+
+    async def close(self) -> None:
+        self.line.close()
+
+
+async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+    given = url.whole("baudrate", 0) or None
+    settings = replace(SerialSettings.of(url), baudrate=given or runtimes[0].meter.baudrate)
+    line = open_serial_line(url.path, settings, given, runtimes, asyncio.get_running_loop())
+    return _line_listener(url, runtimes, line)
+
+
+async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+    given = url.whole("baudrate", 0) or None
+    line = open_pseudo_terminal(url.path, given, runtimes, asyncio.get_running_loop())
+    return _line_listener(replace(url, path=line.name), runtimes, line)
+
+
+def _line_listener(url: MeterURL, runtimes: Sequence[Runtime], line: Line) -> LineListener:
+    station = Station(runtimes)
+    stream = Stream(
+        station, framer(url.framing, station), line.send, gap=lambda: line.gap, understands=line.understands
+    )
+    line.listen(stream.receive)
+    return LineListener(url, line)
+
+
+# -- optical heads ---------------------------------------------------------------------------------------------------
+
+
+def _head(url: MeterURL, runtimes: Sequence[Runtime]) -> Head:
+    if len(runtimes) != 1:
+        raise InvalidURL(f"{url}: an optical head belongs to one meter; give each its own address")
+    make = getattr(runtimes[0].meter, "optical", None)
+    if make is None:
+        raise UnknownName(f"{url}: a {runtimes[0].meter.model} has no optical head")
+    head: Head = make()
+    return head
+
+
+async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+    from wattproof.virtual.optical import OpticalConnection, OpticalPort
+
+    clients: set[OpticalConnection] = set()
+
+    def write(data: bytes, baudrate: int) -> None:
+        for client in list(clients):
+            client.write(data)
+
+    def drop() -> None:
+        for client in list(clients):
+            client.abort()
+
+    port = OpticalPort(_head(url, runtimes), runtimes[0], asyncio.get_running_loop(), write, drop)
+
+    def close() -> None:
+        drop()
+        port.close()
+
+    return await _listen(url, lambda: OpticalConnection(port, clients), close)
+
+
+@dataclass(slots=True)
+class OpticalTerminal:
+    """An optical head on a serial device or pseudo-terminal."""
+
+    url: MeterURL
+    end: Callable[[], None]
+
+    async def close(self) -> None:
+        self.end()
+
+
+async def _optical_device(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+    from wattproof.virtual.optical import OpticalLine
+
+    head = _head(url, runtimes)
+    settings = SerialSettings.of(url)
+    descriptor = open_device(url.path, settings)
+    line = OpticalLine(descriptor, settings, url.path)
+    line.attach(head, runtimes[0], asyncio.get_running_loop())
+
+    def end() -> None:
+        line.close()
+        os.close(descriptor)
+
+    return OpticalTerminal(url, end)
+
+
+async def _optical_pty(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+    from wattproof.io.pty import PseudoTerminal
+    from wattproof.virtual.optical import OpticalLine
+
+    head = _head(url, runtimes)
+    pair = PseudoTerminal("" if url.path == "/" else url.path)
+    line = OpticalLine(pair.master, None, pair.path)
+    line.attach(head, runtimes[0], asyncio.get_running_loop())
+
+    def end() -> None:
+        line.close()
+        pair.close()
+
+    return OpticalTerminal(replace(url, path=pair.path), end)
+
+
+OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], int], Any]] = {
+    ("modbus", "socket"): _modbus_socket,
+    ("modbus", "device"): _modbus_device,
+    ("modbus", "pty"): _modbus_pty,
+    ("iec", "socket"): _optical_socket,
+    ("iec", "device"): _optical_device,
+    ("iec", "pty"): _optical_pty,
+}
+
+
+def is_line(url: MeterURL) -> bool:
+    """Whether several meters share this address, each with its own unit (RTU, ASCII; not Modbus TCP or optical)."""
+    return url.framing in ("rtu", "ascii")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a listener on ``host``."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

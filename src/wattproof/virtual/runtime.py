@@ -1,0 +1,413 @@
+"""Running one virtual meter: meter time from real time, requests in turn, nothing shown before it is kept.
+
+A ``Meter`` knows no clock and no wire. ``Runtime`` gives it both, without I/O of its own: time comes from ``Timers``,
+requests from whoever calls ``submit``, and answers go back through the request's ``reply``. An idle meter costs
+nothing: it has no timer, no task and no thread; it catches up when somebody looks.
+
+A request passes these stations::
+
+    submit -> [drop] -> wait while the meter is blocked -> [silent: lost] -> [exception] -> execute
+           -> checkpoint to disk -> bus faults -> wait for the answer delay -> reply
+
+``fast`` says that none of them has anything to do for a plain read before the moment ``due``; then a listener may call
+``meter.execute`` itself (``virtual.tcp`` does, for that is where the time of a busy server goes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from wattproof.errors import StorageError
+from wattproof.virtual.exchange import Describe, Ring, Times, as_dict
+from wattproof.virtual.line import Delivery
+
+if TYPE_CHECKING:
+    from wattproof.io.journal import StateFile
+    from wattproof.virtual.base import Meter
+    from wattproof.wire.modbus.framing.messages import Request
+
+#: Later than any real moment.
+NEVER = 1 << 100
+#: Requests that wait for one meter at most; what comes on top is lost, as in any real meter.
+WAITING_LIMIT = 256
+
+
+class Cancel(Protocol):
+    """A timer that has been set."""
+
+    def cancel(self) -> None: ...
+
+
+class Timers(Protocol):
+    """Real time, as far as a virtual meter needs it."""
+
+    def now(self) -> int:
+        """Monotonic nanoseconds."""
+        ...
+
+    def utc(self) -> int:
+        """UTC Unix nanoseconds of the monotonic zero point."""
+        ...
+
+    def call_at(self, when: int, callback: Callable[[], None]) -> Cancel:
+        """Call back at the monotonic instant ``when`` or a little later."""
+        ...
+
+
+class LoopTimers:
+    """The timers of an event loop."""
+
+    __slots__ = ("_loop", "_utc")
+
+    now = staticmethod(time.monotonic_ns)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._utc = time.time_ns() - time.monotonic_ns()
+
+    def utc(self) -> int:
+        return self._utc
+
+    def call_at(self, when: int, callback: Callable[[], None]) -> Cancel:
+        return self._loop.call_later(max(0, when - time.monotonic_ns()) / 1e9, callback)
+
+
+class Wire(Protocol):
+    """Where an answer goes: one connection or one line."""
+
+    @property
+    def tcp(self) -> bool:
+        """Whether it speaks Modbus TCP."""
+        ...
+
+    @property
+    def connection(self) -> bool:
+        """Whether there is a connection that can be closed."""
+        ...
+
+    @property
+    def supersedes(self) -> bool:
+        """Half-duplex: who asks anew has given the old question up."""
+        ...
+
+    def encode(self, request: Request, pdu: bytes, /) -> bytes:
+        """The frame that answers ``request`` with ``pdu``."""
+        ...
+
+    def send(self, delivery: Delivery, arrived: int) -> None:
+        """Let an answer out; ``arrived`` is when the request's last byte came. Harmless on a closed wire."""
+        ...
+
+
+class Job:
+    """One request on its way through the meter."""
+
+    __slots__ = ("arrived", "hits", "request", "wire")
+
+    def __init__(self, request: Request, wire: Wire, arrived: int, hits: tuple[str, ...]) -> None:
+        self.request = request
+        self.wire = wire
+        self.arrived = arrived
+        self.hits = hits
+
+
+class Runtime:
+    """One meter in real time.
+
+    :param meter: freshly made; its first instant (``start`` in meter nanoseconds) is now.
+    :param store: where checkpoints go; without one everything is temporary.
+    :param journal: how many records the journal holds.
+    :param describe: names registers in the journal.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_alarm",
+        "_denominator",
+        "_numerator",
+        "_origin",
+        "_queue",
+        "_start",
+        "_stepwise",
+        "_timers",
+        "_watched",
+        "describe",
+        "due",
+        "failure",
+        "fast",
+        "meter",
+        "now",
+        "on_failure",
+        "ring",
+        "store",
+    )
+
+    def __init__(
+        self,
+        meter: Meter,
+        timers: Timers,
+        *,
+        start: int = 0,
+        store: StateFile | None = None,
+        journal: int = 4096,
+        describe: Describe | None = None,
+    ) -> None:
+        self.meter = meter
+        self.ring = Ring(journal)
+        self.store = store
+        self.describe = describe
+        #: Whether a read before ``due`` may go straight to the meter.
+        self.fast = False
+        #: Real instant of the meter's next event.
+        self.due = 0
+        #: What ended this meter: its state could not be kept.
+        self.failure: StorageError | None = None
+        self.on_failure: Callable[[StorageError], None] | None = None
+        self._timers = timers
+        self.now = timers.now
+        self._origin = timers.now()
+        self._start = start
+        self._numerator, self._denominator = meter.speed.numerator, meter.speed.denominator
+        self._queue: deque[Job] | None = None
+        self._alarm: Cancel | None = None
+        self._stepwise: int | None = None
+        self._watched = False
+        meter.journal = self._event
+        meter.line.journal = self._event
+        meter.line.changed = self.refresh
+        meter.wake = self._wake
+        self.keep()
+        self.refresh()
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def meter_time(self, real: int) -> int:
+        """Meter nanoseconds of a real monotonic instant."""
+        return self._start + (real - self._origin) * self._numerator // self._denominator
+
+    def real_time(self, instant: int) -> int:
+        """The first real monotonic nanosecond at which ``meter_time`` has reached ``instant``."""
+        return self._origin - (self._start - instant) * self._denominator // self._numerator
+
+    def advance(self) -> int:
+        """Bring the meter to the present, event by event; returns the present in meter nanoseconds."""
+        now = self.meter_time(self.now())
+        event = self.meter.next_event()
+        while event is not None and event <= now:
+            # One event at a time, so that each has its own time in the journal.
+            self._stepwise = event
+            self.meter.advance(event)
+            later = self.meter.next_event()
+            if later is not None and later <= event:
+                break
+            event = later
+        self._stepwise = None
+        self.meter.advance(now)
+        return now
+
+    def refresh(self) -> None:
+        """Look anew at what the next request has to pass, and at whether a timer is needed."""
+        meter = self.meter
+        event = meter.next_event()
+        self.due = NEVER if event is None else self.real_time(event)
+        self.fast = (
+            meter.answer_delay == 0
+            and not meter.line.active
+            and self.store is None
+            and not self._queue
+            and self.failure is None
+            and not self._watched
+            and not meter.blocked
+            and not meter.silent
+        )
+        wanted = self.due < NEVER and (bool(self._queue) or self.ring.watched)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if wanted:
+            self._alarm = self._timers.call_at(self.due, self._tick)
+
+    def _tick(self) -> None:
+        self._alarm = None
+        self.catch_up()
+
+    def _wake(self) -> None:
+        """The meter's next event has moved, by something that did not come through here."""
+        if self._stepwise is None:
+            self.refresh()
+
+    def catch_up(self) -> None:
+        """Do what is due now: events of the meter, its state on disk, requests that have waited long enough."""
+        self.advance()
+        if self.keep():
+            self._pump()
+        self.refresh()
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    def submit(self, request: Request, wire: Wire, arrived: int, frame: bytes = b"") -> None:
+        """One request for this meter, complete at the real instant ``arrived``; ``frame`` are its bytes."""
+        ring = self.ring
+        ring.record(
+            arrived, "request", unit=request.unit, pdu=request.pdu, data=frame or wire.encode(request, request.pdu)
+        )
+        line = self.meter.line
+        hits = line.strike(tcp=wire.tcp, connection=wire.connection) if line.active else ()
+        if "drop" in hits:
+            line.lose()
+            return self._lost(request, "the fault drop took it")
+        job = Job(request, wire, arrived, hits)
+        if self._queue:
+            self._wait(job)
+        else:
+            self.advance()
+            if not self._attempt(job):
+                self._wait(job)
+        self.refresh()
+        return None
+
+    def _wait(self, job: Job) -> None:
+        if self._queue is None:
+            self._queue = deque()
+        if job.wire.supersedes:
+            for older in [waiting for waiting in self._queue if waiting.wire is job.wire]:
+                self._queue.remove(older)
+                self._lost(older.request, "the line's master asked anew")
+        if len(self._queue) >= WAITING_LIMIT:
+            self._lost(job.request, f"{WAITING_LIMIT} requests are waiting already")
+            return
+        self._queue.append(job)
+
+    def _pump(self) -> None:
+        queue = self._queue
+        while queue:
+            if not self._attempt(queue[0]):
+                return
+            queue.popleft()
+        self._queue = None
+
+    def _attempt(self, job: Job) -> bool:
+        """Serve one request at the present moment; ``False`` if it has to wait."""
+        meter, request = self.meter, job.request
+        if self.failure is not None:
+            self._lost(request, "the meter's state cannot be kept")
+            return True
+        if meter.silent:
+            self._lost(request, "the meter has no supply, or is starting")
+            return True
+        if meter.blocked:
+            return False
+        if "exception" in job.hits:
+            answer: bytes | None = meter.line.exception_answer(request)
+        else:
+            answer = meter.execute(request.pdu, self.meter_time(self.now()))
+        if not self.keep():
+            self._lost(request, "the meter's state cannot be kept")
+            return True
+        if answer is None:
+            self._lost(request, "the meter does not answer it")
+            return True
+        delivery = meter.line.deliver(job.hits, request, answer, job.wire.encode, tcp=job.wire.tcp)
+        now = self.now()
+        moment = max(now, job.arrived + meter.answer_delay * self._denominator // self._numerator) + delivery.delay
+        if moment <= now:
+            self._send(job, answer, delivery)
+        else:
+            self._timers.call_at(moment, lambda: self._send(job, answer, delivery))
+        return True
+
+    def _send(self, job: Job, answer: bytes, delivery: Delivery) -> None:
+        if self.failure is not None:
+            return
+        if delivery.data:
+            data = b"".join(delivery.before) + delivery.data
+            details: Mapping[str, object] = {"to": job.request.pdu}
+            self.ring.record(self.now(), "answer", unit=job.request.unit, pdu=answer, data=data, details=details)
+        elif not delivery.close:
+            self._lost(job.request, "the fault drop-answer took its answer")
+        else:
+            self._lost(job.request, "the fault disconnect closed the connection")
+        job.wire.send(delivery, job.arrived)
+
+    def _lost(self, request: Request, reason: str) -> None:
+        self.ring.record(self.now(), "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    def keep(self) -> bool:
+        """Store what changed; ``False`` if the disk refuses, then nothing leaves this meter any more."""
+        if self.store is None:
+            return True
+        if self.failure is not None:
+            return False
+        state = self.meter.checkpoint()
+        if state is None:
+            return True
+        try:
+            self.store.append(state)
+        except StorageError as error:
+            self.failure = error
+            if self.on_failure is not None:
+                self.on_failure(error)
+            return False
+        return True
+
+    def close(self) -> None:
+        """The process ends: the last state goes to disk, as at every power failure of a real meter.
+
+        :raises StorageError: it cannot be kept (also when that was found earlier).
+        """
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self.advance()
+        self.keep()
+        if self.failure is not None:
+            raise self.failure
+
+    # -- control ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, object]:
+        """The object of ``GET /``, of the present moment."""
+        self.catch_up()
+        return self.meter.state()
+
+    def patch(self, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None) -> None:
+        """Change controls and faults now, or at a named state.
+
+        :raises UnknownName: a name that is not in the closed tables.
+        :raises InvalidValue: a value out of range.
+        """
+        now = self.advance()
+        self._watched = self._watched or when is not None
+        try:
+            self.meter.patch(now, controls, faults, when)
+        finally:
+            self.keep()
+            self._pump()
+            self.refresh()
+
+    def watch_closely(self) -> None:
+        """Every request takes the long way from now on (a change waits for one)."""
+        self._watched = True
+        self.refresh()
+
+    def _event(self, event: str, details: Mapping[str, object]) -> None:
+        real = self.now() if self._stepwise is None else self.real_time(self._stepwise)
+        self.ring.record(real, event, details=details)
+
+    def journal(self, after: int = 0) -> list[dict[str, object]]:
+        """Entries with a number above ``after``, oldest first, as the control interface shows them."""
+        self.catch_up()
+        times = Times(self._timers.utc(), self.meter_time)
+        return [as_dict(entry, times, self.describe) for entry in self.ring.entries(after)]
+
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back at the next journal entry, once; while somebody watches, the meter's events are not late."""
+        forget = self.ring.watch(callback)
+        self.refresh()
+        return forget

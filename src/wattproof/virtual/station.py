@@ -1,0 +1,139 @@
+"""The meters that hear one wire, and a stream of bytes on which they are asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from wattproof.virtual.line import Delivery
+from wattproof.virtual.runtime import NEVER
+from wattproof.wire.modbus.framing.messages import Request, ServerFramer
+
+if TYPE_CHECKING:
+    from wattproof.virtual.runtime import Runtime, Wire
+
+
+class Station:
+    """Meters behind one listener, found by the unit they answer to at this moment (a written DA counts at once)."""
+
+    __slots__ = ("_by_unit", "runtimes")
+
+    def __init__(self, runtimes: Sequence[Runtime]) -> None:
+        self.runtimes = tuple(runtimes)
+        self._by_unit: dict[int, Runtime] = {}
+
+    def find(self, unit: int) -> Runtime | None:
+        """The meter with this address; with two of them, the one that came first."""
+        found = self._by_unit.get(unit)
+        if found is not None and found.meter.unit == unit:
+            return found
+        for runtime in self.runtimes:
+            if runtime.meter.unit == unit:
+                self._by_unit[unit] = runtime
+                return runtime
+        return None
+
+    def __contains__(self, unit: object) -> bool:
+        return isinstance(unit, int) and self.find(unit) is not None
+
+    def route(self, request: Request, wire: Wire, arrived: int, frame: bytes = b"") -> None:
+        """Hand a request to its meter; for another unit, answer as the meters here do or stay silent."""
+        for runtime in self.runtimes:
+            if runtime.due <= arrived:
+                runtime.catch_up()
+        runtime_found = self.find(request.unit)
+        if runtime_found is not None:
+            runtime_found.submit(request, wire, arrived, frame)
+        else:
+            self._foreign(request, wire, arrived)
+
+    def _foreign(self, request: Request, wire: Wire, arrived: int) -> None:
+        runtime = self.runtimes[0]
+        code = None if runtime.meter.silent else runtime.meter.foreign(request.unit, wire.tcp)
+        if len(self.runtimes) == 1:
+            details = {"reason": "the request is for another unit"}
+            runtime.ring.record(arrived, "foreign", unit=request.unit, pdu=request.pdu, details=details)
+        if code is None:
+            return
+        answer = bytes((request.pdu[0] | 0x80, code))
+        data = wire.encode(request, answer)
+        if len(self.runtimes) == 1:
+            runtime.ring.record(runtime.now(), "answer", unit=request.unit, pdu=answer, data=data)
+        wire.send(Delivery(data=data), arrived)
+
+    @property
+    def due(self) -> int:
+        """Real instant of the next event of any meter here."""
+        return min((runtime.due for runtime in self.runtimes), default=NEVER)
+
+
+class Stream:
+    """One stream of framed requests: a connection, or a line. It turns bytes into requests and answers into bytes.
+
+    :param write: takes one answer with everything before it, and the instant at which its request ended.
+    :param close: ends the connection; ``None`` where there is none (a line).
+    :param gap: nanoseconds of silence after which the framer is told to begin anew.
+    :param understands: whether a meter hears what is sent (it may have been told another bit rate).
+    """
+
+    __slots__ = ("_close", "_framer", "_gap", "_heard", "_station", "_understands", "_write", "tcp")
+
+    def __init__(
+        self,
+        station: Station,
+        framer: ServerFramer,
+        write: Callable[[Delivery, int], None],
+        *,
+        close: Callable[[], None] | None = None,
+        tcp: bool = False,
+        gap: Callable[[], int] = lambda: 50_000_000,
+        understands: Callable[[Runtime], bool] | None = None,
+    ) -> None:
+        self._station = station
+        self._write = write
+        self._close = close
+        self._gap = gap
+        self._understands = understands
+        self._heard = 0
+        self._framer = framer
+        self.tcp = tcp
+
+    @property
+    def connection(self) -> bool:
+        """Whether there is a connection that can be closed."""
+        return self._close is not None
+
+    @property
+    def supersedes(self) -> bool:
+        """On a half-duplex line a new request means that the master has given the old one up."""
+        return not self.tcp
+
+    def encode(self, request: Request, pdu: bytes, /) -> bytes:
+        """The frame that answers ``request`` with ``pdu``."""
+        return self._framer.encode(request, pdu)
+
+    def receive(self, data: bytes, arrived: int) -> None:
+        """Bytes that ended at the real instant ``arrived``."""
+        if arrived - self._heard > self._gap():
+            self._framer.gap()
+        self._heard = arrived
+        for request in self._framer.receive(data):
+            if self._understands is None or self._heard_by(request, arrived, self._understands):
+                self._station.route(request, self, arrived)
+        if self._framer.broken is not None and self._close is not None:
+            self._close()
+
+    def _heard_by(self, request: Request, arrived: int, understands: Callable[[Runtime], bool]) -> bool:
+        runtime = self._station.find(request.unit)
+        if runtime is None or understands(runtime):
+            return True
+        reason = f"the meter listens at {runtime.meter.baudrate} bit/s, the line has another rate"
+        runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
+        return False
+
+    def send(self, delivery: Delivery, arrived: int) -> None:
+        """Let one answer out."""
+        if delivery.close and self._close is not None:
+            self._close()
+        elif delivery.data:
+            self._write(delivery, arrived)
