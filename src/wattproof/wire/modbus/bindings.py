@@ -200,7 +200,10 @@ class RegisterMap:
         if found:
             choices = ", ".join(bound.path for bound in found)
             raise UnknownName(f"{text!r} is the name of several points; say which: {choices}")
-        raise UnknownName(f"no point or block is called {text!r}{_similar(text, [*self._names, *self._bare])}")
+        raise UnknownName(f"no point or block is called {text!r}{_similar(text, self._all_names())}")
+
+    def _all_names(self) -> list[str]:
+        return [*self._names, *(bounds[0].point.name for bounds in self._bare.values())]
 
     def at(self, address: int) -> BoundPoint | None:
         """The point that holds the register at a 0-based address."""
@@ -365,5 +368,6 @@ def _point(block: Block, name: str) -> Point:
 
 
 def _similar(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(known), 3)
+    names = {each.casefold(): each for each in known}
+    near = [names[each] for each in difflib.get_close_matches(name.casefold(), list(names), 3)]
     return f"; did you mean {' or '.join(near)}?" if near else ""
