@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wattproof.signed.colours import SessionVerdict
 from wattproof.signed.obis_classes import RegisterClass, tokens
@@ -130,14 +130,29 @@ def _group(record: Record) -> tuple[str, str]:
 
 def _entry(record: Record) -> Entry:
     begins = ends = 0
-    for reading in record.readings:
+    readings = record.readings
+    for position, reading in enumerate(readings):
+        if reading.value is None and _is_event(record, reading):
+            readings = readings if readings is not record.readings else list(readings)
+            reading = readings[position] = replace(reading, register=None, unit=None)
         moment = reading.moment
         if moment is Moment.BEGIN:
             begins += 1
         elif moment is Moment.END:
             ends += 1
-    readings = record.readings if begins < 2 or ends else _without_repeats(record.readings)
-    return Entry(record, readings, begins > 0, ends > 0)
+    return Entry(record, readings if begins < 2 or ends else _without_repeats(readings), begins > 0, ends > 0)
+
+
+def _is_event(record: Record, reading: Reading) -> bool:
+    """States neither value nor register nor unit itself; what it inherits does not make it a meter reading."""
+    if reading.literal is not None or reading.value_error:
+        return False
+    payload = record.extra.get("payload")
+    entries = payload.get("RD") if isinstance(payload, dict) else None
+    position = reading.where.rpartition("/")[2]
+    if not isinstance(entries, list) or not position.isdecimal() or int(position) >= len(entries):
+        return not reading.register
+    return not {"RV", "RI", "RU"} & set(entries[int(position)])
 
 
 def _reading_key(reading: Reading) -> tuple[object, ...]:
