@@ -52,7 +52,7 @@ class ModbusLink(Protocol):
     async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
         """Send the request ``pdu`` to ``unit`` and return the answer PDU of the same function.
 
-        ``timeout`` in seconds replaces the link's own for this request.
+        ``timeout`` in seconds replaces the link's own for this request, which is then not repeated.
 
         Raises:
             ModbusRefused: the unit answered with an exception.
