@@ -85,8 +85,7 @@ class Bench:
     async def run(self, coroutine: Coroutine[Any, Any, T], limit: float = 600.0) -> T:
         """Run ``coroutine`` to its end while virtual time passes."""
         task = asyncio.ensure_future(coroutine)
-        for _ in range(3):
-            await asyncio.sleep(0)
+        await self.clock.run(0)
         while not task.done():
             moment = self.clock.next_wake()
             assert moment is not None, "nobody sleeps and the task does not end"

@@ -306,6 +306,15 @@ async def test_callers_share_a_link_without_waiting_for_each_others_patience(ben
     assert done == [(3, 0.0), (2, 0.5), (1, 3.0)]
 
 
+async def test_a_batch_ends_with_its_first_failure(bench: Make) -> None:
+    one = bench("rtu", timeout=1.0, retries=0)
+    one.bend = lambda bench, request, frame: None
+    with pytest.raises(ResponseTimeout, match="registers 0 to 1"):
+        await one.run(one.client.exchange_all(42, [read_request(3, 10 * n, 2) for n in range(30)]))
+    assert one.clock.now() == 1_000_000_000
+    assert len(one.asked) == 1
+
+
 async def test_a_line_carries_one_request_at_a_time(bench: Make) -> None:
     one = bench("rtu", depth=4)
     one.bend = lambda bench, request, frame: [(0.25, frame)]

@@ -110,7 +110,8 @@ class ModbusClient:
 
     def _timing(self, unit: int, timeout: float | None) -> Timing:
         timing = self.timings.get(unit, self.timing)
-        return timing if timeout is None else replace(timing, timeout=timeout)
+        # Who names a time means all of it: no repetition that would multiply it.
+        return timing if timeout is None else replace(timing, timeout=timeout, retries=0)
 
     # the lead
 
@@ -121,6 +122,8 @@ class ModbusClient:
         try:
             for job in jobs:
                 await self._see_to(job)
+                if job.error is not None:
+                    break  # the answers to the others are of no use any more
         finally:
             if not all(job.done for job in jobs):
                 self._abandon(jobs)
