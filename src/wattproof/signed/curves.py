@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 
 from wattproof.errors import InvalidValue
-from wattproof.signed import integers, libcrypto
+from wattproof.signed import der, integers, libcrypto
 from wattproof.signed.parameters import CURVES, Curve, by_name, by_oid
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "by_name",
     "by_oid",
     "encode_signature",
+    "private_key",
     "public_key",
     "sign_digest",
     "spki",
@@ -53,22 +54,9 @@ _EC_PUBLIC_KEY = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey, RFC 5480
 Verify = Callable[[bytes, int, int, bytes], bool]
 
 
-def _sized(tag: int, content: bytes) -> bytes:
-    """One DER element with the shortest length form."""
-    size = len(content)
-    if size < 0x80:
-        return bytes((tag, size)) + content
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
-
-
-def _integer(value: int) -> bytes:
-    return _sized(2, value.to_bytes(value.bit_length() // 8 + 1, "big"))
-
-
 def encode_signature(r: int, s: int) -> bytes:
     """Canonical DER of a signature: ``SEQUENCE { INTEGER r, INTEGER s }``."""
-    return _sized(0x30, _integer(r) + _integer(s))
+    return der.element(0x30, der.integer(r) + der.integer(s))
 
 
 @dataclass(frozen=True)
@@ -95,8 +83,8 @@ class PublicKey:
     @cached_property
     def spki(self) -> bytes:
         """SubjectPublicKeyInfo with named curve and uncompressed point (RFC 5480), DER."""
-        algorithm = _sized(0x30, _EC_PUBLIC_KEY + _sized(6, self.curve.oid))
-        return _sized(0x30, algorithm + _sized(3, b"\0" + self.point))
+        algorithm = der.element(0x30, _EC_PUBLIC_KEY + der.element(6, self.curve.oid))
+        return der.element(0x30, algorithm + der.element(3, b"\0" + self.point))
 
     @cached_property
     def _verify(self) -> Verify:

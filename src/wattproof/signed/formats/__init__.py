@@ -1,1 +1,78 @@
-"""One file a record format; the registry says which bytes belong to which."""
+"""One file a record format; the registry says which bytes belong to which.
+
+Three kinds of rows, in the order of recognition (specification of the verifier, 0.5): :class:`FormatRow` for texts
+that are records themselves, :class:`XmlRow` and :class:`JsonRow` for documents that hold records. Other packages add
+rows through the entry point group ``wattproof.formats``: an object of any kind under a name of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from wattproof.signed.formats import chargeit, ocmf, safe_xml
+from wattproof.signed.limits import Limits
+from wattproof.signed.units import Carrier, Item, Unit
+
+GROUP = "wattproof.formats"
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRow:
+    """A record format. ``detect`` sees the bytes without BOM and outer white space; ``parse`` never raises."""
+
+    token: str
+    detect: Callable[[bytes], bool]
+    parse: Callable[[bytes, Carrier, Limits], Sequence[Unit]]
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRow:
+    """A JSON container. ``detect`` and ``read`` see the parsed document (numbers as text, see ``jsonscan``)."""
+
+    token: str
+    detect: Callable[[Any], bool]
+    read: Callable[[Any, Carrier, Limits], Sequence[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class XmlRow:
+    """An XML container. ``detect`` sees the local name of the root element, ``read`` the bytes of the file."""
+
+    token: str
+    detect: Callable[[str], bool]
+    read: Callable[[bytes, Carrier, Limits], Sequence[Item]]
+
+
+Row = FormatRow | JsonRow | XmlRow
+
+OWN: tuple[Row, ...] = (
+    FormatRow(ocmf.TOKEN, ocmf.detect, ocmf.parse),
+    XmlRow(safe_xml.CONTAINER, safe_xml.detect, safe_xml.read),
+    JsonRow(chargeit.CONTAINER, chargeit.detect, chargeit.read),
+)
+
+
+@cache
+def rows() -> tuple[Row, ...]:
+    """This package's rows and those of other installed packages, which come last; each is loaded once."""
+    others = [point.load() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)]
+    return (*OWN, *(row for row in others if isinstance(row, Row)))
+
+
+def format_rows() -> list[FormatRow]:
+    """Rows for texts that are records."""
+    return [row for row in rows() if isinstance(row, FormatRow)]
+
+
+def json_rows() -> list[JsonRow]:
+    """Rows for JSON documents that hold records."""
+    return [row for row in rows() if isinstance(row, JsonRow)]
+
+
+def xml_rows() -> list[XmlRow]:
+    """Rows for XML documents that hold records."""
+    return [row for row in rows() if isinstance(row, XmlRow)]

@@ -1,0 +1,202 @@
+"""The readings of an OCMF payload, each completed by what it inherits from the one before.
+
+Source: OCMF 1.4, section RD, and the specification of the verifier, 1.3, 1.4, 1.6 and 1.12.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from wattproof.signed import obis_classes
+from wattproof.signed.formats import ocmf_times
+from wattproof.signed.formats.ocmf_fields import Version, vendor
+from wattproof.signed.formats.ocmf_times import Stamp
+from wattproof.signed.jsonscan import Number
+from wattproof.signed.limits import Limits
+from wattproof.signed.numbers import NumberRefused, exact
+from wattproof.signed.records import Finding, Moment, Reading, Severity
+
+#: Reason of a reading (TX) and what it stands for.
+MOMENTS = {
+    "B": Moment.BEGIN,
+    "C": Moment.INTERMEDIATE,
+    "X": Moment.EXCEPTION,
+    "E": Moment.END,
+    "L": Moment.END,
+    "R": Moment.END,
+    "A": Moment.END,
+    "P": Moment.END,
+    "S": Moment.SUSPEND,
+    "T": Moment.TARIFF,
+}
+STATUSES = frozenset("NGTDRMXIOSEF")
+UNITS = frozenset(("kWh", "Wh", "mOhm", "uOhm"))
+ENERGY_UNITS = frozenset(("kWh", "Wh"))
+INHERITED = ("TM", "TX", "RI", "RU", "RT", "EF", "ST")
+_KNOWN = frozenset(("TM", "TX", "RV", "RI", "RU", "RT", "CL", "EF", "ST"))
+
+_NO_STAMP = Stamp(None, None, True)
+_MISSING = object()
+
+
+def _bad_reason(value: Any) -> bool:
+    return type(value) is not str or value not in MOMENTS
+
+
+def _bad_flags(value: Any) -> bool:
+    return type(value) is not str or not set(value) <= {"E", "t"}
+
+
+def _bad_status(value: Any) -> bool:
+    return type(value) is not str or value not in STATUSES
+
+
+def _bad_current(value: Any) -> bool:
+    return value not in ("AC", "DC")
+
+
+def _bad_register(value: Any) -> bool:
+    if type(value) is not str or len(value) > 64 or obis_classes.tokens(value) is None:
+        return True
+    return obis_classes.classify(value).reserved
+
+
+#: Texts of a closed list: key -> code, message, check. Only what a reading states itself is checked.
+_LISTS: tuple[tuple[str, str, str, Callable[[Any], bool]], ...] = (
+    ("TX", "F-TX", "not a reason of OCMF", _bad_reason),
+    ("RI", "F-RI", "no OBIS code, or one that OCMF reserves", _bad_register),
+    ("RT", "F-RT", "not AC or DC", _bad_current),
+    ("EF", "F-EF", "flags other than E and t", _bad_flags),
+    ("ST", "F-ST", "not a meter status of OCMF", _bad_status),
+)
+
+
+def read(entries: list[Any], version: Version, fiscal: bool, findings: list[Finding], limits: Limits) -> list[Reading]:
+    """The readings in order. ``fiscal``: the page letter is F, readings have no reason."""
+    readings: list[Reading] = []
+    before: dict[str, Any] = {}
+    for position, entry in enumerate(entries):
+        where = f"/RD/{position}"
+        if not isinstance(entry, dict):
+            findings.append(Finding("F-READING", Severity.ERROR, "no object", where))
+            continue
+        _check_keys(entry, version, where, findings)
+        state = before | entry  # a later reading overrides, and lends what it inherited to the next
+        readings.append(_reading(entry, state, version, fiscal, where, findings, limits))
+        before = {key: state[key] for key in INHERITED if key in state}
+        if position == 0:
+            _check_first(entry, where, findings)
+    return readings
+
+
+def _check_first(entry: dict[str, Any], where: str, findings: list[Finding]) -> None:
+    missing = [key for key in ("TM", "ST") if key not in entry]
+    if "RV" in entry and "RU" not in entry:
+        missing.append("RU")
+    if missing:
+        message = f"the first reading lacks {', '.join(missing)} and has none to inherit from"
+        findings.append(Finding("F-READING", Severity.ERROR, message, where))
+
+
+def _check_keys(entry: dict[str, Any], version: Version, where: str, findings: list[Finding]) -> None:
+    findings += [
+        Finding("F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key", f"{where}/{key[:64]}")
+        for key in entry
+        if key not in _KNOWN and not vendor(key) and not (key == "EI" and version < (0, 5))
+    ]
+    for key, code, message, bad in _LISTS:
+        if key in entry and bad(entry[key]):
+            findings.append(Finding(code, Severity.WARNING, message, f"{where}/{key}"))
+    unit = entry.get("RU", _MISSING)
+    if unit is not _MISSING and (type(unit) is not str or unit not in UNITS):
+        findings.append(
+            Finding("F-RU", Severity.INFO, "not a unit of OCMF, the register is not billable", f"{where}/RU")
+        )
+
+
+def _reading(
+    entry: dict[str, Any],
+    state: dict[str, Any],
+    version: Version,
+    fiscal: bool,
+    where: str,
+    findings: list[Finding],
+    limits: Limits,
+) -> Reading:
+    if "RV" in entry and ("RI" in state) != ("RU" in state):
+        findings.append(Finding("F-RI-RU", Severity.WARNING, "RI and RU come together", where))
+    stamp = _NO_STAMP
+    time_text = state.get("TM")
+    if "TM" in state:
+        stamp = ocmf_times.parse(time_text) if type(time_text) is str else ocmf_times.UNREADABLE
+        if not stamp.exact and "TM" in entry:
+            message = "the time cannot be read" if stamp.time is None else "the time deviates from its format"
+            findings.append(Finding("F-TM", Severity.WARNING, message, f"{where}/TM"))
+    reason = _text(state.get("TX"))
+    moment = MOMENTS.get(reason) if reason is not None else (Moment.FISCAL if fiscal else None)
+    value, literal, value_error = _value(entry, where, findings, limits)
+    return Reading(
+        moment,
+        reason,
+        _text(state.get("RI")),
+        value,
+        literal,
+        _text(state.get("RU")),
+        stamp.time,
+        _text(time_text),
+        stamp.clock,
+        _text(state.get("ST")),
+        _text(state.get("EF")),
+        _event_counter(entry) if version < (0, 5) else None,
+        _loss(entry, where, findings, limits) if "CL" in entry else None,
+        value_error,
+        where,
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else (str(value) if isinstance(value, Number) else None)
+
+
+def _value(
+    entry: dict[str, Any], where: str, findings: list[Finding], limits: Limits
+) -> tuple[Decimal | None, str | None, bool]:
+    """Value, literal, and whether a value was stated that cannot be used."""
+    stated = entry.get("RV", _MISSING)
+    if stated is _MISSING:
+        return None, None, False
+    if not isinstance(stated, str):
+        findings.append(Finding("F-RV", Severity.ERROR, "the value is no number", f"{where}/RV"))
+        return None, None, True
+    if not isinstance(stated, Number):
+        findings.append(
+            Finding("F-RV-STRING", Severity.WARNING, "the value is a text instead of a number", f"{where}/RV")
+        )
+    literal = str(stated)
+    try:
+        return exact(literal, limits), literal, False
+    except NumberRefused as refused:
+        findings.append(Finding(refused.code, Severity.ERROR, str(refused), f"{where}/RV"))
+        return None, literal, True
+
+
+def _loss(entry: dict[str, Any], where: str, findings: list[Finding], limits: Limits) -> Decimal | None:
+    stated = entry["CL"]
+    try:
+        value = exact(stated, limits) if isinstance(stated, str) else None
+    except NumberRefused:
+        value = None
+    if value is None or not isinstance(stated, Number) or value < 0:
+        findings.append(
+            Finding("F-CL", Severity.WARNING, "the accumulated loss is no plain number from 0", f"{where}/CL")
+        )
+    return value
+
+
+def _event_counter(entry: dict[str, Any]) -> int | None:
+    stated = entry.get("EI")
+    if isinstance(stated, Number) and stated.isdecimal() and len(stated) <= 20:
+        return int(stated)
+    return None

@@ -1,0 +1,244 @@
+"""JSON of untrusted origin: where an object ends, how deep it is, which keys it repeats, and numbers as written.
+
+The C scanner of the standard library does the work. Around it: nesting is counted before any recursive parser runs,
+numbers stay text (:class:`Number`), raw control characters in strings are accepted but noticed, repeated keys are
+found, half surrogate pairs become U+FFFD, ``NaN`` and ``Infinity`` are refused.
+Source: specification of the verifier, 0.4, 1.1 and 1.13.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from wattproof.signed.limits import DEFAULT, Limits
+from wattproof.signed.records import Finding, Severity
+
+#: Strings and brackets; an unterminated string reaches to the end, so that a scan is always linear.
+_STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+class Number(str):
+    """A JSON number as it was written."""
+
+    __slots__ = ()
+
+
+class Repeated(dict[str, Any]):
+    """An object in which a key occurs more than once; the last value counts. ``keys_repeated`` in order."""
+
+    keys_repeated: tuple[str, ...] = ()
+
+
+class JsonProblem(ValueError):
+    """JSON that cannot be read: ``code`` is ``F-JSON``, ``F-JSON-DEPTH`` or ``F-SIZE``, ``offset`` in characters."""
+
+    def __init__(self, code: str, message: str, offset: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.offset = offset
+
+
+@dataclass(slots=True)
+class Scanned:
+    """A JSON value, the offset after it, and what was unusual. ``repeated`` holds paths such as ``RD/0/RV``."""
+
+    value: Any
+    end: int
+    controls: bool = False
+    repeated: list[str] = field(default_factory=list)
+
+
+_Scan = Callable[[str, int], tuple[Any, int]]
+
+
+class _Scanner(threading.local):
+    """One pair of C scanners a thread; ``repeats`` tells whether the last scan met a repeated key."""
+
+    def __init__(self) -> None:
+        options: dict[str, Any] = {
+            "object_pairs_hook": self._object,
+            "parse_float": Number,
+            "parse_int": Number,
+            "parse_constant": _refuse,
+        }
+        self.repeats = False
+        self.strict: _Scan = getattr(json.JSONDecoder(strict=True, **options), "scan_once")  # noqa: B009 (not in typeshed)
+        self.lenient: _Scan = getattr(json.JSONDecoder(strict=False, **options), "scan_once")  # noqa: B009
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        self.repeats = True
+        seen: set[str] = set()
+        repeated: dict[str, None] = {}
+        for key, _ in pairs:
+            if key in seen:
+                repeated[key] = None
+            seen.add(key)
+        special = Repeated(found)
+        special.keys_repeated = tuple(repeated)
+        return special
+
+
+def _refuse(token: str) -> Any:
+    raise JsonProblem("F-JSON", f"{token} is not JSON")
+
+
+_SCANNER = _Scanner()
+
+
+def check_depth(text: str, start: int = 0, limits: Limits = DEFAULT) -> None:
+    """Raises :class:`JsonProblem` (``F-JSON-DEPTH``) if the value at ``start`` nests too deeply; linear."""
+    depth = 0
+    for match in _STRUCTURE.finditer(text, start):
+        character = match[0][0]
+        if character in "[{":
+            depth += 1
+            if depth > limits.json_depth:
+                message = f"JSON nested deeper than {limits.json_depth} levels"
+                raise JsonProblem("F-JSON-DEPTH", message, match.start())
+        elif character in "]}":
+            depth -= 1
+            if depth <= 0:
+                return
+
+
+def is_shallow(text: str, limits: Limits = DEFAULT) -> bool:
+    """Whether ``text`` has so few brackets that nothing in it can nest too deeply."""
+    return text.count("{") + text.count("[") <= limits.json_depth
+
+
+def scan(text: str, start: int = 0, limits: Limits = DEFAULT, *, shallow: bool | None = None) -> Scanned:
+    """The JSON value that starts at ``start`` (no white space before it).
+
+    ``shallow`` is the answer of :func:`is_shallow` for the text, where the caller has asked already.
+    Raises :class:`JsonProblem`.
+    """
+    if not (is_shallow(text, limits) if shallow is None else shallow):
+        check_depth(text, start, limits)
+    scanner = _SCANNER
+    scanner.repeats = False
+    controls = False
+    try:
+        try:
+            value, end = scanner.strict(text, start)
+        except json.JSONDecodeError:
+            scanner.repeats = False
+            value, end = scanner.lenient(text, start)
+            controls = True
+    except json.JSONDecodeError as error:
+        raise JsonProblem("F-JSON", f"no JSON: {error.msg}", error.pos) from None
+    except StopIteration as stop:
+        raise JsonProblem("F-JSON", "no JSON value", stop.value if isinstance(stop.value, int) else start) from None
+    except RecursionError:  # only with a configured depth beyond the interpreter's
+        raise JsonProblem("F-JSON-DEPTH", "JSON nested too deeply", start) from None
+    scanned = Scanned(value, end, controls)
+    if scanner.repeats:
+        _collect(value, "", scanned.repeated)
+    if text.find("\\u", start, end) >= 0:
+        scanned.value = _whole_characters(value)
+    return scanned
+
+
+def _collect(value: Any, path: str, found: list[str]) -> None:
+    """Paths of repeated keys below ``value``."""
+    if isinstance(value, dict):
+        if isinstance(value, Repeated):
+            found.extend(path + key for key in value.keys_repeated)
+        for key, item in value.items():
+            _collect(item, f"{path}{key}/", found)
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            _collect(item, f"{path}{position}/", found)
+
+
+def repeated_keys(value: Any) -> list[str]:
+    """Paths, such as ``RD/0/RV``, of the keys that occur more than once in a scanned value."""
+    found: list[str] = []
+    _collect(value, "", found)
+    return found
+
+
+def whole(text: str) -> str:
+    """``text`` with half surrogate pairs as U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _whole_characters(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if isinstance(value, Number) else whole(value)
+    if isinstance(value, list):
+        return [_whole_characters(item) for item in value]
+    if isinstance(value, dict):
+        items = {whole(key): _whole_characters(item) for key, item in value.items()}
+        value.clear()
+        value.update(items)
+    return value
+
+
+def skip_space(text: str, start: int) -> int:
+    """Offset of the first character at or after ``start`` that is no JSON white space."""
+    match = _SPACE.match(text, start)
+    return match.end() if match else start
+
+
+def load(data: bytes | str, limits: Limits = DEFAULT) -> tuple[Any, list[Finding]]:
+    """A whole JSON document and the findings about its form. Raises :class:`JsonProblem`.
+
+    Bytes are UTF-8; otherwise they are read as Windows-1252 with ``F-UTF8``.
+    """
+    findings: list[Finding] = []
+    if isinstance(data, bytes):
+        if len(data) > limits.document:
+            raise JsonProblem("F-SIZE", f"{len(data)} bytes are more than the {limits.document} of one document")
+        try:
+            text = data.decode()
+        except UnicodeDecodeError as error:
+            text = windows_1252(data)
+            findings.append(
+                Finding("F-UTF8", Severity.ERROR, "not valid UTF-8, shown as Windows-1252", f"@{error.start}")
+            )
+    else:
+        text = data
+    if text.startswith("\ufeff"):
+        text = text[1:]
+        findings.append(Finding("F-BOM", Severity.INFO, "a byte order mark stands before the text", "@0"))
+    scanned = scan(text, skip_space(text, 0), limits)
+    end = skip_space(text, scanned.end)
+    if end != len(text):
+        raise JsonProblem("F-JSON", "text after the JSON value", end)
+    findings += form_findings(scanned)
+    return scanned.value, findings
+
+
+def form_findings(scanned: Scanned, where: str = "/") -> list[Finding]:
+    """``F-JSON-CTRL`` and ``F-JSON-DUPKEY`` of a scanned value; ``where`` stands before each path."""
+    findings = []
+    if scanned.controls:
+        findings.append(Finding("F-JSON-CTRL", Severity.WARNING, "a raw control character stands in a string", where))
+    findings += [
+        Finding(
+            f"F-JSON-DUPKEY:{path}",
+            Severity.ERROR,
+            "the key occurs more than once, the last value is shown",
+            where + path,
+        )
+        for path in scanned.repeated
+    ]
+    return findings
+
+
+def windows_1252(data: bytes) -> str:
+    """Bytes that are no UTF-8 as text, one character a byte; bytes without a meaning become U+FFFD."""
+    return data.decode("cp1252", "replace")

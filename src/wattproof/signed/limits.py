@@ -1,0 +1,24 @@
+"""How much of hostile input is read at all. Source: specification of the verifier, 0.4."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, nesting in levels, numbers in digits."""
+
+    document: int = 32 * 1024 * 1024
+    row: int = 1024 * 1024
+    record: int = 1024 * 1024
+    units: int = 100_000
+    readings: int = 10_000
+    json_depth: int = 32
+    xml_depth: int = 64
+    key: int = 64 * 1024
+    digits: int = 40
+    exponent: int = 30
+
+
+DEFAULT = Limits()

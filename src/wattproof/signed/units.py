@@ -1,0 +1,138 @@
+"""What parsers hand to verification: a record, its signature bytes and the keys found with it.
+
+A parser never verifies, and verification never parses: :class:`Unit` is the seam between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wattproof.signed.parameters import Curve
+from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class KeyText:
+    """A public key as it was found: text or binary, not decoded. ``encoding`` is what its surroundings claim."""
+
+    text: str | bytes
+    source: KeySource
+    encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What the surroundings of a record say about it; nothing of this is signed.
+
+    ``label`` and ``encoding`` are what the container calls the record's format and encoding, which are only hints.
+    ``text_encoding`` is the single-byte encoding that an XML file declares, whose bytes may be the signed ones.
+    """
+
+    container: str = "none"
+    source: str = ""
+    keys: tuple[KeyText, ...] = ()
+    label: str | None = None
+    encoding: str | None = None
+    transaction: str | None = None
+    context: str | None = None
+    session: str | None = None
+    text_encoding: str | None = None
+    findings: tuple[Finding, ...] = ()
+
+    def extra(self) -> dict[str, object]:
+        """What predictions of other programs ask about the surroundings: label, encoding, key text and its encoding."""
+        if self.container == "none" and not self.keys:
+            return {}
+        key = self.keys[0] if self.keys else None
+        return {
+            "label": self.label,
+            "encoding": self.encoding,
+            "key_text": key.text if key else None,
+            "key_encoding": key.encoding if key else None,
+        }
+
+
+NO_CARRIER = Carrier()
+
+
+@dataclass(frozen=True, slots=True)
+class Algorithm:
+    """How a record was signed. ``curve`` is ``None`` where the key alone decides it.
+
+    ``name`` is canonical (``ECDSA-secp256r1-SHA256``); ``method`` is ``ECDSA``, ``Ed25519`` or ``Ed448``.
+    """
+
+    name: str | None
+    method: str = "ECDSA"
+    curve: Curve | None = None
+    hash: str = "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another reading of the same input, tried only if the first does not verify.
+
+    ``read`` gives the record as it stands in the other bytes; ``None`` if only the hashed bytes differ.
+    """
+
+    signed: bytes
+    finding: Finding
+    read: Callable[[], Record] | None = None
+
+
+@dataclass(slots=True)
+class Unit:
+    """A record and what is needed to judge its signature.
+
+    ``raw`` says whether r and s side by side are the format's own form (``True``), a deviation that is accepted
+    (``None``), or refused (``False``); ``der`` whether DER is accepted. A unit that stopped (``format-error``,
+    ``unsupported``) has its verdict in the record and no algorithm.
+    """
+
+    record: Record
+    signature: bytes = b""
+    algorithm: Algorithm | None = None
+    keys: tuple[KeyText, ...] = ()
+    der: bool = True
+    raw: bool | None = None
+    alternatives: list[Alternative] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """A record that a container holds as text or bytes, to be recognised by its content."""
+
+    content: bytes
+    carrier: Carrier
+
+
+Item = Unit | Enclosed
+
+
+def stopped(
+    format: str,
+    code: str,
+    message: str,
+    *,
+    carrier: Carrier = NO_CARRIER,
+    where: str = "",
+    text: str = "",
+    verdict: Verdict = Verdict.FORMAT_ERROR,
+    reason: str | None = None,
+    severity: Severity = Severity.ERROR,
+) -> Unit:
+    """A unit at which a parser had to stop, with the finding that says why."""
+    record = Record(
+        format=format,
+        container=carrier.container,
+        source=carrier.source,
+        text=text,
+        signature=Signature(verdict, reason or code),
+        findings=[*carrier.findings, Finding(code, severity, message, where)],
+        context=carrier.context,
+        transaction=carrier.transaction,
+        session=carrier.session,
+        extra=carrier.extra(),
+    )
+    return Unit(record)

@@ -1,0 +1,218 @@
+"""The signature verdict of a unit: which key decides, what is hashed, and which hints may be given.
+
+The verdict says whether the holder of the deciding key signed exactly these bytes, nothing else. Whatever is tried
+beyond the first reading leaves a finding (if it verifies) or a hint (if it would). Source: specification of the
+verifier, 0.1 to 0.3, 0.8 and 1.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from wattproof.signed import keys, testkeys
+from wattproof.signed.curves import Curve, PublicKey
+from wattproof.signed.encoding import Decoded, Form, Refused, decode, without_trailing
+from wattproof.signed.keys import DecodedKey, EdwardsKey, Key
+from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
+from wattproof.signed.units import Algorithm, KeyText, Unit
+
+SHA256 = hashlib.sha256
+
+_DEVIATIONS = {
+    Form.DER_INT: Finding(
+        "F-SIG-DER-INT",
+        Severity.ERROR,
+        "an INTEGER of the signature lacks its sign byte or has one too many",
+        "signature",
+    ),
+    Form.RAW: Finding("F-SIG-RAW", Severity.ERROR, "the signature is r and s side by side instead of DER", "signature"),
+}
+
+
+def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
+    """Judges the signature of ``unit`` and returns its record, with ``signature`` set and findings added.
+
+    ``trusted`` is the key that the user or the key register knows for this signer; without it the container's key
+    decides, else the one inside the record. The record returned is ``unit.record``; it is another object than before
+    if the input had to be read in another way to verify. Never raises on bad content.
+    """
+    algorithm = unit.algorithm
+    if algorithm is None:  # the parser stopped; its verdict stands
+        return unit.record
+    record = unit.record
+    found = [trusted, *unit.keys] if trusted is not None else list(unit.keys)
+    if not found:
+        record.signature = Signature(Verdict.NO_KEY, "V-NO-KEY", algorithm=algorithm.name)
+        return record
+    deciding = found[0]
+    curve: Curve | str | None = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
+    decoded = keys.resolve(deciding, curve)
+    key = decoded.key
+    if decoded.findings:
+        record.findings += decoded.findings
+    if key is None:
+        record.signature = _refused(unit, algorithm, deciding, decoded.reason, found[1:], curve)
+        return record
+    named = algorithm.name
+    if named is None and isinstance(key, PublicKey):
+        named = f"ECDSA-{key.curve.name}-{algorithm.hash.upper()}"
+    signature = Signature(Verdict.VALID, None, [], named, key.spki, deciding.source)
+    record.signature = signature
+    if isinstance(key, EdwardsKey) or not isinstance(curve, Curve | None) or key.curve is not (curve or key.curve):
+        _judge_unusual(unit, key, curve, signature)
+    else:
+        _judge(unit, key, signature)
+    if len(found) > 1:
+        _compare(unit, key, found[1:], curve)
+    return unit.record
+
+
+def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
+    """An ECDSA signature with a key of the right curve."""
+    try:
+        parts = decode(key.curve, unit.signature, der=unit.der, raw=unit.raw is not False)
+    except Refused as refused:
+        signature.verdict, signature.reason = Verdict.INVALID, refused.reason
+        shorter = without_trailing(key.curve, unit.signature) if unit.der else None
+        if shorter is not None and _holds(unit, key, shorter, unit.record.signed):
+            signature.hints.append("would_verify_without_trailing_bytes")
+        return
+    if parts.form is not Form.DER and not (parts.form is Form.RAW and unit.raw):
+        unit.record.findings.append(_DEVIATIONS[parts.form])
+    if _holds(unit, key, parts, unit.record.signed):
+        return
+    for other in unit.alternatives:
+        if _holds(unit, key, parts, other.signed):
+            _adopt(unit, other.signed, other.finding, other.read() if other.read is not None else None)
+            return
+    signature.verdict, signature.reason = Verdict.INVALID, "V-MISMATCH"
+    signature.hints += _hints(unit, key, parts)
+
+
+def _holds(unit: Unit, key: PublicKey, parts: Decoded, signed: bytes, algorithm: str | None = None) -> bool:
+    name = algorithm or (unit.algorithm.hash if unit.algorithm is not None else "sha256")
+    digest = SHA256(signed).digest() if name == "sha256" else hashlib.new(name, signed).digest()
+    return key.verify(digest, parts.r, parts.s, parts.der)
+
+
+def _adopt(unit: Unit, signed: bytes, finding: Finding, record: Record | None) -> None:
+    """Another reading of the input verified: its bytes are the signed ones, its content is shown."""
+    if record is not None:
+        record.signature = unit.record.signature
+        known = set(record.findings)
+        record.findings += [item for item in unit.record.findings if item not in known]
+        unit.record = record
+    unit.record.signed = signed
+    unit.record.findings.append(finding)
+
+
+def _hints(unit: Unit, key: PublicKey, parts: Decoded) -> list[str]:
+    """What would have verified; none of it changes the verdict."""
+    signed = unit.record.signed
+    hints = []
+    if unit.algorithm is not None and unit.algorithm.hash != "sha256" and _holds(unit, key, parts, signed, "sha256"):
+        hints.append("would_verify_as_sha256")
+    if b"\n" in signed and _holds(unit, key, parts, signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")):
+        hints.append("would_verify_with_crlf")
+    if not signed.isascii():
+        try:
+            latin = signed.decode().encode("latin-1")
+        except UnicodeError:
+            latin = b""
+        if latin and _holds(unit, key, parts, latin):
+            hints.append("would_verify_as_latin1")
+    return hints
+
+
+def _judge_unusual(unit: Unit, key: Key, curve: Curve | str | None, signature: Signature) -> None:
+    """EdDSA, or a key whose curve is not the one that the algorithm names."""
+    if isinstance(key, EdwardsKey) and key.name == curve:
+        try:
+            verified = key.verify(unit.record.signed, unit.signature)
+        except ValueError:
+            signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-KEY-POINT"
+            return
+        if verified:
+            return
+        for other in unit.alternatives:
+            if key.verify(other.signed, unit.signature):
+                _adopt(unit, other.signed, other.finding, other.read() if other.read is not None else None)
+                return
+        size = 64 if key.name == "Ed25519" else 114
+        signature.verdict = Verdict.INVALID
+        signature.reason = "V-MISMATCH" if len(unit.signature) == size else "V-SIG-ENCODING"
+        return
+    signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-CURVE-MISMATCH"
+    if isinstance(key, PublicKey) and isinstance(curve, Curve) and _would(unit, key):
+        signature.hints.append("would_verify_with_key_curve")
+
+
+def _would(unit: Unit, key: Key | None) -> bool:
+    """Whether the signature verifies with another key than the deciding one, whatever the algorithm says of curves."""
+    if isinstance(key, EdwardsKey):
+        try:
+            return key.verify(unit.record.signed, unit.signature)
+        except ValueError:
+            return False
+    if key is None:
+        return False
+    try:
+        parts = decode(key.curve, unit.signature, der=unit.der, raw=unit.raw is not False)
+    except Refused:
+        return False
+    return any(_holds(unit, key, parts, data) for data in (unit.record.signed, *(o.signed for o in unit.alternatives)))
+
+
+def _refused(
+    unit: Unit,
+    algorithm: Algorithm,
+    deciding: KeyText,
+    reason: str | None,
+    others: Iterable[KeyText],
+    curve: Curve | str | None,
+) -> Signature:
+    """The verdict when the deciding key is no usable key."""
+    hints = []
+    if any(_would(unit, keys.resolve(other, curve).key) for other in others):
+        hints.append("would_verify_with_other_key")
+    return Signature(Verdict.KEY_ERROR, reason, hints, algorithm.name, None, deciding.source)
+
+
+def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str | None) -> None:
+    """Other keys beside the deciding one: a warning if it verifies, a conflict if it does not."""
+    signature = unit.record.signature
+    differing: list[tuple[KeyText, DecodedKey]] = []
+    for other in others:
+        decoded = keys.resolve(other, curve)
+        if decoded.key != key:
+            differing.append((other, decoded))
+    if not differing:
+        return
+    if signature.verdict is Verdict.VALID:
+        names = " and ".join(sorted({text.source.value for text, _ in differing}))
+        message = f"the {names} key is another one than the key that verifies"
+        unit.record.findings.append(Finding("F-KEY-DIFFERS", Severity.WARNING, message, "key"))
+        return
+    if signature.reason == "V-MISMATCH" and any(decoded.key is not None for _, decoded in differing):
+        signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-KEY-CONFLICT"
+    if any(_would(unit, decoded.key) for _, decoded in differing):
+        signature.hints.append("would_verify_with_other_key")
+
+
+def is_test_key(record: Record) -> bool:
+    """Whether the record is valid and its key is the published test key of an identity that it holds (0.8)."""
+    signature = record.signature
+    if signature.verdict is not Verdict.VALID or signature.public_key is None or signature.algorithm is None:
+        return False
+    name = signature.algorithm.split("-")[1]
+    return any(_test_spki(name, identity) == signature.public_key for identity in record.identity_texts)
+
+
+def _test_spki(name: str, identity: str) -> bytes:
+    if name in ("Ed25519", "Ed448"):
+        return testkeys.edwards_spki(name, identity)
+    return testkeys.public_key(name, identity).spki
+
+
+__all__ = ["KeySource", "is_test_key", "verify"]
