@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from wattproof.drivers.modbus import ModbusLink
-from wattproof.drivers.registers import read_spans
+from wattproof.drivers.registers import read_planned
 from wattproof.errors import (
     Disconnected,
     InvalidValue,
@@ -87,11 +87,11 @@ class BsmDriver(SunspecDriver):
         *,
         chunk: int = 125,
         variant: str | None = None,
-        patience: float = PATIENCE,
+        patience: float | None = PATIENCE,
         limit: float = OVERALL_LIMIT,
     ) -> None:
         super().__init__(link, unit, clock, chunk=chunk, variant=variant)
-        self.patience = patience
+        self.patience: float = PATIENCE if patience is None else patience
         self.limit = limit
         self._map = MAP
         self._info: DeviceInfo | None = None
@@ -191,7 +191,7 @@ class BsmDriver(SunspecDriver):
 
     async def _status(self, block: Block, timeout: float | None) -> SnapshotStatus:
         bound = block.bind("St")
-        image = await read_spans(self.link, self.unit, [bound.span], timeout=timeout)
+        image = await read_planned(self.link, self.unit, [bound.span], timeout=timeout)
         return status_of(bound, image)
 
     async def trigger(self, kind: SnapshotType | str) -> None:
@@ -282,7 +282,7 @@ class BsmDriver(SunspecDriver):
     async def _ocmf(self, kind: SnapshotType) -> tuple[SnapshotStatus, bytes | None]:
         """Status and text of the OCMF instance. A device may sign it at the first read (BD-51), so patience holds."""
         block = await self._block(OCMF_BLOCKS[kind])
-        image = await read_spans(self.link, self.unit, plan([block.span], maximum=self.chunk), timeout=self.patience)
+        image = await read_planned(self.link, self.unit, plan([block.span], maximum=self.chunk), timeout=self.patience)
         status = status_of(block.bind("St"), image)
         return status, _data(block.bind("O"), image).rstrip(b"\0") if status is SnapshotStatus.VALID else None
 

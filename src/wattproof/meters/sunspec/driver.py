@@ -11,8 +11,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from wattproof.drivers.modbus import ModbusLink
-from wattproof.drivers.registers import read_spans
-from wattproof.drivers.registers import write as write_registers
+from wattproof.drivers.registers import read_planned, write_registers
 from wattproof.errors import InvalidValue, LinkError, ProtocolError, Refused
 from wattproof.meters.sunspec import chain, models
 from wattproof.meters.sunspec.model import Model
@@ -36,7 +35,8 @@ ALL = "all"
 class SunspecDriver:
     """A SunSpec meter at ``unit`` behind ``link``.
 
-    ``chunk``: most registers in one read, 1..125.
+    ``chunk``: most registers in one read, 1..125. ``variant``: firmware, where it is known beforehand.
+    ``patience``: seconds that what takes long may take, for drivers of meters that know such a thing.
     Points are written ``INSTANCE.POINT``, ``INSTANCE/POINT``, ``INSTANCE`` for all of it, or ``POINT`` where only one
     instance has it; case does not matter. Methods raise :class:`~wattproof.errors.LinkError` if the meter is not
     reached, :class:`~wattproof.errors.ProtocolError` if it does not keep to the rules,
@@ -61,15 +61,21 @@ class SunspecDriver:
         *,
         chunk: int = MOST_READ,
         variant: str | None = None,
+        patience: float | None = None,
     ) -> None:
         self.link = link
         self.unit = self.default_unit if unit is None else unit
         self.clock = clock or link.clock
         self.variant = variant
+        self.patience = patience
         if not 1 <= chunk <= MOST_READ:
             raise InvalidValue(f"chunk {chunk} is not possible: a request reads 1 to {MOST_READ} registers")
         self.chunk = chunk
         self._map: RegisterMap | None = None
+
+    async def close(self) -> None:
+        """End the connection; harmless when it has ended."""
+        await self.link.close()
 
     # Where things are ---------------------------------------------------------------------------------------------
 
@@ -129,13 +135,11 @@ class SunspecDriver:
         spans = plan(
             [bound.span for bound in needed], maximum=self.chunk, gap=self.chunk, boundaries=cuts(await self.map())
         )
-        return await read_spans(self.link, self.unit, spans)
+        return await read_planned(self.link, self.unit, spans)
 
     async def registers(self, address: int, count: int) -> bytes:
         """``count`` registers from the 0-based ``address`` as bytes, in as many requests as it takes."""
-        image = await read_spans(
-            self.link, self.unit, plan([Span(address, count)], maximum=self.chunk)
-        )
+        image = await read_planned(self.link, self.unit, plan([Span(address, count)], maximum=self.chunk))
         return image.read(address, count)
 
     def now(self) -> datetime:

@@ -1,0 +1,380 @@
+"""A whole charging session with a BSM: time, metadata, begin record, energy, end record - and what if one fails.
+
+With switching the meter opens and closes the contactor itself (turn-on, turn-off); without it somebody else does, and
+the records are start and end. Nothing that was signed is ever lost: after each step the record goes to ``store``.
+
+What a session does when a step fails::
+
+    begin fails          turn-off at once (a failed turn-on may have closed the contactor); the session has not begun
+    end fails (St 3, no answer, stale)   once more
+    end fails (St 5), or again           an end record that does not switch instead; without it a current one
+    no progress, no answer for 60 s      the session is ended, its records are kept, and it counts as failed
+
+Source: product manual 1.01, chapter 10 and Appendix E; specification of the BSM, sections 11, 12, 16 and BD-25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from wattproof.errors import (
+    InvalidValue,
+    LinkError,
+    ModbusRefused,
+    ProtocolError,
+    Refused,
+    SessionFailed,
+    SnapshotFailed,
+    WattproofError,
+)
+from wattproof.meters.bsm.driver import NANOSECONDS, BsmDriver
+from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
+from wattproof.meters.bsm.taken import Snapshot
+
+#: Meter seconds without progress after which a session has failed; real seconds where the meter does not answer.
+STALL_LIMIT = 60
+#: Energy that must have been counted, by the power shown, before a register that stands still counts as stalled.
+RESOLUTIONS = 2
+#: Bounds of the pause between two looks at the meter, in real seconds.
+FASTEST, SLOWEST = 0.02, 1.0
+
+CONTRACT_TAG = "contract-id: "
+EVSE_TAG = "evse-id: "
+SIZES = {"Meta1": 140, "Meta2": 100, "Meta3": 100}
+
+WATCHED = (
+    "bs_meter.RCR",
+    "bs_meter.RCR_SF",
+    "bs_meter.PDCnt",
+    "bs_meter.OS",
+    "bs_meter.DI",
+    "bs_meter.DO",
+    "ac_meter.W",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One look at a running session: Wh since its begin, W (``None`` if unavailable), meter seconds, DI and DO."""
+
+    energy: Decimal
+    power: Decimal | None
+    seconds: int
+    closed: bool  # DI low: the contactor says that it is closed
+    demand: bool  # DO: the meter wants it closed
+
+
+@dataclass
+class SessionRecord:
+    """What a session left behind. ``failure`` says in words what went wrong, ``None`` if nothing did.
+
+    ``evidence``: further signed snapshots, such as the turn-off after a failed begin.
+    """
+
+    switching: bool
+    begin: Snapshot | None = None
+    end: Snapshot | None = None
+    evidence: list[Snapshot] = field(default_factory=list)
+    failure: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def whole(self) -> bool:
+        """Whether there is a signed begin and a signed end."""
+        return self.begin is not None and self.end is not None
+
+    @property
+    def energy(self) -> Decimal | None:
+        """Wh between begin and end: the billing value RCR of the end record."""
+        return None if self.end is None else self.end.energy()
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """Begin and end, as far as they exist."""
+        return [taken for taken in (self.begin, self.end) if taken is not None]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: everything, signed registers and texts included."""
+        return {
+            "switching": self.switching,
+            "whole": self.whole,
+            "failure": self.failure,
+            "notes": list(self.notes),
+            "energy_wh": None if self.energy is None else format(self.energy, "f"),
+            "begin": None if self.begin is None else self.begin.as_dict(),
+            "end": None if self.end is None else self.end.as_dict(),
+            "evidence": [taken.as_dict() for taken in self.evidence],
+        }
+
+
+def metadata(identification: str | None, evse: str | None) -> tuple[str, str]:
+    """Meta1 and Meta2 of a session, with the tags that Chargy reads (section 7).
+
+    Raises :class:`~wattproof.errors.InvalidValue` for a text that is too long or has a NUL in it.
+    """
+    texts = tuple(
+        "" if not text else text if text.startswith(tag.strip()) else tag + text
+        for tag, text in ((CONTRACT_TAG, identification), (EVSE_TAG, evse))
+    )
+    for (name, size), text in zip(SIZES.items(), texts, strict=False):
+        used = len(text.encode("utf-8"))
+        if used > size or "\0" in text:
+            raise InvalidValue(f"{name} takes {size} bytes without NUL; {text!r} has {used}: shorten it")
+    return texts[0], texts[1]
+
+
+class Session:
+    """One session with the meter behind ``driver``.
+
+    ``identification`` becomes Meta1 (``contract-id: ...``), ``evse`` Meta2 (``evse-id: ...``), both are signed.
+    ``needs_ocmf``: a begin or end without OCMF text counts as failed. ``store`` is called with the record after every
+    step, before the next one; what it raises ends the session safely and is raised again.
+    """
+
+    def __init__(
+        self,
+        driver: BsmDriver,
+        *,
+        identification: str | None = None,
+        evse: str | None = None,
+        switching: bool = True,
+        needs_ocmf: bool = False,
+        store: Callable[[SessionRecord], None] = lambda record: None,
+    ) -> None:
+        self.driver = driver
+        self.record = SessionRecord(switching)
+        self.texts = metadata(identification, evse)
+        self.needs_ocmf = needs_ocmf
+        self._store = store
+        self._energy = Decimal(0)
+        self._restarts: int | None = None
+
+    # Begin --------------------------------------------------------------------------------------------------------
+
+    async def begin(self) -> Snapshot:
+        """Set the time, write the metadata, take and store the begin record.
+
+        Raises :class:`~wattproof.errors.SessionFailed` if there is no reliable begin record; the contactor is then
+        asked to open. With DOE already high a turn-on closes it up to 0.3 s before the record exists (section 12.2);
+        a station that must not lets DOE rise after this returned.
+        """
+        kind = SnapshotType.TURN_ON if self.record.switching else SnapshotType.START
+        await self.driver.info()
+        await self.driver.set_time()
+        await self.driver.set_metadata(*self.texts)
+        try:
+            taken = await self._reliable(kind)
+        except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
+            await self._fail_begin(kind, error)
+            raise SessionFailed(f"the session has not begun: {self.record.failure}") from error
+        self.record.begin = taken
+        self.record.notes += taken.problems
+        try:
+            self._store(self.record)
+        except WattproofError as error:
+            await self._fail_begin(kind, error)
+            raise
+        return taken
+
+    async def _fail_begin(self, kind: SnapshotType, error: Exception) -> None:
+        self.record.failure = f"{kind.word}: {error}"
+        if self.record.switching:
+            self.record.failure += f"; {await self._open_contactor()}"
+        self._keep()
+
+    async def _open_contactor(self) -> str:
+        """Turn off after a failed begin, and what came of it."""
+        try:
+            self.record.evidence.append(await self.driver.snapshot(SnapshotType.TURN_OFF))
+            return "the turn-off after it succeeded, the contactor is open"
+        except (LinkError, ProtocolError, Refused) as error:
+            return f"the turn-off after it failed too ({error}): CURRENT MAY FLOW"
+
+    # Progress -----------------------------------------------------------------------------------------------------
+
+    async def progress(self) -> Progress:
+        """Look at the meter once. A register that falls back (a glitch, a restart) never takes energy away."""
+        readings = {reading.point: reading.value for reading in await self.driver.read(WATCHED)}
+
+        def number(name: str) -> Decimal | None:
+            value = readings[name]
+            return value if isinstance(value, Decimal) else None
+
+        self._energy = max(self._energy, number("bs_meter.RCR") or Decimal(0))
+        self._check_restart(number("bs_meter.PDCnt"))
+        started = (self.record.begin.number("OS") if self.record.begin else None) or 0
+        seconds = int(number("bs_meter.OS") or started) - started
+        return Progress(
+            self._energy, number("ac_meter.W"), seconds, number("bs_meter.DI") == 0, bool(number("bs_meter.DO"))
+        )
+
+    def _check_restart(self, count: Decimal | None) -> None:
+        if count is None:
+            return
+        if self._restarts is not None and int(count) != self._restarts:
+            raise SessionFailed(
+                f"the meter lost its supply during the session (PDCnt {self._restarts} -> {count}); "
+                "its contactor is open"
+            )
+        self._restarts = int(count)
+
+    async def run(
+        self,
+        *,
+        energy: Decimal | None = None,
+        duration: float | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+        report: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        """Watch until ``energy`` Wh or ``duration`` meter seconds are reached or ``stopped()``.
+
+        Raises :class:`~wattproof.errors.SessionFailed` without progress for 60 meter seconds, without an answer for 60
+        seconds, or after a restart of the meter. The session still has to be ended.
+        """
+        watch = _Watch(self.driver.clock.now())
+        while not stopped():
+            try:
+                progress = await self.progress()
+            except (LinkError, ProtocolError, ModbusRefused) as error:
+                watch.silent(self.driver.clock.now(), error)
+            else:
+                watch.look(self.driver.clock.now(), progress)
+                report(progress)
+                if energy is not None and progress.energy >= energy:
+                    return
+                if duration is not None and progress.seconds >= duration:
+                    return
+                watch.check(progress)
+            await self.driver.clock.sleep(watch.pause)
+
+    # End ----------------------------------------------------------------------------------------------------------
+
+    async def end(self) -> SessionRecord:
+        """Take and store the end record.
+
+        Raises :class:`~wattproof.errors.SessionFailed` if the meter could not end the session as it should; its
+        message says what is there instead, and the record holds it.
+        """
+        kind = SnapshotType.TURN_OFF if self.record.switching else SnapshotType.END
+        reasons: list[str] = []
+        for _ in range(2):
+            try:
+                self._finish(await self._reliable(kind))
+                return self.record
+            except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
+                reasons.append(f"{kind.word}: {error}")
+                if isinstance(error, SnapshotFailed) and error.status is SnapshotStatus.FAILED_FEEDBACK:
+                    break
+        await self._end_otherwise(kind, reasons)
+        self._keep()
+        raise SessionFailed(f"the session could not be ended as it should: {self.record.failure}")
+
+    async def _end_otherwise(self, kind: SnapshotType, reasons: list[str]) -> None:
+        """Save what can be signed without switching, and say what that means."""
+        for other in (SnapshotType.END, SnapshotType.CURRENT):
+            if other is kind:
+                continue
+            try:
+                taken = await self._reliable(other)
+            except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
+                reasons.append(f"{other.word}: {error}")
+                continue
+            if other is SnapshotType.END:
+                self._finish(taken)
+                reasons.append("a signed end record that does not switch was taken instead; begin and end are whole")
+            else:
+                self.record.evidence.append(taken)
+                reasons.append("a signed current record shows the energy so far; there is no end record")
+            break
+        else:
+            reasons.append("there is no end record")
+        if self.record.switching:
+            reasons.append("CURRENT MAY STILL FLOW: check the contactor")
+        self.record.failure = "; ".join(reasons)
+
+    def _finish(self, taken: Snapshot) -> None:
+        self.record.end = taken
+        self.record.notes += [*taken.problems, *self._contradictions(taken)]
+        self._store(self.record)
+
+    def _contradictions(self, end: Snapshot) -> list[str]:
+        """What a verifier would object to, as far as begin and end are compared (section 16)."""
+        begin = self.record.begin
+        if begin is None:
+            return ["there is no begin record"]
+        rules = (
+            (begin.fields["MA1"] == end.fields["MA1"], "begin and end name different meters"),
+            ((begin.counter or 0) < (end.counter or 0), "RCnt did not grow from begin to end"),
+            ((begin.number("OS") or 0) <= (end.number("OS") or 0), "operating seconds fell from begin to end"),
+            (begin.number("EpochSetCnt") == end.number("EpochSetCnt"), "the clock was set during the session"),
+            ((begin.energy() or 0) <= (end.energy() or 0), "RCR fell from begin to end"),
+        )
+        return [text for holds, text in rules if not holds]
+
+    async def _reliable(self, kind: SnapshotType) -> Snapshot:
+        """A snapshot whose signatures verify. Raises :class:`~wattproof.errors.SnapshotFailed` otherwise."""
+        taken = await self.driver.snapshot(kind)
+        wrong = [text for text in taken.complaints if text not in taken.problems]
+        if self.needs_ocmf and taken.ocmf is None:
+            wrong.append("there is no OCMF text")
+        if wrong:
+            self.record.evidence.append(taken)
+            raise SnapshotFailed(f"the {kind.word} snapshot cannot be relied on: {'; '.join(wrong)}", taken.status)
+        return taken
+
+    def _keep(self) -> None:
+        """Store a failed session; trouble with that is added, not raised over the failure."""
+        try:
+            self._store(self.record)
+        except WattproofError as error:
+            self.record.failure = f"{self.record.failure}; and it could not be stored: {error}"
+
+
+class _Watch:
+    """Whether a session goes on: by the meter's own seconds, so that it holds at any speed of a virtual meter."""
+
+    def __init__(self, now: int) -> None:
+        self.pause = FASTEST
+        self._answered = now
+        self._first: tuple[int, int] | None = None
+        self._grown: tuple[int, Decimal] | None = None
+
+    def silent(self, now: int, error: Exception) -> None:
+        """An unanswered look. Raises :class:`~wattproof.errors.SessionFailed` after a minute of them."""
+        self.pause = SLOWEST
+        if now - self._answered >= STALL_LIMIT * NANOSECONDS:
+            raise SessionFailed(f"the meter has not answered for {STALL_LIMIT} s: {error}") from error
+
+    def look(self, now: int, progress: Progress) -> None:
+        """Take note of a look, and choose the pause: about one meter second, as far as the bounds allow."""
+        self._answered = now
+        if self._first is None:
+            self._first = (now, progress.seconds)
+        if self._grown is None or progress.energy > self._grown[1]:
+            self._grown = (progress.seconds, progress.energy)
+        real = (now - self._first[0]) / NANOSECONDS
+        meter = progress.seconds - self._first[1]
+        if meter > 0:
+            self.pause = min(SLOWEST, max(FASTEST, real / meter))
+        elif real > SLOWEST:
+            self.pause = SLOWEST
+
+    def check(self, progress: Progress) -> None:
+        """Raises :class:`~wattproof.errors.SessionFailed` if the register has stood still for too long."""
+        if self._grown is None:
+            return
+        still = progress.seconds - self._grown[0]
+        flowing = (progress.power or Decimal(0)) * still / 3600
+        if still >= STALL_LIMIT and (flowing <= 0 or flowing > RESOLUTIONS * RESOLUTION):
+            state = "closed" if progress.closed else "open"
+            raise SessionFailed(
+                f"no progress for {still} meter seconds at {progress.energy} Wh: power {progress.power} W, contactor "
+                f"{state}, demand {'on' if progress.demand else 'off'}; is a car plugged in and not full, DOE high?"
+            )
+
+
+#: Wh of the least digit that the meter shows in any firmware (section 10).
+RESOLUTION = Decimal(10)

@@ -1,0 +1,153 @@
+"""From an address to a meter that can be asked, with or without an event loop.
+
+The same drivers serve both: :func:`open_meter` runs them on asyncio, :func:`open_meter_sync` steps them over a link
+that blocks.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_blocking
+from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
+from wattproof.io.trace import Trace
+from wattproof.io.url import MeterURL, parse_url
+from wattproof.meters import registry
+from wattproof.meters.registry import Family
+
+#: What is spoken on the lines that Modbus drivers use.
+MODBUS = frozenset({"tcp", "rtu", "ascii"})
+
+
+@asynccontextmanager
+async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> AsyncIterator[Any]:
+    """The driver of the meter at ``url``, connected; the connection ends with the block.
+
+    ``url``: ``bsm+tcp://127.0.0.1:5020?unit=42``; without ``MODEL+`` the meter is asked who it is. What the driver
+    offers depends on the family: ``read``, ``write``, ``info`` always; ``snapshot``, ``begin`` and ``end`` where it
+    signs. ``trace`` records every byte.
+
+    Raises:
+        InvalidURL: the address cannot be read, or its scheme is not one of the family's.
+        UnknownName: no such family or variant.
+        Unreachable: no connection.
+    """
+    place = _parsed(url)
+    family, variant = _family(place)
+    if family is not None and place.framing in family.readers:
+        driver = await family.load_reader(place.framing).open(place)
+    else:
+        _check_modbus(place)
+        link = await connect(place, trace=trace)
+        try:
+            driver = await _driver(link, place, family, variant)
+        except BaseException:
+            await link.close()
+            raise
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+@contextmanager
+def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Iterator[SyncMeter]:
+    """The same without an event loop: every method of the driver returns its result when it is there.
+
+    Use it in one thread. Raises what :func:`open_meter` raises.
+    """
+    place = _parsed(url)
+    family, variant = _family(place)
+    if family is not None and place.framing in family.readers:
+        driver = family.load_reader(place.framing).open_blocking(place)
+    else:
+        _check_modbus(place)
+        link = connect_blocking(place, trace=trace)
+        try:
+            driver = run_blocking(_driver(link, place, family, variant))
+        except BaseException:
+            run_blocking(link.close())
+            raise
+    try:
+        yield SyncMeter(driver)
+    finally:
+        run_blocking(driver.close())
+
+
+class SyncMeter:
+    """A driver whose coroutines are run to their end when they are called; everything else is the driver's own."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._driver, name)
+        return _stepped(found) if inspect.iscoroutinefunction(found) else found
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *dir(self._driver)})
+
+
+def _stepped(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **options: Any) -> Any:
+        return run_blocking(method(*arguments, **options))
+
+    call.__doc__ = method.__doc__
+    call.__name__ = method.__name__
+    return call
+
+
+def _parsed(url: str | MeterURL) -> MeterURL:
+    return parse_url(url) if isinstance(url, str) else url
+
+
+def _family(place: MeterURL) -> tuple[Family | None, str | None]:
+    if place.model is None:
+        return None, None
+    family, _ = registry.find(place.model)
+    return family, place.variant
+
+
+def _check_modbus(place: MeterURL) -> None:
+    if place.framing not in MODBUS:
+        model = f"model {place.model}" if place.model else "a meter to be detected"
+        raise InvalidURL(f"{place}: {place.scheme} does not lead to {model}; an example: bsm+tcp://127.0.0.1:5020")
+
+
+async def _driver(link: ModbusLink, place: MeterURL, family: Family | None, variant: str | None) -> Any:
+    """The Modbus driver for a link. ``?timeout=`` also says how long the answer after a trigger may take."""
+    if family is None:
+        family = await detect(link, place.unit)
+    options: dict[str, Any] = {"chunk": place.whole("chunk", 125), "variant": variant}
+    if "timeout" in place.options:
+        options["patience"] = place.number("timeout", 0)
+    unit = family.unit if place.unit is None else place.unit
+    return family.load("driver")(link, unit, **options)
+
+
+async def detect(link: ModbusLink, unit: int | None) -> Family:
+    """The family of the meter at ``unit``, or at the default unit of each family.
+
+    Raises:
+        ProtocolError: something answers, but no family knows it.
+        ResponseTimeout: nothing answers.
+    """
+    silence: ResponseTimeout | None = None
+    answered = False
+    for family in registry.families().values():
+        if family.probe is None:
+            continue
+        try:
+            if await family.load("probe")(link, family.unit if unit is None else unit) is not None:
+                return family
+            answered = True
+        except ResponseTimeout as error:
+            silence = error
+    if silence is not None and not answered:
+        raise silence
+    where = "the usual units" if unit is None else f"unit {unit}"
+    known = ", ".join(registry.families())
+    raise ProtocolError(f"what answers at {where} is no meter of a known family ({known}); name it: MODEL+tcp://...")
