@@ -1,1 +1,4 @@
-"""Signed meter values: formats, keys, session rules, report."""
+"""Signed meter values: formats, keys, curves, session rules, report.
+
+``from wattproof import examine, verify`` is the way in; the functions live in :mod:`wattproof.signed.examine`.
+"""

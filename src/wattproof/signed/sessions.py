@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from wattproof.signed import jsonscan
 from wattproof.signed.colours import SessionVerdict
 from wattproof.signed.obis_classes import RegisterClass, tokens
 from wattproof.signed.records import Finding, Moment, Reading, Record, Verdict
@@ -129,30 +130,36 @@ def _group(record: Record) -> tuple[str, str]:
 
 
 def _entry(record: Record) -> Entry:
-    begins = ends = 0
-    readings = record.readings
-    for position, reading in enumerate(readings):
-        if reading.value is None and _is_event(record, reading):
-            readings = readings if readings is not record.readings else list(readings)
-            reading = readings[position] = replace(reading, register=None, unit=None)
+    begins = ends = unstated = 0
+    for reading in record.readings:
         moment = reading.moment
         if moment is Moment.BEGIN:
             begins += 1
         elif moment is Moment.END:
             ends += 1
+        if reading.value is None:
+            unstated += 1
+    readings = record.readings if not unstated else _without_events(record)
     return Entry(record, readings if begins < 2 or ends else _without_repeats(readings), begins > 0, ends > 0)
 
 
-def _is_event(record: Record, reading: Reading) -> bool:
-    """States neither value nor register nor unit itself; what it inherits does not make it a meter reading."""
-    if reading.literal is not None or reading.value_error:
-        return False
-    payload = record.extra.get("payload")
+def _without_events(record: Record) -> list[Reading]:
+    """The readings; one that states neither value nor register nor unit itself is an event and has no register."""
+    entries = _stated(record.text) if record.format == "OCMF" else []
+    readings: list[Reading] = []
+    for reading in record.readings:
+        position = reading.where.rpartition("/")[2]
+        entry = entries[int(position)] if position.isdecimal() and int(position) < len(entries) else None
+        event = isinstance(entry, dict) and not entry.keys() & {"RV", "RI", "RU"}
+        readings.append(replace(reading, register=None, unit=None) if event else reading)
+    return readings
+
+
+def _stated(text: str) -> list[object]:
+    """RD of an OCMF text as it stands, before anything is inherited."""
+    payload = jsonscan.scan(text, text.index("{")).value
     entries = payload.get("RD") if isinstance(payload, dict) else None
-    position = reading.where.rpartition("/")[2]
-    if not isinstance(entries, list) or not position.isdecimal() or int(position) >= len(entries):
-        return not reading.register
-    return not {"RV", "RI", "RU"} & set(entries[int(position)])
+    return entries if isinstance(entries, list) else []
 
 
 def _reading_key(reading: Reading) -> tuple[object, ...]:

@@ -1,0 +1,239 @@
+"""Examine signed meter values: recognise, decode, verify, form sessions, judge, report.
+
+::
+
+    report = examine(Path("session.xml"), public_key="3059...")
+    report.summary["green"]; report.as_dict()
+
+:func:`examine` never raises on bad content; :func:`verify` raises unless everything legally relevant holds.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NoReturn, TypeAlias
+
+from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
+from wattproof.signed import keys, recognise, verification
+from wattproof.signed.colours import SessionVerdict
+from wattproof.signed.curves import PublicKey
+from wattproof.signed.encoding import Refused, decode
+from wattproof.signed.limits import DEFAULT, Limits
+from wattproof.signed.parameters import CURVES
+from wattproof.signed.profiles import PROFILES
+from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
+from wattproof.signed.report import Report
+from wattproof.signed.rules import judge
+from wattproof.signed.rules.findings import Thresholds
+from wattproof.signed.sessions import Session, form
+from wattproof.signed.texts import HEADLINES, REASONS, TEST_KEY, VERDICTS
+from wattproof.signed.units import Carrier, KeyText, Unit
+
+Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str]"
+KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
+
+#: Source name of data that came from no file.
+DATA = "data"
+
+
+class Examination:
+    """One run over several inputs: add them, then take the report.
+
+    ``public_key``: the key you trust, in any form of text or DER (hexadecimal, Base64, Base32, PEM), or a file.
+    ``allow_test_keys``: published test keys count like others. ``profile``: the incumbent whose prediction counts.
+    ``now``: the moment that "in the future" is measured from (Unix seconds or a datetime with zone).
+    ``energy_limit`` in kWh and ``power_limit`` in kW: beyond them a session is remarkable.
+    """
+
+    def __init__(
+        self,
+        public_key: KeyLike | None = None,
+        *,
+        allow_test_keys: bool = False,
+        profile: str | None = None,
+        now: float | datetime.datetime | None = None,
+        energy_limit: Decimal | int = 500,
+        power_limit: Decimal | int = 1000,
+        limits: Limits = DEFAULT,
+    ) -> None:
+        if profile is not None and profile not in PROFILES:
+            raise UnknownName(f"no profile {profile!r}: take one of {', '.join(PROFILES)}")
+        self._trusted = _trusted(public_key)
+        self._limits = limits
+        moment = now.timestamp() if isinstance(now, datetime.datetime) else time.time() if now is None else now
+        self._thresholds = Thresholds(moment, Decimal(energy_limit), Decimal(power_limit))
+        self._report = Report(allow_test_keys=allow_test_keys, profile=profile)
+        self._test_keys: set[bytes] = set()
+
+    def add(self, data: bytes, source: str = DATA) -> None:
+        """Examine one document: a file's content, a record."""
+        records = [self._verified(unit) for unit in recognise.read(data, Carrier(source=source), self._limits)]
+        for index, record in enumerate(records):
+            record.index = index
+            if verification.is_test_key(record) and record.signature.public_key:
+                self._test_keys.add(record.signature.public_key)
+        sessions, loose = form(records)
+        for session in sessions:
+            judge(session, self._thresholds)
+        report = self._report
+        report.records += records
+        report.sessions += sessions
+        report.loose += loose
+
+    def unreadable(self, source: str, reason: str) -> None:
+        """Count an input that could not be opened or read."""
+        self._report.unreadable.append((source, reason))
+
+    def report(self) -> Report:
+        """The report of everything added so far; marks every record whose key is a published test key."""
+        if self._test_keys:
+            severity = Severity.INFO if self._report.allow_test_keys else Severity.WARNING
+            for record in self._report.records:
+                signature = record.signature
+                if signature.public_key in self._test_keys and not signature.test_key:
+                    signature.test_key = True
+                    record.findings.append(Finding("F-TEST-KEY", severity, TEST_KEY.en))
+        return self._report
+
+    def _verified(self, unit: Unit) -> Record:
+        try:
+            return verification.verify(unit, self._trusted)
+        except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
+            return recognise.failed(unit.record, error)
+
+
+def _trusted(key: KeyLike | None) -> KeyText | None:
+    if key is None:
+        return None
+    if isinstance(key, os.PathLike):
+        key = _read(key)
+    if isinstance(key, bytes) and key[:1] != b"\x30":
+        key = key.decode("utf-8", "replace").strip()  # the text of a file
+    return keys.key_text(key, KeySource.TRUSTED)
+
+
+def _read(path: os.PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise StorageError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None = None, **options: Any) -> Report:
+    """Examine one document. Never raises on bad content: what cannot be read is a finding of the report.
+
+    ``data``: the bytes or text of a file or record, or a path. A ``str`` is taken as the record itself; only if it
+    is none and names a file, that file is read - pass ``bytes`` if a stranger chose the text. ``options`` are those
+    of :class:`Examination`. Raises ``StorageError`` if a named file cannot be read and ``UnknownName`` or
+    ``TypeError`` for a wrong option.
+    """
+    examination = Examination(public_key, **options)
+    if isinstance(data, os.PathLike):
+        examination.add(_read(data), source or os.fspath(data))
+    elif isinstance(data, str):
+        content = data.encode("utf-8", "surrogatepass")
+        if _names_file(data) and not recognise.is_recognised(content):
+            examination.add(_read(Path(data)), source or data)
+        else:
+            examination.add(content, source or DATA)
+    else:
+        examination.add(bytes(data), source or DATA)
+    return examination.report()
+
+
+def _names_file(text: str) -> bool:
+    try:
+        return len(text) < 4096 and "\n" not in text and Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def verify(
+    data: Data,
+    public_key: KeyLike | None = None,
+    *,
+    allow_unknown_keys: bool = False,
+    allow_test_keys: bool = False,
+    allow_warnings: bool = False,
+    **options: Any,
+) -> Report:
+    """Examine one document and raise ``VerificationError`` unless everything legally relevant holds.
+
+    That is: there is a session; every session is complete and free of errors and warnings; every record is in a
+    session and was signed with the key that you trust (``public_key``), which is no published test key. In short:
+    everything is green. ``allow_unknown_keys`` accepts a key that stood beside or inside the record,
+    ``allow_test_keys`` a published test key, ``allow_warnings`` sessions with warnings. The error carries the report.
+    """
+    report = examine(data, public_key, allow_test_keys=allow_test_keys, **options)
+    if not report.sessions and not report.loose:
+        _refuse(report, "there is no record in it")
+    for record in report.loose:
+        _refuse(report, f"record {record.index} belongs to no session: {_why(record)}")
+    for session in report.sessions:
+        for record in session.records:
+            signature = record.signature
+            if signature.verdict is not Verdict.VALID:
+                _refuse(report, f"record {record.index}: {_why(record)}")
+            if signature.test_key and not allow_test_keys:
+                _refuse(report, f"record {record.index}: {TEST_KEY.en} Allow it with allow_test_keys")
+            known = signature.key_source is KeySource.TRUSTED or signature.test_key or allow_unknown_keys
+            if not known:
+                _refuse(report, f"record {record.index}: its key is not one you trust; give the meter's public_key")
+        accepted = {SessionVerdict.OK, SessionVerdict.WARN} if allow_warnings else {SessionVerdict.OK}
+        if session.verdict not in accepted:
+            _refuse(report, f"session {session.id}: {_because(session)}")
+    return report
+
+
+def _why(record: Record) -> str:
+    reason = record.signature.reason or ""
+    text = REASONS[reason].en if reason in REASONS else next((f.message for f in record.findings), "")
+    return f"{HEADLINES[record.signature.verdict.value].en} ({reason}): {text}"
+
+
+def _because(session: Session) -> str:
+    heavy = [finding for finding in session.findings if finding.severity is not Severity.INFO]
+    return "; ".join(f"{f.code}: {f.message}" for f in heavy) or VERDICTS[session.verdict.value].en
+
+
+def _refuse(report: Report, why: str) -> NoReturn:
+    source = report.records[0].source if report.records else DATA
+    raise VerificationError(f"{source}: {why}", report)
+
+
+def verify_digest(digest: bytes, signature: bytes, public_key: KeyLike) -> Signature:
+    """The verdict on a bare digest (SHA-256, SHA-384 or SHA-512) and an ECDSA signature (DER, or r and s).
+
+    A key without curve of its own (a bare point) is taken to lie on the curve whose size it has, secp256r1 first.
+    Raises ``InvalidValue`` for a digest of another length.
+    """
+    if len(digest) not in (32, 48, 64):
+        raise InvalidValue(f"a digest has 32, 48 or 64 bytes (SHA-256, -384, -512), this one has {len(digest)}")
+    text = _trusted(public_key)
+    assert text is not None  # noqa: S101 - public_key is not None
+    decoded = keys.resolve(text)
+    for curve in (CURVES["secp256r1"], *CURVES.values()):
+        if decoded.key is None:
+            decoded = keys.resolve(text, curve)
+    key = decoded.key
+    if key is None:
+        return Signature(Verdict.KEY_ERROR, decoded.reason)
+    if not isinstance(key, PublicKey):
+        return Signature(Verdict.UNSUPPORTED, "V-ALG", public_key=key.spki)
+    name = f"ECDSA-{key.curve.name}-SHA{len(digest) * 8}"
+    found = Signature(Verdict.VALID, None, [], name, key.spki, KeySource.TRUSTED)
+    try:
+        parts = decode(key.curve, signature)
+    except Refused as refused:
+        found.verdict, found.reason = Verdict.INVALID, refused.reason
+        return found
+    if not key.verify(digest, parts.r, parts.s, parts.der):
+        found.verdict, found.reason = Verdict.INVALID, "V-MISMATCH"
+    return found
+
+
+__all__ = ["Examination", "Report", "examine", "verify", "verify_digest"]

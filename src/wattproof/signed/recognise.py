@@ -1,0 +1,326 @@
+"""What a document is, by its content: the order of tests of the verifier specification, section 0.5.
+
+Formats that the specification describes but this version does not read are recognised and reported as
+``unsupported``, with a sentence that names them; nothing is ever guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from wattproof.signed import jsonscan, keys, xmlscan
+from wattproof.signed.formats import OWN, FormatRow, format_rows, json_rows, safe_xml
+from wattproof.signed.jsonscan import JsonProblem
+from wattproof.signed.limits import DEFAULT, Limits
+from wattproof.signed.records import Finding, Record, Severity, Signature, Verdict
+from wattproof.signed.units import Carrier, Enclosed, Item, Unit, stopped
+
+_SPACE = b" \t\r\n\v\f"
+_BOM = Finding("F-BOM", Severity.INFO, "a byte order mark stands before the text", "@0")
+
+#: Label of a container, in lower case, to the format it means.
+_LABELS = {
+    "ocmf": "OCMF",
+    "alfen": "ALFEN",
+    "edl_40_p": "EDL_40_P",
+    "sml_edl40_p": "EDL_40_P",
+    "isa_edl_40_p": "ISA_EDL_40_P",
+    "edl_40_sig": "EDL_40_SIG",
+    "edl_40_mennekes": "EDL_40_MENNEKES",
+    "pcdf": "PCDF",
+}
+
+Read = Callable[[bytes, Carrier, Limits], list[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the table: the first whose ``test`` holds reads the document."""
+
+    name: str
+    test: Callable[[bytes], Any]
+    read: Read
+
+
+def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT) -> list[Unit]:
+    """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read."""
+    return list(_units(data, carrier, limits, nested=0))
+
+
+def is_recognised(data: bytes) -> bool:
+    """Whether a document is anything but unknown."""
+    return _is_known(data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE))
+
+
+def _is_known(body: bytes) -> bool:
+    return any(row.test(body) for row in (*_WRAPPERS, *_rows()))
+
+
+def failed(record: Record, error: BaseException) -> Record:
+    """A record whose treatment crashed, which is a defect of this program: unreadable, the others go on."""
+    record.signature = Signature(Verdict.FORMAT_ERROR, "F-FORMAT")
+    record.findings.append(_crash(error))
+    return record
+
+
+def _crash(error: BaseException) -> Finding:
+    return Finding("F-FORMAT", Severity.ERROR, f"internal error, please report it: {type(error).__name__}")
+
+
+_MAX_NESTING = 3  # a container in a container in text of hexadecimal or Base64
+
+
+def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Iterator[Unit]:
+    try:
+        items = _items(data, carrier, limits, nested)
+    except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
+        yield Unit(failed(stopped("unknown", "F-FORMAT", "", carrier=carrier).record, error))
+        return
+    for item in items:
+        if isinstance(item, Enclosed):
+            for unit in _units(item.content, item.carrier, limits, nested + 1):
+                yield _labelled(unit, item.carrier)
+        else:
+            yield item
+
+
+def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Item]:
+    if len(data) > limits.document:
+        message = f"{len(data)} bytes are more than the {limits.document} of one document"
+        return [stopped("unknown", "F-SIZE", message, carrier=carrier)]
+    if data.startswith(b"\xef\xbb\xbf"):
+        data = data[3:]
+        carrier = replace(carrier, findings=(*carrier.findings, _BOM))
+    for row in _WRAPPERS:
+        if row.test(data):
+            return row.read(data, carrier, limits)
+    body = data.strip(_SPACE)
+    if not body:
+        return [stopped("unknown", "F-EMPTY", "there is nothing in it", carrier=carrier)]
+    for row in _rows():
+        if row.test(body):
+            return row.read(body, carrier, limits)
+    if nested <= _MAX_NESTING:
+        decoded = _decoded(body)
+        if decoded is not None:
+            return [Enclosed(decoded, carrier)]
+    return [_unknown(body, carrier)]
+
+
+def _unknown(body: bytes, carrier: Carrier) -> Unit:
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff") or body[1:2] == b"\0":
+        message = "UTF-16 text is not read: save the file as UTF-8"
+    elif keys.looks_like_key(body):
+        message = "this is a public key, not a record: give it as the public key of a record"
+    else:
+        message = "nothing in it is a format of signed meter values"
+    return stopped("unknown", "F-FORMAT", message, carrier=carrier, text=body[:200].decode("utf-8", "replace"))
+
+
+# -- text of text -------------------------------------------------------------------------------------------------
+
+_TEXT = re.compile(rb"[A-Za-z0-9+/=_\-\s]+")
+
+
+def _decoded(body: bytes) -> bytes | None:
+    """Row o: the content of hexadecimal, Base64 or Base32 text, if that is recognised."""
+    if not _TEXT.fullmatch(body):
+        return None
+    text = b"".join(body.split()).decode("ascii")
+    for decode in keys.ENCODINGS.values():
+        try:
+            data = decode(text)
+        except ValueError:
+            continue
+        stripped = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
+        if stripped and _is_known(stripped):
+            return data
+    return None
+
+
+# -- JSON documents -----------------------------------------------------------------------------------------------
+
+_OCPP_201 = re.compile(rb'"signedMeterData"')
+_OCPP_16 = re.compile(rb'"(?:SignedData|signedMeterValue)"')
+
+
+def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
+    """Row m: a JSON document, told apart by the keys it has."""
+    try:
+        value, findings = jsonscan.load(body, limits)
+    except JsonProblem as problem:
+        return [_broken_json(body, carrier, problem)]
+    carrier = replace(carrier, findings=(*carrier.findings, *findings))
+    for row in json_rows():
+        if row.detect(value):
+            return list(row.read(value, carrier, limits))
+    for test, format, container, name in _JSON_KINDS:
+        if test(body, value):
+            return [_unsupported(carrier, format, container, name)]
+    return [stopped("unknown", "F-FORMAT", "JSON, but no container of signed meter values", carrier=carrier)]
+
+
+def _broken_json(body: bytes, carrier: Carrier, problem: JsonProblem) -> Item:
+    if problem.code == "F-JSON" and _is_json_lines(body):
+        return _unsupported(carrier, "unknown", "JSONL", "a JSON-lines stream")
+    return stopped("unknown", problem.code, str(problem), carrier=carrier, where=f"@{problem.offset}")
+
+
+def _is_json_lines(body: bytes) -> bool:
+    line = body.split(b"\n", 1)[0]
+    try:
+        jsonscan.load(line)
+    except JsonProblem:
+        return False
+    return True
+
+
+def _has(*names: str) -> Callable[[bytes, Any], bool]:
+    return lambda _, value: isinstance(value, dict) and all(name in value for name in names)
+
+
+def _context(text: str) -> Callable[[bytes, Any], bool]:
+    return lambda _, value: isinstance(value, dict) and text in str(value.get("@context"))
+
+
+#: Test, format, container, and the name that the sentence uses.
+_JSON_KINDS: tuple[tuple[Callable[[bytes, Any], bool], str, str, str], ...] = (
+    (_context("CTR+json"), "unknown", "Chargy-CTR", "a Chargy charge transparency record"),
+    (_has("ocmfBegin", "ocmfEnd"), "OCMF", "PTB", "a PTB container"),
+    (_has("signed_values"), "unknown", "OCPI", "OCPI signed data"),
+    (_has("signed_data"), "unknown", "OCPI", "OCPI signed data"),
+    (lambda body, _: _OCPP_201.search(body) is not None, "unknown", "OCPP-2.0.1", "an OCPP 2.0.1 message"),
+    (lambda body, _: _OCPP_16.search(body) is not None, "unknown", "OCPP-1.6", "an OCPP 1.6 message"),
+    (_has("outlet", "session_id"), "ChargePoint", "CHARGEPOINT", "a ChargePoint record"),
+)
+
+
+# -- XML documents ------------------------------------------------------------------------------------------------
+
+_XML_KINDS = {
+    "signedMeterValue": ("EDL_40_SIG", "EDL-XML", "an EDL_40_SIG signed meter value"),
+    "signedMeterValues": ("EDL_40_SIG", "EDL-XML", "a list of EDL_40_SIG signed meter values"),
+    "Billing": ("EDL_40_MENNEKES", "MENNEKES-XML", "a Mennekes billing file"),
+    "ChargingProcess": ("EDL_40_MENNEKES", "MENNEKES-XML", "a Mennekes charging process"),
+}
+
+
+def _xml(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
+    """Row k: an XML document, told apart by its root."""
+    kind = _XML_KINDS.get(xmlscan.root_name(body) or "")
+    if kind is not None:
+        return [_unsupported(carrier, *kind)]
+    return safe_xml.read(body, carrier, limits)
+
+
+# -- what is known, but not read ----------------------------------------------------------------------------------
+
+
+def _unsupported(carrier: Carrier, format: str, container: str | None, name: str, reason: str = "V-ALG") -> Unit:
+    """A unit that says which format this is, and that this version does not read it."""
+    if container is not None and carrier.container == "none":
+        carrier = replace(carrier, container=container)
+    return stopped(
+        format,
+        "F-EXTRA",
+        f"this is {name}, which this version recognises but does not read",
+        carrier=carrier,
+        verdict=Verdict.UNSUPPORTED,
+        reason=reason,
+        severity=Severity.INFO,
+    )
+
+
+def _known(format: str, container: str | None, name: str, reason: str = "V-ALG") -> Read:
+    return lambda _, carrier, __: [_unsupported(carrier, format, container, name, reason)]
+
+
+_SML = re.compile(rb"\x1b{4}\x01{4}")
+_ISA_LIST = re.compile(rb"\x81\x80\x81\x62.\xff", re.DOTALL)
+
+
+def _sml(body: bytes, carrier: Carrier, _: Limits) -> list[Item]:
+    isa = _ISA_LIST.search(body) and b"\x01\x00\x01\x08\x00\x80" in body
+    format = "ISA_EDL_40_P" if isa else "EDL_40_P"
+    return [_unsupported(carrier, format, None, f"an SML telegram ({format})")]
+
+
+_COLUMNS = frozenset(
+    "signeddata signedmetervalue signedmeterdata record ocmf payload publickey key transactionid sessionid context "
+    "nature encoding".split()
+)
+
+
+def _is_csv(body: bytes) -> bool:
+    """Row n: the first line names a known column, or one of its cells is a record."""
+    line = body.split(b"\n", 1)[0][:65536]
+    delimiter = max(b",;\t", key=line.count)
+    cells = [cell.strip(b" \"'\r") for cell in line.split(bytes([delimiter]))]
+    if len(cells) < 2:
+        return False
+    names = {cell.decode("utf-8", "replace").lower().translate({32: None, 45: None, 95: None}) for cell in cells}
+    return bool(names & _COLUMNS) or any(re.match(rb"OCMF\s*\||AP;|\x02?128\.8\.0\(", cell) for cell in cells)
+
+
+#: Rows a to f: documents with a signature of their own in the first bytes.
+_WRAPPERS = (
+    Row("gzip", lambda d: d[:2] == b"\x1f\x8b", _known("unknown", "GZIP", "a gzip file", "V-EXTRA")),
+    Row("zip", lambda d: d[:4] == b"PK\x03\x04", _known("unknown", "ZIP", "a zip archive", "V-EXTRA")),
+    Row("tar", lambda d: d[257:262] == b"ustar", _known("unknown", "TAR", "a tar archive", "V-EXTRA")),
+    Row(
+        "parquet",
+        lambda d: d[:4] == b"PAR1" and d[-4:] == b"PAR1",
+        _known("unknown", "PARQUET", "a Parquet file", "V-EXTRA"),
+    ),
+    Row("pdf", lambda d: b"%PDF-" in d[:1024], _known("unknown", "PDF", "a PDF file", "V-EXTRA")),
+    Row(
+        "image",
+        lambda d: (
+            d[:8] == b"\x89PNG\r\n\x1a\n"
+            or d[:3] == b"\xff\xd8\xff"
+            or d[:4] in (b"II*\0", b"MM\0*")
+            or (d[:4] == b"RIFF" and d[8:12] == b"WEBP")
+        ),
+        _known("unknown", "QR", "an image", "V-EXTRA"),
+    ),
+)
+
+#: Rows h to n, in the order of the specification.
+_ROWS = (
+    Row("ALFEN", re.compile(rb'"?AP;').match, _known("ALFEN", None, "an ALFEN record")),
+    Row("PCDF", re.compile(rb'"?(?:\x02|\\u0002)?128\.8\.0\(').match, _known("PCDF", None, "a PCDF record")),
+    Row("SML", _SML.match, _sml),
+    Row("XML", re.compile(rb"<").match, _xml),
+    Row("JSON", re.compile(rb"[\[{]").match, _json),
+    Row("CSV", _is_csv, _known("unknown", "CSV", "a CSV stream")),
+)
+
+
+@cache
+def _rows() -> tuple[Row, ...]:
+    """This version's record formats (row g), the rows of the specification, formats of other packages."""
+    own = [_plug(row) for row in format_rows() if row in OWN]
+    others = [_plug(row) for row in format_rows() if row not in OWN]
+    return (*own, *_ROWS, *others)
+
+
+def _plug(row: FormatRow) -> Row:
+    return Row(row.token, row.detect, lambda body, carrier, limits: list(row.parse(body, carrier, limits)))
+
+
+# -- labels -------------------------------------------------------------------------------------------------------
+
+
+def _labelled(unit: Unit, carrier: Carrier) -> Unit:
+    """Content wins over the label of the container; a contradiction is a finding (0.5)."""
+    record = unit.record
+    if carrier.label is not None:
+        meant = _LABELS.get(carrier.label.strip().lower())
+        if record.format not in ("unknown", meant):
+            message = f"labelled {carrier.label[:40]!r}, but it is {record.format}"
+            record.findings.append(Finding("F-FORMAT-LABEL", Severity.WARNING, message))
+    return unit
