@@ -60,11 +60,12 @@ def connect_blocking(
     clock: Clock | None = None,
 ) -> BlockingLink:
     """The same without an event loop. Raises ``Unreachable``."""
+    context = trust.client_context() if trust else None
     plain: socket.socket | None = None
     try:
         plain = socket.create_connection((host, port), timeout=limit)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        stream = trust.client_context().wrap_socket(plain, server_hostname=host) if trust else plain
+        stream = context.wrap_socket(plain, server_hostname=host) if context else plain
         if trust:
             trust.check_pin(name, stream)
     except TimeoutError as error:
