@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from wattproof.meters.bsm.options import OPTIONS
 from wattproof.meters.bsm.registers import IN_AREA
 from wattproof.signed.formats import bsm
 from wattproof.virtual.faults import Choice, Count, Flag, Kind, Number, Row, Switch, Table, Text, Whole, instant, join
@@ -129,11 +128,3 @@ CONTROLS: Table = Table(
         Row("key", Choice(("1", "2", "3", "2-long", "3-long")), None, "press a key", "20.5"),
     ),
 )
-
-#: Every closed table of the virtual BSM by title, as ``wattproof models bsm --faults`` prints them.
-TABLES: dict[str, tuple[Row, ...]] = {
-    "Options (--set KEY=VALUE)": OPTIONS.rows,
-    "Faults of the meter": METER_FAULTS,
-    "Faults of the bus": BUS_FAULTS,
-    "Controls": CONTROLS.rows,
-}

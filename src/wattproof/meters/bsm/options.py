@@ -31,7 +31,7 @@ OPTIONS = Table(
     "option",
     (
         Row("profile", Choice(SELECTABLE), DEFAULT, "firmware variant, the same as the variant", "23"),
-        Row("blocking", _YES_NO, True, "no answers while a snapshot is created", "2.7, BD-15"),
+        Row("blocking", _YES_NO, "yes", "no answers while a snapshot is created", "2.7, BD-15"),
         Row("answer-delay", Number(0, 10, "s"), Decimal("0.02"), "end of request to start of answer", "2.7"),
         Row(
             "wiring",
@@ -53,7 +53,7 @@ OPTIONS = Table(
         ),
         Row("sign-delay", Number(0, 600, "s"), Decimal("0.3"), "both signatures together", "2.7, BD-51"),
         Row("start-delay", Number(0, 600, "s"), Decimal("2.0"), "supply on to first answer", "18"),
-        Row("start-resets-rcr", _YES_NO, True, "whether a start snapshot sets RCR to zero", "BD-18"),
+        Row("start-resets-rcr", _YES_NO, "yes", "whether a start snapshot sets RCR to zero", "BD-18"),
         Row("cone-seconds", Number(0, 3600, "s"), Decimal(2), "least half width of the drift cone, speed 1", "BD-10"),
         Row("cone-percent", Number(0, 100, "%"), Decimal(1), "drift cone in percent of the elapsed time", "BD-10"),
         Row("time-expiry", Whole(0, 31_536_000, "s"), 172_800, "expiry of the time, 0 = never", "BD-10"),
@@ -104,7 +104,7 @@ def read_options(settings: Mapping[str, str], variant: str | None) -> Options:
 
     Raises ``UnknownName`` and ``InvalidValue``; so does a variant that differs from ``profile``.
     """
-    values = {row.name: row.default for row in OPTIONS.rows}
+    values = {row.name: OPTIONS.read(row.name, row.default) for row in OPTIONS.rows}
     values.update({name: OPTIONS.read(name, text) for name, text in settings.items()})
     if variant is not None:
         OPTIONS.read("profile", variant)

@@ -149,10 +149,12 @@ class Registers:
         self.data[extent(block, name)] = kind.encode(text)
 
     def set_blob(self, block: Block, name: str, content: bytes) -> None:
-        """A blob area and, in the register before it, its used bytes."""
+        """A blob area, NUL filled, and the point that holds its used bytes."""
         where = extent(block, name)
         self.data[where] = content.ljust(where.stop - where.start, b"\0")
-        _WORD.pack_into(self.data, where.start - 2, len(content))
+        length = block.point(name).length
+        if length is not None:
+            _WORD.pack_into(self.data, place(block, length), len(content))
 
     def set_address(self, unit: int, baudrate: int) -> None:
         _WORD.pack_into(self.data, place(COMMON_BLOCK, "DA"), unit)
