@@ -97,10 +97,12 @@ class ServerFramer:
         """A hint: the line was idle for at least 3.5 characters.
 
         What lies between two silences and has the right CRC is a frame, even if its length is not that of its
-        function; it is handed over so that it can be refused. Otherwise nothing is thrown away: the silence may be
-        one of our own side, in the middle of a frame.
+        function; it is handed over so that it can be refused, if the hint comes while its sender still waits.
+        Otherwise nothing is thrown away: the silence may be one of our own side, in the middle of a frame.
         """
-        return self._everything()
+        requests = self._everything()
+        self._since.clear()
+        return requests
 
     def encode(self, request: Request, pdu: bytes) -> bytes:
         """The answer frame: the unit of the request, the PDU, the CRC."""
@@ -156,9 +158,14 @@ class ServerFramer:
         return len(self._since) >= SHORTEST and request_size(bytes(self._since[1:2])) == 0
 
     def _everything(self) -> list[Request]:
-        """All since the last boundary as one request, if it is to us and its CRC is right."""
+        """All since the last boundary as one request, if it is to us, its CRC is right, and it is no answer.
+
+        An answer with our own unit is our own, come back over an adapter that echoes: it must not be answered.
+        """
         data = bytes(self._since)
         if not SHORTEST <= len(data) <= LONGEST or not self._ours(data[0]) or crc16_modbus(data):
+            return []
+        if response_size(data[1:-2]) == len(data) - 3:
             return []
         self._since.clear()
         self._drop(len(self._buffer))
