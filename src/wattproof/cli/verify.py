@@ -81,7 +81,7 @@ def command(
         return _bare(files, digest, signature, key, json)
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
-    from wattproof.signed.examine import Examination
+    from wattproof.signed.examination import Examination
 
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
     for name in files:
@@ -123,7 +123,7 @@ def _bare(
     """A digest, a signature, a key: nothing else is known, so the answer is yes or no."""
     if files or digest is None or signature is None or key is None:
         raise UsageError("--digest, --signature and --public-key belong together, without files")
-    from wattproof.signed.examine import verify_digest
+    from wattproof.signed.examination import verify_digest
 
     verdict = verify_digest(_octets(digest, "--digest"), _octets(signature, "--signature"), key)
     valid = verdict.verdict == "valid"
@@ -295,4 +295,4 @@ def _reason(code: str | None) -> str:
 
 
 if TYPE_CHECKING:
-    from wattproof.signed.examine import Examination
+    from wattproof.signed.examination import Examination

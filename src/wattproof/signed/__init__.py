@@ -1,4 +1,39 @@
 """Signed meter values: formats, keys, curves, session rules, report.
 
-``from wattproof import examine, verify`` is the way in; the functions live in :mod:`wattproof.signed.examine`.
+===================================  =============================================================================
+``examine(data, public_key, ...)``   the report on a file, text or bytes; never raises on bad content
+``verify(data, public_key, ...)``    the same, but raises ``VerificationError`` unless everything that counts holds
+``verify_digest(...)``               a bare digest, its signature and a key
+``Examination(...)``                 one run over several files
+``Report``                           records, sessions, colours; ``as_dict()`` is what ``verify --json`` prints
+===================================  =============================================================================
+
+Nothing is imported before it is used.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wattproof.signed.examination import Examination, examine, verify, verify_digest
+    from wattproof.signed.report import Report
+
+__all__ = ["Examination", "Report", "examine", "verify", "verify_digest"]
+
+_HOMES = {
+    "Examination": "wattproof.signed.examination",
+    "Report": "wattproof.signed.report",
+    "examine": "wattproof.signed.examination",
+    "verify": "wattproof.signed.examination",
+    "verify_digest": "wattproof.signed.examination",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(home), name)
