@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import errno
 import json
+import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -48,6 +49,8 @@ class Request:
 
 
 Handler = Callable[[Request], Awaitable[Response]]
+#: Unread bytes of answers above which a client that asks for more is let go.
+_UNREAD = 4 * 1024 * 1024
 
 
 def json_response(status: int, content: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
@@ -87,11 +90,15 @@ class HttpServer:
         server = cls(handler, limits or Limits())
         loop = asyncio.get_running_loop()
         try:
-            server._server = await loop.create_server(lambda: _Connection(server, loop), host, port, ssl=tls)
+            server._server = await loop.create_server(lambda: server.connection(loop), host, port, ssl=tls)
         except OSError as error:
             raise address_error(f"http{'s' if tls else ''}://{host}:{port}", error) from error
         server.host, server.port = server._server.sockets[0].getsockname()[:2]
         return server
+
+    def connection(self, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
+        """The protocol of one new client."""
+        return _Connection(self, loop)
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
@@ -255,7 +262,7 @@ class _Connection(asyncio.Protocol):
             if (response.header("Connection") or "").lower() == "close" or response.cut is not None:
                 keep_alive = False
             transport.write(response.encode(head_only=request.method == "HEAD"))
-            if not keep_alive:
+            if not keep_alive or transport.get_write_buffer_size() > _UNREAD:
                 transport.close()
                 break
             transport.resume_reading()
@@ -267,6 +274,9 @@ class _Connection(asyncio.Protocol):
             return await self._server._handler(request)
         except WattproofError as error:
             return json_response(error.http_status, {"error": str(error)})
+        except Exception:
+            logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
+            return json_response(500, {"error": "this request cannot be answered: the log says why"})
 
     def _refuse(self, status: int, reason: str) -> None:
         transport = self._transport

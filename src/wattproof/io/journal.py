@@ -93,6 +93,20 @@ def sync_directory(folder: Path) -> None:
         os.close(descriptor)
 
 
+def make_directory(folder: Path) -> None:
+    """Make a directory and those above it, durably; nothing happens if it exists.
+
+    :raises StorageError: it cannot be made.
+    """
+    try:
+        missing = [part for part in (folder, *folder.parents) if not part.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        for part in missing:
+            sync_directory(part.parent)
+    except OSError as error:
+        raise StorageError(f"cannot use the state directory {folder}: {_reason(error)}") from error
+
+
 SYSTEM_DISK = SystemDisk()
 
 
@@ -224,11 +238,8 @@ class DirectoryLock:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        make_directory(folder)
         try:
-            missing = [part for part in (folder, *folder.parents) if not part.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            for part in missing:
-                sync_directory(part.parent)
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             self._descriptor: int | None = os.open(folder / "lock", flags, 0o600)
         except OSError as error:

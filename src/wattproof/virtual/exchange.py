@@ -11,8 +11,6 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
-from fractions import Fraction
 from typing import NamedTuple
 
 #: Names the registers of a span: ``(address, count) -> "ac_meter.W"``, ``None`` if it has no name for them.
@@ -163,23 +161,8 @@ def as_dict(entry: Entry, times: Times, describe: Describe | None = None) -> dic
         result["meaning"] = request_meaning(entry.pdu, describe)
     elif entry.kind == "answer" and entry.pdu:
         result["meaning"] = answer_meaning(entry.pdu, asked if isinstance(asked, bytes) else b"", describe)
-    result.update((key, _plain(value)) for key, value in details.items())
+    result.update(details)
     return result
-
-
-def _plain(value: object) -> object:
-    """What JSON can say of a value."""
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Fraction | Decimal):
-        return int(value) if value == int(value) else float(value)
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return str(value)
 
 
 def request_meaning(pdu: bytes, describe: Describe | None = None) -> str:
