@@ -189,15 +189,13 @@ class Bsm:
             raise NotApplicable(f"firmware {firmware.text} has no {kind.word} snapshot")
 
     async def taken(self, kind: SnapshotType) -> Taken:
-        """The first creation of this kind in the run, made if there was none yet."""
-        if kind not in self._taken:
-            self._taken[kind] = await self.take(kind)
-        return self._taken[kind]
+        """The latest creation of this kind in the run, made if there was none yet."""
+        return self._taken[kind] if kind in self._taken else await self.take(kind)
 
-    async def take(self, kind: SnapshotType) -> Taken:
+    async def take(self, kind: SnapshotType, metadata: tuple[bytes, ...] = METADATA) -> Taken:
         """Create a snapshot and note everything that can be seen of it."""
         await self.exists(kind)
-        await self._metadata()
+        await self._metadata(metadata)
         before, others = await self.live(), await self._instances(kind)
         started = self.clock.now()
         self.switched |= kind.switches
@@ -209,7 +207,8 @@ class Bsm:
         unchanged = others == await self._instances(kind)
         snapshot = await self._existing(kind) if status is SnapshotStatus.VALID else None
         seconds = [(moment - started) / SECOND for moment in (acknowledged, finished)]
-        return Taken(kind, status, seconds[0], seconds[1], silent, before, after, unchanged, snapshot)
+        self._taken[kind] = Taken(kind, status, seconds[0], seconds[1], silent, before, after, unchanged, snapshot)
+        return self._taken[kind]
 
     async def valid(self, kind: SnapshotType) -> tuple[Taken, Snapshot]:
         """A creation that must have succeeded; wiring without feedback is a reason to skip, all else a failure."""
@@ -256,8 +255,8 @@ class Bsm:
             self._restart = before, RegisterImage(FIRST, await self.read(FIRST, LAST - FIRST + 1))
         return self._restart
 
-    async def _metadata(self) -> None:
-        for number, text in enumerate(METADATA, 1):
+    async def _metadata(self, texts: tuple[bytes, ...] = METADATA) -> None:
+        for number, text in enumerate(texts, 1):
             await self.put(f"bs_meter.Meta{number}", text)
 
     async def _instances(self, kind: SnapshotType) -> list[bytes]:
