@@ -26,6 +26,7 @@ TOKEN = "OCMF"  # noqa: S105 (the name of the format)
 _HEADER = re.compile(r"OCMF[ \t\r\n]*\|")
 _SPACE = " \t\r\n"
 _BOM = b"\xef\xbb\xbf"
+_KEPT = 16 * 1024  # bytes of a payload whose checks are kept for the next one
 _SHOWN = 64 * 1024  # characters of an unreadable record that are kept for display
 
 _TRIM = Finding("F-PAYLOAD-TRIM", Severity.WARNING, "white space around the payload was added after signing", "payload")
@@ -131,20 +132,26 @@ def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
 def _split(text: str, start: int, shallow: bool, limits: Limits) -> _Sections:
     """Finds the sections of the record at ``start``. Raises :class:`_Stop`."""
     findings: list[Finding] = []
-    header = _HEADER.match(text, start)
-    if header is None:
-        raise _Stop("F-JSON", "the record does not begin with OCMF and a pipe")
-    payload_start = header.end()
-    if payload_start - start != 5:
+    if text.startswith("OCMF|", start):
+        payload_start = start + 5
+    else:
+        header = _HEADER.match(text, start)
+        if header is None:
+            raise _Stop("F-JSON", "the record does not begin with OCMF and a pipe")
+        payload_start = header.end()
         findings.append(Finding("F-HEADER-WS", Severity.WARNING, "white space between OCMF and the pipe", f"@{start}"))
     payload = _object(text, payload_start, "payload", shallow, limits)
-    payload_end = jsonscan.skip_space(text, payload.end)
-    if text[payload_end : payload_end + 1] != "|":
-        raise _Stop("F-JSON", "no pipe follows the payload", f"@{payload_end}")
+    payload_end = payload.end
+    if not text.startswith("|", payload_end):
+        payload_end = jsonscan.skip_space(text, payload_end)
+        if not text.startswith("|", payload_end):
+            raise _Stop("F-JSON", "no pipe follows the payload", f"@{payload_end}")
     if text.find("|", payload_start, payload_end) >= 0:
         findings.append(Finding("F-PIPE", Severity.ERROR, "a pipe stands inside a text of the payload", "payload"))
     signature = _object(text, payload_end + 1, "signature", shallow, limits)
-    end = jsonscan.skip_space(text, signature.end)
+    end = signature.end
+    if end < len(text):
+        end = jsonscan.skip_space(text, end)
     key = None
     if end < len(text) and _HEADER.match(text, end) is None:
         if text[end] != "|":
@@ -212,13 +219,14 @@ def _record(text: _Text, sections: _Sections, carrier: Carrier, limits: Limits) 
         extra=carrier.extra() if carrier is not NO_CARRIER else {},
     )
     version = ocmf_fields.version(payload, findings)
-    ocmf_fields.check_fields(payload, version, findings)
-    ocmf_fields.fill(record, payload, version)
+    keep = len(record.signed) <= _KEPT
+    ocmf_fields.check_fields(payload, version, findings, keep=keep)
+    ocmf_fields.fill(record, payload)
     entries = payload.get("RD")
     if isinstance(entries, list):
         if len(entries) > limits.readings:
             raise _Stop("F-SIZE", f"{len(entries)} readings, at most {limits.readings} are read", "/RD")
-        record.readings = ocmf_readings.read(entries, version, record.page_letter == "F", findings, limits)
+        record.readings = ocmf_readings.read(entries, version, record.page_letter == "F", findings, limits, keep=keep)
     if sections.payload.repeated:
         checked = ocmf_fields.CHECKED_KEYS
         record.ambiguous = [path for path in sections.payload.repeated if path.rpartition("/")[2] in checked]

@@ -1,13 +1,13 @@
 """The keys of an OCMF payload: which there are, since which version, and how they may deviate.
 
-Every check answers with a message or ``None``; none of them stops the parser. Source: OCMF 0.1 to 1.4 and the
-specification of the verifier, 1.2, 1.4 and 1.5.
+No deviation stops the parser; what a fleet repeats from record to record is judged once and kept.
+Source: OCMF 0.1 to 1.4 and the specification of the verifier, 1.2, 1.4 and 1.5.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from wattproof.signed.jsonscan import Number
@@ -55,31 +55,11 @@ _LOSS_KEYS = {"LN": str, "LI": Number, "LR": Number, "LU": str}
 _PAGE = re.compile(r"[TF](?:0|[1-9][0-9]{0,19})", re.ASCII)
 
 #: Keys whose value is any text. VI and VV of versions below 0.4 are vendor keys later and need no check.
-_PLAIN = frozenset("GI GS GV MV MM MS MF ID CI".split())
-
-Check = Callable[[Any], str | None]
-
-
-def _text(value: Any) -> str | None:
-    return None if type(value) is str else "no text"
-
-
-def _page(value: Any) -> str | None:
-    if type(value) is str and _PAGE.fullmatch(value):
-        return None
-    return "not T or F and a number without leading zeros"
-
-
-def _assigned(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "not true or false"
-
-
-def _level(value: Any) -> str | None:
-    return None if type(value) is str and value in ASSIGNMENT_LEVELS else "not an assignment level of OCMF"
+_TEXTS = ("GI", "GS", "GV", "MV", "MM", "MS", "MF", "ID", "CI", "TT", "CF")
 
 
 def _flags(value: Any) -> str | None:
-    if not isinstance(value, list):
+    if not isinstance(value, (list, tuple)):
         return "no list"
     groups = set()
     for flag in value:
@@ -90,14 +70,6 @@ def _flags(value: Any) -> str | None:
             return "holds two flags of one group"
         groups.add(group)
     return None
-
-
-def _type(value: Any) -> str | None:
-    return None if type(value) is str and (value in IDENTIFICATION_TYPES or not value) else "not a type of OCMF"
-
-
-def _point_type(value: Any) -> str | None:
-    return None if type(value) is str and value in ("EVSEID", "CBIDC") else "not EVSEID or CBIDC"
 
 
 def _loss(value: Any) -> str | None:
@@ -112,27 +84,10 @@ def _loss(value: Any) -> str | None:
     return "LN is longer than 20 characters" if name is not None and len(name) > 20 else None
 
 
-def _readings(value: Any) -> str | None:
-    return None if isinstance(value, list) and value else "no list of readings, or an empty one"
-
-
-#: Key -> code of its finding, severity, check.
-CHECKS: dict[str, tuple[str, Severity, Check]] = {
-    **dict.fromkeys(_PLAIN, ("F-TYPE", Severity.WARNING, _text)),
-    "PG": ("F-PG", Severity.WARNING, _page),
-    "IS": ("F-IS", Severity.WARNING, _assigned),
-    "IL": ("F-IL", Severity.WARNING, _level),
-    "IF": ("F-IF", Severity.WARNING, _flags),
-    "IT": ("F-IT", Severity.WARNING, _type),
-    "TT": ("F-TYPE", Severity.WARNING, _text),
-    "CF": ("F-TYPE", Severity.WARNING, _text),
-    "CT": ("F-CT", Severity.WARNING, _point_type),
-    "LC": ("F-LC", Severity.WARNING, _loss),
-    "RD": ("F-RD", Severity.ERROR, _readings),
-}
-_KNOWN_ELSEWHERE = frozenset(("FV",))
+#: Every key of a payload that is defined and not the manufacturer's.
+KEYS = frozenset("FV GI GS GV PG MV MM MS MF IS IL IF IT ID TT CF LC CT CI RD".split())
 #: Every key of the payload (1.2) and of a reading (1.3): a repeated one makes the record ambiguous.
-CHECKED_KEYS = frozenset((*CHECKS, "FV", "LN", "LI", "LR", "LU")) | frozenset("TM TX RV RI RU RT CL EF EI ST".split())
+CHECKED_KEYS = KEYS | frozenset("VI VV LN LI LR LU TM TX RV RI RU RT CL EF EI ST".split())
 
 
 def vendor(key: str) -> bool:
@@ -142,6 +97,8 @@ def vendor(key: str) -> bool:
 
 def text_of(value: Any) -> str | None:
     """A value used as text: texts as they are, numbers as they were written, everything else as missing."""
+    if value.__class__ is str or value is None:
+        return value
     return str(value) if isinstance(value, str) else None
 
 
@@ -162,34 +119,71 @@ def version(payload: dict[str, Any], findings: list[Finding]) -> Version:
     return NEWEST
 
 
-def check_fields(payload: dict[str, Any], version: Version, findings: list[Finding]) -> None:
-    """Adds a finding for every key of the payload that deviates."""
-    for key, value in payload.items():
-        if key in _PLAIN and type(value) is str:
-            continue
-        row = CHECKS.get(key)
-        if row is None:
-            if not (vendor(key) or key in _KNOWN_ELSEWHERE or (key == "SA" and version == (0, 4))):
-                findings.append(
-                    Finding("F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key", f"/{key[:64]}")
-                )
-            continue
-        code, severity, check = row
-        if key == "IS" and version < (0, 4) and type(value) is str:
-            check = _level
-            code = "F-IL"
-        message = check(value)
-        if message is not None:
-            findings.append(Finding(code, severity, message, f"/{key}"))
-        elif key in _LONGEST and len(value) > _LONGEST[key]:
-            findings.append(Finding("F-LENGTH", Severity.WARNING, f"longer than {_LONGEST[key]} characters", f"/{key}"))
-    if "RD" not in payload:
-        findings.append(Finding("F-RD", Severity.ERROR, "the readings are missing", "/RD"))
-    if "PG" not in payload:
-        findings.append(Finding("F-PG", Severity.WARNING, "the page number is missing", "/PG"))
-    if not payload.get("MS") and not payload.get("GS"):
+def check_fields(payload: dict[str, Any], version: Version, findings: list[Finding], *, keep: bool) -> None:
+    """Adds a finding for every key of the payload that deviates. ``keep``: the record is small enough for the caches."""
+    layout = (_kept_layout if keep else _layout)(tuple(payload), version)
+    if layout:
+        findings += layout
+    get = payload.get
+    for key in _TEXTS:
+        value = get(key)
+        if value.__class__ is not str and key in payload:
+            findings.append(Finding("F-TYPE", Severity.WARNING, "no text", f"/{key}"))
+    flags = get("IF")
+    choices = (get("IS"), get("IL"), tuple(flags) if flags.__class__ is list else flags, get("IT"), get("CT"))
+    try:
+        findings += (_kept_choices if keep else _choices)(version < (0, 4), *choices)
+    except TypeError:  # an object or a list where a text belongs
+        findings += _choices(version < (0, 4), *choices)
+    entries = get("RD")
+    if (entries.__class__ is not list or not entries) and "RD" in payload:
+        findings.append(Finding("F-RD", Severity.ERROR, "no list of readings, or an empty one", "/RD"))
+    for key, longest in _LONGEST.items():
+        value = get(key)
+        if value.__class__ is str and len(value) > longest:
+            findings.append(Finding("F-LENGTH", Severity.WARNING, f"longer than {longest} characters", f"/{key}"))
+    if "LC" in payload and (message := _loss(payload["LC"])) is not None:
+        findings.append(Finding("F-LC", Severity.WARNING, message, "/LC"))
+    if not get("MS") and not get("GS"):
         findings.append(Finding("F-MS", Severity.WARNING, "neither meter nor gateway serial is stated", "/MS"))
     _identification_shape(payload, findings)
+
+
+def _layout(keys: tuple[str, ...], version: Version) -> tuple[Finding, ...]:
+    """What is to be said about which keys there are; a fleet repeats its layouts."""
+    found = [
+        Finding("F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key", f"/{key[:64]}")
+        for key in keys
+        if key not in KEYS and not vendor(key) and not (key == "SA" and version == (0, 4))
+    ]
+    if "RD" not in keys:
+        found.append(Finding("F-RD", Severity.ERROR, "the readings are missing", "/RD"))
+    if "PG" not in keys:
+        found.append(Finding("F-PG", Severity.WARNING, "the page number is missing", "/PG"))
+    return tuple(found)
+
+
+def _choices(early: bool, assigned: Any, level: Any, flags: Any, kind: Any, point: Any) -> tuple[Finding, ...]:
+    """What is to be said about values of closed lists; a missing key is ``None``, as is JSON's null."""
+    found = []
+    if assigned is not None and not isinstance(assigned, bool):
+        if not early:
+            found.append(Finding("F-IS", Severity.WARNING, "not true or false", "/IS"))
+        elif type(assigned) is not str or assigned not in ASSIGNMENT_LEVELS:
+            found.append(Finding("F-IL", Severity.WARNING, "not an assignment level of OCMF", "/IS"))
+    if level is not None and (type(level) is not str or (level and level not in ASSIGNMENT_LEVELS)):
+        found.append(Finding("F-IL", Severity.WARNING, "not an assignment level of OCMF", "/IL"))
+    if flags is not None and (message := _flags(flags)) is not None:
+        found.append(Finding("F-IF", Severity.WARNING, message, "/IF"))
+    if kind is not None and (type(kind) is not str or (kind and kind not in IDENTIFICATION_TYPES)):
+        found.append(Finding("F-IT", Severity.WARNING, "not an identification type of OCMF", "/IT"))
+    if point is not None and (type(point) is not str or point not in ("EVSEID", "CBIDC")):
+        found.append(Finding("F-CT", Severity.WARNING, "not EVSEID or CBIDC", "/CT"))
+    return tuple(found)
+
+
+_kept_layout = lru_cache(maxsize=1024)(_layout)
+_kept_choices = lru_cache(maxsize=1024, typed=True)(_choices)
 
 
 def _identification_shape(payload: dict[str, Any], findings: list[Finding]) -> None:
@@ -203,8 +197,8 @@ def _identification_shape(payload: dict[str, Any], findings: list[Finding]) -> N
         findings.append(Finding("F-ID-SHAPE", Severity.INFO, "longer than 40 characters", "/ID"))
 
 
-def fill(record: Record, payload: dict[str, Any], version: Version) -> None:
-    """The record's identity, user and page, from the payload."""
+def fill(record: Record, payload: dict[str, Any]) -> None:
+    """The record's identity, user and page, from the payload; a malformed page adds ``F-PG``."""
     get = payload.get
     serial, gateway = text_of(get("MS")), text_of(get("GS"))
     record.gateway_serial, record.meter_serial = gateway, serial
@@ -212,7 +206,10 @@ def fill(record: Record, payload: dict[str, Any], version: Version) -> None:
     record.firmware = (text_of(get("GV")), text_of(get("MF")), text_of(get("CF")))
     record.identification = text_of(get("ID"))
     record.evse, record.tariff = text_of(get("CI")), text_of(get("TT"))
-    record.identity_texts = tuple(dict.fromkeys(name for name in (gateway, serial) if name))
+    if serial and gateway and serial != gateway:
+        record.identity_texts = (gateway, serial)
+    elif serial or gateway:
+        record.identity_texts = (serial or gateway or "",)
     assigned = get("IS")
     if isinstance(assigned, bool):
         record.assigned = assigned
@@ -221,6 +218,11 @@ def fill(record: Record, payload: dict[str, Any], version: Version) -> None:
         record.assignment_level = text_of(get("IL")) or text_of(assigned)
         if record.assignment_level is not None:
             record.assigned = record.assignment_level != "NONE"
-    page = record.page_text = text_of(get("PG"))
-    if page is not None and _PAGE.fullmatch(page):
-        record.page_letter, record.page = page[0], int(page[1:])
+    if "PG" in payload:
+        page = payload["PG"]
+        record.page_text = text_of(page)
+        if page.__class__ is str and _PAGE.fullmatch(page):
+            record.page_letter, record.page = page[0], int(page[1:])
+        else:
+            message = "not T or F and a number without leading zeros"
+            record.findings.append(Finding("F-PG", Severity.WARNING, message, "/PG"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from wattproof.signed import obis_classes
@@ -37,24 +38,10 @@ ENERGY_UNITS = frozenset(("kWh", "Wh"))
 INHERITED = ("TM", "TX", "RI", "RU", "RT", "EF", "ST")
 _KNOWN = frozenset(("TM", "TX", "RV", "RI", "RU", "RT", "CL", "EF", "ST"))
 
+#: JSON numbers up to this length without exponent are inside every limit.
+_SHORT = 24
 _NO_STAMP = Stamp(None, None, True)
 _MISSING = object()
-
-
-def _bad_reason(value: Any) -> bool:
-    return type(value) is not str or value not in MOMENTS
-
-
-def _bad_flags(value: Any) -> bool:
-    return type(value) is not str or not set(value) <= {"E", "t"}
-
-
-def _bad_status(value: Any) -> bool:
-    return type(value) is not str or value not in STATUSES
-
-
-def _bad_current(value: Any) -> bool:
-    return value not in ("AC", "DC")
 
 
 def _bad_register(value: Any) -> bool:
@@ -63,18 +50,45 @@ def _bad_register(value: Any) -> bool:
     return obis_classes.classify(value).reserved
 
 
-#: Texts of a closed list: key -> code, message, check. Only what a reading states itself is checked.
-_LISTS: tuple[tuple[str, str, str, Callable[[Any], bool]], ...] = (
-    ("TX", "F-TX", "not a reason of OCMF", _bad_reason),
-    ("RI", "F-RI", "no OBIS code, or one that OCMF reserves", _bad_register),
-    ("RT", "F-RT", "not AC or DC", _bad_current),
-    ("EF", "F-EF", "flags other than E and t", _bad_flags),
-    ("ST", "F-ST", "not a meter status of OCMF", _bad_status),
+#: Texts of closed lists: key, code, severity, message, whether the value deviates.
+_LISTS: tuple[tuple[str, str, Severity, str, Callable[[Any], bool]], ...] = (
+    ("TX", "F-TX", Severity.WARNING, "not a reason of OCMF", lambda v: type(v) is not str or v not in MOMENTS),
+    ("RI", "F-RI", Severity.WARNING, "no OBIS code, or one that OCMF reserves", _bad_register),
+    ("RT", "F-RT", Severity.WARNING, "not AC or DC", lambda v: v not in ("AC", "DC")),
+    (
+        "EF",
+        "F-EF",
+        Severity.WARNING,
+        "flags other than E and t",
+        lambda v: type(v) is not str or not set(v) <= {"E", "t"},
+    ),
+    ("ST", "F-ST", Severity.WARNING, "not a meter status of OCMF", lambda v: type(v) is not str or v not in STATUSES),
+    ("RU", "F-RU", Severity.INFO, "not a unit of OCMF, not billable", lambda v: type(v) is not str or v not in UNITS),
 )
 
 
+def _lists(*values: Any) -> tuple[tuple[str, str, Severity, str], ...]:
+    """The rows of ``_LISTS`` that deviate, for values in its order; ``_MISSING`` never does."""
+    return tuple(
+        (key, code, severity, message)
+        for value, (key, code, severity, message, bad) in zip(values, _LISTS, strict=True)
+        if value is not _MISSING and bad(value)
+    )
+
+
+def _unknown(keys: tuple[str, ...], version: Version) -> tuple[str, ...]:
+    """Keys of a reading that OCMF does not define."""
+    return tuple(
+        key for key in keys if key not in _KNOWN and not vendor(key) and not (key == "EI" and version < (0, 5))
+    )
+
+
+_kept_lists = lru_cache(maxsize=4096, typed=True)(_lists)
+_kept_unknown = lru_cache(maxsize=1024)(_unknown)
+
+
 def read(entries: list[Any], version: Version, fiscal: bool, findings: list[Finding], limits: Limits) -> list[Reading]:
-    """The readings in order. ``fiscal``: the page letter is F, readings have no reason."""
+    """The readings in order. ``fiscal``: the page letter is F, readings have no reason; ``keep`` as for the fields."""
     readings: list[Reading] = []
     before: dict[str, Any] = {}
     for position, entry in enumerate(entries):
@@ -82,7 +96,7 @@ def read(entries: list[Any], version: Version, fiscal: bool, findings: list[Find
         if not isinstance(entry, dict):
             findings.append(Finding("F-READING", Severity.ERROR, "no object", where))
             continue
-        _check_keys(entry, version, where, findings)
+        _check_keys(entry, version, where, findings, keep)
         state = before | entry  # a later reading overrides, and lends what it inherited to the next
         readings.append(_reading(entry, state, version, fiscal, where, findings, limits))
         before = {key: state[key] for key in INHERITED if key in state}
@@ -100,20 +114,26 @@ def _check_first(entry: dict[str, Any], where: str, findings: list[Finding]) -> 
         findings.append(Finding("F-READING", Severity.ERROR, message, where))
 
 
-def _check_keys(entry: dict[str, Any], version: Version, where: str, findings: list[Finding]) -> None:
-    findings += [
-        Finding("F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key", f"{where}/{key[:64]}")
-        for key in entry
-        if key not in _KNOWN and not vendor(key) and not (key == "EI" and version < (0, 5))
-    ]
-    for key, code, message, bad in _LISTS:
-        if key in entry and bad(entry[key]):
-            findings.append(Finding(code, Severity.WARNING, message, f"{where}/{key}"))
-    unit = entry.get("RU", _MISSING)
-    if unit is not _MISSING and (type(unit) is not str or unit not in UNITS):
-        findings.append(
-            Finding("F-RU", Severity.INFO, "not a unit of OCMF, the register is not billable", f"{where}/RU")
-        )
+def _check_keys(entry: dict[str, Any], version: Version, where: str, findings: list[Finding], keep: bool) -> None:
+    """Only what a reading states itself is checked, not what it inherits."""
+    for key in (_kept_unknown if keep else _unknown)(tuple(entry), version):
+        message = "OCMF does not define this key"
+        findings.append(Finding("F-KEY-UNKNOWN", Severity.INFO, message, f"{where}/{key[:64]}"))
+    get = entry.get
+    values = (
+        get("TX", _MISSING),
+        get("RI", _MISSING),
+        get("RT", _MISSING),
+        get("EF", _MISSING),
+        get("ST", _MISSING),
+        get("RU", _MISSING),
+    )
+    try:
+        deviating = (_kept_lists if keep else _lists)(*values)
+    except TypeError:  # an object or a list where a text belongs
+        deviating = _lists(*values)
+    for key, code, severity, message in deviating:
+        findings.append(Finding(code, severity, message, f"{where}/{key}"))
 
 
 def _reading(
@@ -157,7 +177,9 @@ def _reading(
 
 
 def _text(value: Any) -> str | None:
-    return value if type(value) is str else (str(value) if isinstance(value, Number) else None)
+    if value.__class__ is str or value is None:
+        return value
+    return str(value) if isinstance(value, Number) else None
 
 
 def _value(
@@ -167,6 +189,9 @@ def _value(
     stated = entry.get("RV", _MISSING)
     if stated is _MISSING:
         return None, None, False
+    if stated.__class__ is Number and len(stated) <= _SHORT and "e" not in stated and "E" not in stated:
+        literal = str(stated)
+        return Decimal(literal), literal, False
     if not isinstance(stated, str):
         findings.append(Finding("F-RV", Severity.ERROR, "the value is no number", f"{where}/RV"))
         return None, None, True
