@@ -1,4 +1,4 @@
-"""One BSM-WS36A snapshot as the JSON object of the charging-station container, read and written.
+"""One BSM-WS36A snapshot as the JSON object of the charging-station container, read (written by :mod:`.bsm_export`).
 
 The signed bytes are rebuilt from ``additionalValues``; everything else in the object is an unsigned copy and is only
 compared. Sources: specification of the verifier, 2.10; BSM specification, 13 and 16.
@@ -24,11 +24,8 @@ from wattproof.signed.records import Clock, Finding, KeySource, Moment, Reading,
 from wattproof.signed.units import Carrier, KeyText, Unit, stopped
 
 TOKEN = "BSM"  # noqa: S105 (the name of the format)
-CONTEXT = "https://www.chargeit-mobility.com/contexts/bsm-ws36a-json-v1"
 
 OBIS = {"MA1": "1-0:0.0.0*255", "RCR": "1-0:1.8.0*198", "TotWhImp": "1-0:1.8.0*255", "W": "1-0:1.7.0*255"}
-_UNIT_NAMES = {bsm.WATT: "WATT", bsm.WATT_HOUR: "WATT_HOUR", bsm.MINUTE: "MINUTE", bsm.SECOND: "SECOND"}
-_DISPLAYED = {"RCR": 2, "TotWhImp": 2, "W": 3}  # decimals after the prefix kilo
 _ENCODINGS = {"iso8859-1": "ISO-8859-1", "utf-8": "UTF-8"}
 
 _MOMENTS = {
@@ -54,7 +51,6 @@ EVENTS = {
     **{bit: f"manufacturer event {bit}" for bit in range(20, 31)},
 }
 _WHOLE = re.compile(r"-?\d{1,12}", re.ASCII)
-_TAGS = ("contract-id: ", "evse-id: ", "csc-sw-version: ")
 
 
 class _Stop(Exception):
@@ -183,15 +179,22 @@ def _shown(data: Value | bytes | None) -> str:
         return raw.decode("latin-1")
 
 
-def _available(name: str, value: Value | bytes | None) -> int | None:
+def available(name: str, value: Value | bytes | None) -> int | None:
     """A signed number, ``None`` if the meter had no value. Energy has no such mark: 0 is a value."""
     if not isinstance(value, Value) or (value.raw == FIELDS[name].unavailable and name not in ("RCR", "TotWhImp")):
         return None
     return value.raw
 
 
+def iso_time(epoch: int | None, offset: int | None) -> str | None:
+    """``2022-07-08T10:00:28+02:00``; ``None`` if the meter had no time or no offset."""
+    if epoch is None or offset is None or abs(offset) >= 1440:
+        return None
+    return datetime.fromtimestamp(epoch, timezone(timedelta(minutes=offset))).isoformat()
+
+
 def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record:
-    numbers = {name: _available(name, value) for name, value in values.items() if FIELDS[name].kind is not Kind.TEXT}
+    numbers = {name: available(name, value) for name, value in values.items() if FIELDS[name].kind is not Kind.TEXT}
     texts = {name: _shown(value) for name, value in values.items() if FIELDS[name].kind is Kind.TEXT}
     serial, page, epoch, offset = texts["MA1"], numbers["RCnt"], numbers["Epoch"], numbers["TZO"]
     time = None if epoch is None else Time(epoch, offset, utc=offset is None)
@@ -230,7 +233,7 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
         readings=readings,
         meter_serial=serial,
         identification=texts["Meta1"],
-        evse=_tagged(texts, "evse-id: "),
+        evse=tagged(texts, "evse-id: "),
         page=page,
         page_text=None if page is None else str(page),
         identity_texts=(serial,) if serial else (),
@@ -248,7 +251,7 @@ def _status(event: int | None) -> str:
     return ", ".join(names) or f"event bits {event:#x}"
 
 
-def _tagged(texts: dict[str, str], tag: str) -> str | None:
+def tagged(texts: dict[str, str], tag: str) -> str | None:
     """What follows a tag such as ``evse-id: `` at the start of one of the metadata."""
     for name in ("Meta1", "Meta2", "Meta3"):
         if texts.get(name, "").startswith(tag):
@@ -287,7 +290,7 @@ def _compare(
         said.append(f"{where}/contract")
     if surroundings.evse and record.evse and "unknown" not in (record.evse, surroundings.evse):
         record.evse_mismatch = record.evse != surroundings.evse
-    version = _tagged({name: str(record.extra.get(name)) for name in ("Meta1", "Meta2", "Meta3")}, "csc-sw-version: ")
+    version = tagged({name: str(record.extra.get(name)) for name in ("Meta1", "Meta2", "Meta3")}, "csc-sw-version: ")
     if version and surroundings.controller_version and version != surroundings.controller_version:
         message = f"the controller's version is stated as {surroundings.controller_version[:64]!r}, signed is another"
         record.findings.append(Finding("F-UNSIGNED-DIFFERS", Severity.INFO, message, "controllerSoftwareVersion"))
@@ -325,89 +328,3 @@ def _same_contract(contract: Any, record: Record) -> bool:
     kind = contract.get("type")
     text = f"contract-id: {kind}:{contract['id']}" if kind is not None else f"contract-id: {contract['id']}"
     return any(str(record.extra.get(name)).strip() == text for name in ("Meta1", "Meta2", "Meta3"))
-
-
-# --- writing --------------------------------------------------------------------------------------------------------
-
-
-def iso_time(epoch: int | None, offset: int | None) -> str | None:
-    """``2022-07-08T10:00:28+02:00``; ``None`` if the meter had no time or no offset."""
-    if epoch is None or offset is None or abs(offset) >= 1440:
-        return None
-    return datetime.fromtimestamp(epoch, timezone(timedelta(minutes=offset))).isoformat()
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """The unsigned description of a meter in the file: firmware ``VrM, VrC``, manufacturer ``Mn``, type ``Md``."""
-
-    public_key: bytes
-    firmware_version: str
-    manufacturer: str
-    type: str
-
-
-def write(registers: bytes | Sequence[int], meter: Meter, *, encoding: str = "ISO-8859-1") -> dict[str, Any]:
-    """The snapshot object of 254 registers, keys in the order of the maker's tool.
-
-    ``encoding`` (``ISO-8859-1`` or ``UTF-8``) is what the metadata were written in. Raises ``InvalidValue`` for a
-    wrong number of registers or texts that are not in that encoding.
-    """
-    values = bsm.from_registers(registers)
-    numbers = {name: _available(name, value) for name, value in values.items()}
-    texts = {name: _decoded(name, value, encoding) for name, value in values.items() if isinstance(value, bytes)}
-    found: dict[str, Any] = {"@context": CONTEXT, "@id": f"{texts['MA1']}-{numbers['RCnt']}"}
-    time = iso_time(numbers["Epoch"], numbers["TZO"])
-    if time is not None:
-        found["time"] = time
-    found["meterInfo"] = {
-        "firmwareVersion": meter.firmware_version,
-        "publicKey": meter.public_key.hex(),
-        "meterId": texts["MA1"],
-        "manufacturer": meter.manufacturer,
-        "type": meter.type,
-    }
-    found["contract"] = _contract(texts)
-    found["measurementId"] = numbers["RCnt"]
-    found["value"] = _value_object(FIELDS["RCR"], values["RCR"], texts, encoding)
-    found["additionalValues"] = [_value_object(field, values[field.name], texts, encoding) for field in CURRENT]
-    found["signature"] = bsm.signature(registers).hex()
-    return found
-
-
-def _decoded(name: str, value: bytes, encoding: str) -> str:
-    try:
-        return value.decode(encoding)
-    except UnicodeDecodeError:
-        raise InvalidValue(f"{name} is not written in {encoding}: name the encoding of the metadata") from None
-
-
-def _contract(texts: dict[str, str]) -> dict[str, str | None] | None:
-    rest = _tagged(texts, "contract-id: ")
-    if rest is None:
-        return {"id": None}
-    for kind in ("rfid", "sms"):
-        if rest.startswith(f"{kind}:"):
-            return {"id": rest[len(kind) + 1 :], "type": kind}
-    return {"id": rest}
-
-
-def _value_object(field: Field, value: Value | bytes, texts: dict[str, str], encoding: str) -> dict[str, Any]:
-    measurand = {"name": field.name}
-    if field.name in OBIS:
-        measurand = {"id": OBIS[field.name], **measurand}
-    measured: dict[str, Any]
-    if isinstance(value, bytes):
-        measured = {"value": texts[field.name], "valueType": "String", "valueEncoding": encoding}
-    else:
-        measured = {"scale": value.scale}
-        if field.unit in _UNIT_NAMES:
-            measured["unit"] = _UNIT_NAMES[field.unit]
-        measured["unitEncoded"] = field.unit
-        if (number := _available(field.name, value)) is not None:
-            measured["value"] = number
-        measured["valueType"] = "Integer32" if field.kind is Kind.SIGNED else "UnsignedInteger32"
-    found: dict[str, Any] = {"measurand": measurand, "measuredValue": measured}
-    if field.name in _DISPLAYED:
-        found["displayedFormat"] = {"prefix": "kilo", "precision": _DISPLAYED[field.name]}
-    return found

@@ -120,7 +120,7 @@ def version(payload: dict[str, Any], findings: list[Finding]) -> Version:
 
 
 def check_fields(payload: dict[str, Any], version: Version, findings: list[Finding], *, keep: bool) -> None:
-    """Adds a finding for every key of the payload that deviates. ``keep``: the record is small enough for the caches."""
+    """Adds a finding for every key that deviates. ``keep``: the record is small enough for the caches."""
     layout = (_kept_layout if keep else _layout)(tuple(payload), version)
     if layout:
         findings += layout

@@ -87,7 +87,15 @@ _kept_lists = lru_cache(maxsize=4096, typed=True)(_lists)
 _kept_unknown = lru_cache(maxsize=1024)(_unknown)
 
 
-def read(entries: list[Any], version: Version, fiscal: bool, findings: list[Finding], limits: Limits) -> list[Reading]:
+def read(
+    entries: list[Any],
+    version: Version,
+    fiscal: bool,
+    findings: list[Finding],
+    limits: Limits,
+    *,
+    keep: bool = True,
+) -> list[Reading]:
     """The readings in order. ``fiscal``: the page letter is F, readings have no reason; ``keep`` as for the fields."""
     readings: list[Reading] = []
     before: dict[str, Any] = {}
