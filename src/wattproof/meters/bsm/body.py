@@ -49,9 +49,7 @@ class Body(Face):
             contactor.advance(at)
         if at >= self.clock.expires_at():
             self.clock.lose()
-        self.settle()
-        self.maker.poll(at)
-        self.plan()
+        self.follow()
 
     def plan(self) -> None:
         """When the next thing happens by itself, and until when the image stays as it is."""
