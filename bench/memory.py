@@ -13,7 +13,7 @@ from pathlib import Path
 from bench.measure import Figure, Target, report, rounds, simulated
 
 COUNT = 1000
-READ_SERIAL = struct.pack(">HHHBBHH", 1, 0, 6, 42, 3, 40243, 8)  # bs_meter.MA1, 8 registers
+READ_SERIAL = struct.pack(">HHHBBHH", 1, 0, 6, 42, 3, 40235, 8)  # bs_meter.MA1, 8 registers
 
 
 def checked_read(url: str, serial: str) -> None:
