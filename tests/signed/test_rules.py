@@ -274,7 +274,7 @@ def test_keys_of_a_session(forge: Any, new_forge: Any, codes: Codes) -> None:
     document = one.replace("</values>", "") + two[two.index("<value ") :]
     from wattproof.signed.examination import examine
 
-    (session,) = examine(document, now=1_750_000_000).sessions
+    (session,) = examine(document, now=1_800_000_000).sessions
     assert "S-KEY-MISMATCH" in codes(session) and session.verdict == "fail"
 
 

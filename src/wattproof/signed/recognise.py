@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from wattproof.signed import jsonscan, keys, xmlscan
-from wattproof.signed.formats import OWN, FormatRow, format_rows, json_rows, safe_xml
+from wattproof.signed.formats import OWN, FormatRow, format_rows, json_rows, ocmf, safe_xml
 from wattproof.signed.jsonscan import JsonProblem
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import Finding, Record, Severity, Signature, Verdict
@@ -78,7 +78,7 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Iterat
     try:
         items = _items(data, carrier, limits, nested)
     except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
-        yield Unit(failed(stopped("unknown", "F-FORMAT", "", carrier=carrier).record, error))
+        yield stopped("unknown", "F-FORMAT", _crash(error).message, carrier=carrier)
         return
     for item in items:
         if isinstance(item, Enclosed):
@@ -299,13 +299,20 @@ _ROWS = (
     Row("CSV", _is_csv, _known("unknown", "CSV", "a CSV stream")),
 )
 
+#: Sections of OCMF behind another header: its parser says what is wrong.
+_MISSPELT = Row(
+    "OCMF, misspelt",
+    re.compile(rb"[A-Za-z]{1,16}\s*\|\s*\{").match,
+    lambda body, carrier, limits: list(ocmf.parse(body, carrier, limits)),
+)
+
 
 @cache
 def _rows() -> tuple[Row, ...]:
     """This version's record formats (row g), the rows of the specification, formats of other packages."""
     own = [_plug(row) for row in format_rows() if row in OWN]
     others = [_plug(row) for row in format_rows() if row not in OWN]
-    return (*own, *_ROWS, *others)
+    return (*own, *_ROWS, _MISSPELT, *others)
 
 
 def _plug(row: FormatRow) -> Row:

@@ -60,7 +60,8 @@ def labels(session: Session, say: Say, _: Thresholds) -> None:
     """Labels of the container count only where two or more records have to be told apart."""
     counted = session.counted
     if len(counted) == 1:
-        if counted[0].complete and counted[0].record.context in (BEGIN_LABEL, END_LABEL):
+        alone = not any(entry.redundant for entry in session.entries)
+        if alone and counted[0].complete and counted[0].record.context in (BEGIN_LABEL, END_LABEL):
             say("S-CONTEXT-IGNORED", str(counted[0].record.context))
         return
     for entry in counted:

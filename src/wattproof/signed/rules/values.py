@@ -68,13 +68,13 @@ def amount(session: Session, say: Say, thresholds: Thresholds) -> None:
         return
     energy = billing.energy
     if energy is not None:
-        if not energy:
-            say("S-ZERO-ENERGY")
-        elif energy > thresholds.energy_kwh * 1000:
+        if energy > thresholds.energy_kwh * 1000:
             say("S-ENERGY-HIGH", f"{billing.energy_text()} kWh")
         if energy > 0:
             _power(billing, energy, say, thresholds)
     for kind, register in session.registers.items():
+        if register.energy == 0:
+            say("S-ZERO-ENERGY", str(register.readings[0].register))
         if kind.scope == SESSION and register.begins and register.energies[register.begins[0]]:
             say("S-REGISTER-NOT-RESET", _named(register.readings[register.begins[0]]))
     if len(session.registers) > 1:
