@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Environment variable that stands in for a METER_URL that is not given.
 METER_VARIABLE = "WATTPROOF_METER"
 #: Width of tables where stdout is no terminal: nothing is cut off in a file or a pipe.
-PIPE_WIDTH = 200
+PIPE_WIDTH = 1200
 
 
 @cache
@@ -54,17 +54,17 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
 
 def say(text: str) -> None:
     """One line for people on stdout, printed as it is."""
-    console().print(text, markup=False)
+    console().print(text, markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """One line for people on stderr."""
-    errors().print(text, markup=False, style="dim")
+    errors().print(text, markup=False, style="dim", soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One line on stderr that should not be missed."""
-    errors().print(text, markup=False, style="yellow")
+    errors().print(text, markup=False, style="yellow", soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None, right: str = "") -> Table:

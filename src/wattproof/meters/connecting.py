@@ -137,9 +137,7 @@ async def detect(link: ModbusLink, unit: int | None) -> Family:
     """
     silence: ResponseTimeout | None = None
     answered = False
-    for family in registry.families().values():
-        if family.probe is None:
-            continue
+    for family in registry.probing():
         try:
             if await family.load("probe")(link, family.unit if unit is None else unit) is not None:
                 return family

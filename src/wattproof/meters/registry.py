@@ -131,6 +131,12 @@ def families() -> dict[str, Family]:
     return found
 
 
+def probing() -> list[Family]:
+    """The families that can recognise their meters, the base ``sunspec`` after those that build on it."""
+    rows = [row for row in families().values() if row.probe]
+    return sorted(rows, key=lambda row: row.name == "sunspec")
+
+
 def family(name: str) -> Family:
     """The family of this name. Raises :class:`~wattproof.errors.UnknownName` that says which there are."""
     for row in BUILT_IN:

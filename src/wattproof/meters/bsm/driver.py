@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.registers import read_planned
@@ -20,6 +20,7 @@ from wattproof.errors import (
     Refused,
     ResponseTimeout,
     SnapshotFailed,
+    UsageError,
 )
 from wattproof.meters.bsm.enums import (
     DEFAULT_UNIT,
@@ -50,6 +51,9 @@ from wattproof.wire.modbus.bindings import Block, BoundPoint, RegisterMap
 from wattproof.wire.modbus.image import RegisterImage
 from wattproof.wire.modbus.plan import plan
 from wattproof.wire.modbus.types import Text
+
+if TYPE_CHECKING:
+    from wattproof.meters.bsm.session import Session, SessionRecord
 
 NANOSECONDS = 10**9
 
@@ -96,6 +100,7 @@ class BsmDriver(SunspecDriver):
         self._map = MAP
         self._info: DeviceInfo | None = None
         self._metadata: dict[str, str] = {}
+        self._session: Session | None = None
 
     async def discover(self) -> RegisterMap:
         """Walk the chain of models and use the addresses found there from now on.
@@ -319,6 +324,25 @@ class BsmDriver(SunspecDriver):
             meaning = STATUS_MEANINGS[status] if status is not None else "unknown"
             found.append(f"there is no OCMF text: its status is {status} ({meaning})")
         return found
+
+    # Sessions -----------------------------------------------------------------------------------------------------
+
+    def session(self, **options: Any) -> Session:
+        """A charging session with this meter; options as of :class:`~wattproof.meters.bsm.session.Session`."""
+        from wattproof.meters.bsm.session import Session
+
+        return Session(self, **options)
+
+    async def begin(self, **options: Any) -> Snapshot:
+        """Begin a charging session: time, metadata, begin record. Options and errors are those of ``Session``."""
+        self._session = self.session(**options)
+        return await self._session.begin()
+
+    async def end(self) -> SessionRecord:
+        """End the session that :meth:`begin` began. Raises :class:`~wattproof.errors.SessionFailed`."""
+        if self._session is None:
+            raise UsageError("no session has begun with this driver: call begin first")
+        return await self._session.end()
 
     # Where things are ---------------------------------------------------------------------------------------------
 

@@ -1,0 +1,129 @@
+"""`wattproof scan`: who is on a bus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from wattproof.cli import output
+from wattproof.errors import InvalidValue, UsageError
+
+if TYPE_CHECKING:
+    from wattproof.drivers.scan import Found, Probe
+
+
+def command(
+    *bus_urls: Annotated[str, Parameter(allow_leading_hyphen=False)],
+    units: str = "1-247",
+    baudrates: str = "",
+    timeout: float = 0.3,
+    json: bool = False,
+) -> int:
+    """Find the meters on a bus.
+
+    Usage: wattproof scan BUS_URL...
+
+    Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once.
+
+    Examples:
+
+        wattproof scan tcp://192.168.1.20:502
+        wattproof scan rtu:///dev/ttyUSB0?parity=E --baudrates 9600,19200,115200
+        wattproof scan tcp://192.168.1.20:502 --units 1-10,42 --json
+
+    Parameters
+    ----------
+    bus_urls
+        Lines to search.
+    units
+        Unit identifiers to ask, such as 1-10,42.
+    baudrates
+        Bit rates to try one after another on serial devices.
+    timeout
+        Seconds given to each unit.
+    json
+        Print JSON.
+    """
+    if not bus_urls:
+        raise UsageError("no bus: give its address, such as tcp://192.168.1.20:502 or rtu:///dev/ttyUSB0?parity=E")
+    found = asyncio.run(_scan(bus_urls, numbers(units, "--units", 0, 255), _rates(baudrates), timeout, json))
+    if json:
+        output.print_json({"meters": [found_dict(item) for item in found]})
+    elif found:
+        rows = [
+            (
+                str(item.url),
+                str(item.unit),
+                item.family or "unknown",
+                item.info.serial if item.info else "",
+                " ".join((item.info.manufacturer, item.info.type)) if item.info else item.answer,
+            )
+            for item in found
+        ]
+        output.show(output.table(("Address", "Unit", "Model", "Serial number", "What it is"), rows, right="Unit"))
+    else:
+        output.say("nothing answered")
+    return 0
+
+
+async def _scan(urls: Sequence[str], units: list[int], rates: list[int], timeout: float, quiet: bool) -> list[Found]:
+    from rich.progress import Progress
+
+    from wattproof.drivers import scan
+    from wattproof.io.url import parse_url
+
+    lines = [parse_url(url) for url in urls]
+    with Progress(console=output.errors(), transient=True, disable=quiet or not output.errors().is_terminal) as bar:
+        task = bar.add_task("searching", total=None)
+
+        def step(progress: scan.Progress) -> None:
+            words = f"{progress.url.place} unit {progress.unit}, {progress.found} found"
+            bar.update(task, completed=progress.done, total=progress.total, description=words)
+
+        found = scan.scan(lines, probes(), units=units, baudrates=rates, timeout=timeout, progress=step)
+        return [item async for item in found]
+
+
+def probes() -> list[Probe]:
+    """The probes of all families, the special ones first."""
+    from wattproof.drivers.scan import Probe
+    from wattproof.meters import registry
+
+    return [Probe(row.name, row.load("probe")) for row in registry.probing()]
+
+
+def found_dict(item: Found) -> dict[str, Any]:
+    """One found unit for JSON."""
+    info = item.info
+    return {
+        "url": str(item.url),
+        "unit": item.unit,
+        "model": item.family,
+        "variant": info.variant if info else None,
+        "serial": info.serial if info else None,
+        "manufacturer": info.manufacturer if info else None,
+        "type": info.type if info else None,
+        "firmware": info.firmware if info else None,
+        "answer": item.answer,
+    }
+
+
+def numbers(text: str, option: str, low: int, high: int) -> list[int]:
+    """Numbers of a list such as ``1-10,42``, each once. Raises :class:`~wattproof.errors.InvalidValue`."""
+    result: dict[int, None] = {}
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise InvalidValue(f"{option} {text}: write numbers and ranges, such as {low}-{high} or 1,5,42")
+        begin, end = int(first), int(last or first)
+        if not low <= begin <= end <= high:
+            raise InvalidValue(f"{option} {text}: {part.strip()} is not between {low} and {high}, ascending")
+        result.update(dict.fromkeys(range(begin, end + 1)))
+    return list(result)
+
+
+def _rates(text: str) -> list[int]:
+    return numbers(text, "--baudrates", 50, 4_000_000) if text else []
