@@ -16,9 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wattproof.model.codec.crc import crc16_modbus
-
 from bench.measure import built, running, simulated
+from wattproof.model.codec.crc import crc16_modbus
 
 BAUDRATE = 19200
 PERIOD = 0.17

@@ -96,7 +96,12 @@ def built(name: str, *libraries: str) -> Path | None:
 def running(command: list[str], environment: Mapping[str, str] | None = None) -> Iterator[tuple[int, str]]:
     """A server process for the time of the block: its process id and the first line it printed."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}, cwd=HERE.parent
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # pymodbus comments every closed connection
+        text=True,
+        env={**os.environ, **(environment or {})},
+        cwd=HERE.parent,
     )
     assert process.stdout is not None
     try:

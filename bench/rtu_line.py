@@ -11,11 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.measure import Figure, Target, built, report, rounds, running, simulated
 from wattproof.drivers.modbus import connect_blocking, run_blocking
 from wattproof.io.url import parse_url
 from wattproof.wire.modbus.pdu import read_request
-
-from bench.measure import Figure, Target, built, report, rounds, running, simulated
 
 LIMITS = {19200: 1.06, 115200: 1.15}
 EXCHANGES = {19200: 10, 115200: 40}

@@ -13,7 +13,7 @@ from wattproof.version import __version__  # noqa: E402
 
 project = "Wattproof"
 author = "The Wattproof authors"
-copyright = "2026, the Wattproof authors"  # noqa: A001 - the name that Sphinx reads
+copyright = "2026, the Wattproof authors"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.intersphinx"]
 intersphinx_mapping: dict[str, object] = {}
