@@ -128,6 +128,7 @@ class _Connection(asyncio.Protocol):
         "_body",
         "_busy",
         "_fields",
+        "_headed",
         "_loop",
         "_parser",
         "_pending",
@@ -154,6 +155,7 @@ class _Connection(asyncio.Protocol):
         self._fields: dict[str, str] = {}
         self._body = bytearray()
         self._seen = 0
+        self._headed = False
 
     # -- connection ------------------------------------------------------------------------------------------------
 
@@ -190,9 +192,6 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         limits = self._server.limits
         self._seen += len(data)
-        if self._seen > limits.head + limits.body:
-            self._refuse(413, f"a request has at most {limits.body} bytes")
-            return
         try:
             self._parser.feed_data(data)
         except _TooLarge as error:
@@ -207,6 +206,12 @@ class _Connection(asyncio.Protocol):
                 self._refuse(400, "the request cannot be read")
         except httptools.HttpParserError:
             self._refuse(400, "the request is no HTTP")
+        else:
+            # The parser tells of a header line when it ends: one that never does is seen only here.
+            if self._headed and self._seen > limits.head + 2 * limits.body:
+                self._refuse(413, f"a request body has at most {limits.body} bytes")
+            elif not self._headed and self._seen > limits.head:
+                self._refuse(431, "the header is too large")
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -224,6 +229,7 @@ class _Connection(asyncio.Protocol):
             raise _TooLarge(431, "the header is too large")
 
     def on_headers_complete(self) -> None:
+        self._headed = True
         if self._fields.get("expect", "").lower() == "100-continue" and self._transport is not None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
