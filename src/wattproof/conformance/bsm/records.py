@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from wattproof.conformance.bsm.subject import Bsm, expect
-from wattproof.conformance.engine import Evidence, Failed, Need, NotApplicable, Statement
+from wattproof.conformance.engine import Evidence, Failed, Need, NotApplicable, Skipped, Statement
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
 from wattproof.meters.bsm.points import OCMF_BLOCKS
 from wattproof.meters.bsm.profiles import Profile
@@ -161,7 +161,9 @@ async def time_text(meter: Bsm) -> str:
         wanted = time.strftime("%Y-%m-%dT%H:%M:%S,000%z")
         expect(found[:-2] == wanted and found[-2:] in (" S", " U"), f"TM is {found!r}, the snapshot has {wanted}")
         seen = found
-    return seen or "no snapshot has a valid time"
+    if not seen:
+        raise Skipped("no snapshot was taken with a valid time")
+    return seen
 
 
 async def error_flags(meter: Bsm) -> None:

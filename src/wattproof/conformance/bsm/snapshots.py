@@ -80,7 +80,6 @@ async def others_untouched(meter: Bsm) -> None:
 async def live_values(meter: Bsm) -> None:
     """Every field of a current snapshot lies between the live values before and after it."""
     taken, snapshot = await meter.valid(CURRENT)
-    await meter.number("bs_meter.RCnt")
     for name in ("Epoch", "OS", "RCR"):
         low, high = (_or_none(image, f"bs_meter.{name}") for image in (taken.before, taken.after))
         found = snapshot.number(name)
