@@ -18,6 +18,7 @@ from wattproof.wire.modbus.bindings import (
     RegisterMap,
     decode_block,
     decode_reading,
+    decode_readings,
     encode_value,
     exponent_of,
 )
@@ -122,6 +123,16 @@ def test_registers_become_readings(
 def test_a_blob_is_as_long_as_its_length_point_says(used: str, value: bytes | None, quality: Quality) -> None:
     reading = decode_reading(METER.bind("K"), image(BK=used, K="123456789abc"), NOW)
     assert (reading.value, reading.quality) == (value, quality)
+
+
+def test_many_points_are_decoded_like_each_of_them() -> None:
+    known = image(TotWh="00bc614e", Wh_SF="fffe", V="08ef", S="0005")
+    readings = decode_readings(METER, known, NOW)
+    assert readings == decode_block(METER, known, NOW) == [decode_reading(bound, known, NOW) for bound in METER]
+    assert [reading.value for reading in readings if reading.point in ("meter.TotWh", "meter.S")] == [
+        Decimal("123456.78"),
+        Decimal("0.05"),
+    ]
 
 
 def test_registers_that_were_not_read_are_missing() -> None:

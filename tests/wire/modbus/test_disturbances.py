@@ -5,6 +5,7 @@ The first five rows are those at which other servers were measured; the rest are
 
 from __future__ import annotations
 
+import random
 from collections.abc import Container
 
 import pytest
@@ -92,6 +93,14 @@ def test_after_any_noise_the_next_request_is_answered_and_the_buffer_is_bounded(
     assert len(framer._buffer) <= rtu.LONGEST
     assert len(framer._since) <= rtu.LONGEST + 1
     assert answers(framer, FRAME, size, gaps)[-1:] == [Request(UNIT, POLL)]
+
+
+@pytest.mark.parametrize("size", [1, 256])
+@pytest.mark.parametrize("units", [frozenset({UNIT}), frozenset(range(40, 60))], ids=["one unit", "twenty units"])
+def test_noise_is_not_taken_for_requests(units: Container[int], size: int) -> None:
+    noise = random.Random(1).randbytes(30_000)
+    framer = rtu.ServerFramer(units)
+    assert answers(framer, noise, size, False) == []
 
 
 #: Functions whose length the table does not know, and requests longer or shorter than their function says.

@@ -225,54 +225,84 @@ def decode_reading(bound: BoundPoint, values: RegisterImage, time: datetime | No
     Unavailable values and values whose scale factor is unavailable are MISSING, so are registers that were not read;
     a scale factor beyond -10..10, an infinity or bytes that are no value of the type are INVALID.
     """
-    quantity = bound.point.quantity
-    raw, value, quality = _judge(bound, values)
-    shown = raw.hex() if isinstance(raw, bytes) else repr(raw) if isinstance(raw, float) else raw
-    return Reading(bound.path, quantity.name, value, quantity.unit.symbol, quantity.obis, quality, time, shown)
+    return _reading(bound.block, bound.point, values, time, {})
+
+
+def decode_readings(bounds: Iterable[BoundPoint], values: RegisterImage, time: datetime | None) -> list[Reading]:
+    """:func:`decode_reading` for many points, in their order; each scale factor is looked up once."""
+    factors: _Factors = {}
+    return [_reading(bound.block, bound.point, values, time, factors) for bound in bounds]
 
 
 def decode_block(block: Block, values: RegisterImage, time: datetime | None) -> list[Reading]:
     """:func:`decode_reading` for every point of a block, in order."""
-    return [decode_reading(BoundPoint(block, point), values, time) for point in block.points]
+    factors: _Factors = {}
+    return [_reading(block, point, values, time, factors) for point in block.points]
 
 
-def _judge(bound: BoundPoint, values: RegisterImage) -> tuple[Raw | None, Decimal | str | bytes | None, Quality]:
-    point, base = bound.point, bound.block.address
+#: Powers of ten by the address of their scale-factor point.
+_Factors = dict[int, int | None]
+#: A raw value, the value it means, and its quality.
+_Judgement = tuple[Raw | None, Decimal | str | bytes | None, Quality]
+
+_MISSING: _Judgement = (None, None, Quality.MISSING)
+_INVALID: _Judgement = (None, None, Quality.INVALID)
+
+
+def _reading(block: Block, point: Point, values: RegisterImage, time: datetime | None, factors: _Factors) -> Reading:
+    quantity = point.quantity
+    raw, value, quality = _judge(block, point, values, factors)
+    shown = raw.hex() if isinstance(raw, bytes) else repr(raw) if isinstance(raw, float) else raw
+    path = f"{block.name}.{point.name}"
+    return Reading(path, quantity.name, value, quantity.unit.symbol, quantity.obis, quality, time, shown)
+
+
+def _judge(block: Block, point: Point, values: RegisterImage, factors: _Factors) -> _Judgement:
+    kind = point.type
     try:
-        raw = point.type.decode(values.read(base + point.offset, point.type.registers))
+        raw = kind.decode(values.read(block.address + point.offset, kind.registers))
     except MissingRegisters:
-        return None, None, Quality.MISSING
+        return _MISSING
     except InvalidValue:
-        return None, None, Quality.INVALID
+        return _INVALID
     if raw is None:
-        return None, None, Quality.MISSING
+        return _MISSING
     if isinstance(raw, str):
         return raw, raw, Quality.GOOD
     if isinstance(raw, bytes):
-        return _cut_blob(bound, values, raw)
+        return _cut_blob(block, point, values, raw)
     if point.symbols is not None and isinstance(raw, int):
         return raw, symbol_text(point, raw), Quality.GOOD
-    exponent = exponent_of(bound, values)
+    scale = point.scale
+    exponent = _factor(block, scale, values, factors) if isinstance(scale, str) else scale or 0
     if exponent is None:
         return raw, None, Quality.MISSING
     if not SUNSSF.low <= exponent <= SUNSSF.high:
         return raw, None, Quality.INVALID
     if isinstance(raw, int):
         return raw, to_decimal(raw, exponent), Quality.GOOD
-    number = point.type.decimal(raw)
+    number = kind.decimal(raw)
     if number is None:
         return raw, None, Quality.INVALID
     exact = Scaled.of(number)
     return raw, to_decimal(exact.mantissa, exact.exponent + exponent), Quality.GOOD
 
 
-def _cut_blob(bound: BoundPoint, values: RegisterImage, data: bytes) -> tuple[Raw | None, bytes | None, Quality]:
+def _factor(block: Block, name: str, values: RegisterImage, factors: _Factors) -> int | None:
+    address = block.address_of(name)
+    if address not in factors:
+        factor = decode_raw(block.bind(name), values)
+        factors[address] = factor if isinstance(factor, int) else None
+    return factors[address]
+
+
+def _cut_blob(block: Block, point: Point, values: RegisterImage, data: bytes) -> _Judgement:
     """The used bytes of a blob; MISSING if none are used, INVALID if more are claimed than there is room for."""
-    if bound.point.length is None:
+    if point.length is None:
         return data, data, Quality.GOOD
-    used = decode_raw(bound.block.bind(bound.point.length), values)
+    used = decode_raw(block.bind(point.length), values)
     if not isinstance(used, int) or not used:
-        return None, None, Quality.MISSING
+        return _MISSING
     if used > len(data):
         return data, None, Quality.INVALID
     return data[:used], data[:used], Quality.GOOD
@@ -288,10 +318,7 @@ def decode_raw(bound: BoundPoint, values: RegisterImage) -> Raw | None:
 def exponent_of(bound: BoundPoint, values: RegisterImage) -> int | None:
     """The power of ten of a point: 0 without scale, ``None`` if its scale-factor point is unavailable or not read."""
     scale = bound.point.scale
-    if isinstance(scale, str):
-        factor = decode_raw(bound.block.bind(scale), values)
-        return factor if isinstance(factor, int) else None
-    return scale or 0
+    return _factor(bound.block, scale, values, {}) if isinstance(scale, str) else scale or 0
 
 
 def symbol_text(point: Point, raw: int) -> str:

@@ -74,9 +74,10 @@ class RegisterImage:
         index = bisect_right(self._starts, address) - 1
         if index >= 0:
             at = (address - self._starts[index]) * 2
+            end = at + count * 2
             data = self._data[index]
-            if at + count * 2 <= len(data):
-                return bytes(data[at : at + count * 2])
+            if end <= len(data):
+                return bytes(data[at:end])
         raise MissingRegisters(f"registers {address} to {address + count - 1} (0-based) were not read")
 
     def covers(self, address: int, count: int) -> bool:

@@ -66,6 +66,7 @@ class ServerFramer:
     whole once its CRC is right. As long as it is incomplete, every place behind it may begin a request to one of
     ``units`` too: a header that claims 246 bytes which never come costs no later request. For a wrong match unit,
     function, length and CRC-16 must agree by chance: less than once in a million full frames of random bytes.
+    (Broadcasts are not looked for there: zeros in front of small numbers are too common in other units' answers.)
     """
 
     __slots__ = ("_base", "_buffer", "_candidates", "_examined", "_since", "broken", "units")
