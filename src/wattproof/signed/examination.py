@@ -65,7 +65,7 @@ class Examination:
         self._trusted = _trusted(public_key)
         self._limits = limits
         moment = now.timestamp() if isinstance(now, datetime.datetime) else time.time() if now is None else now
-        self._thresholds = Thresholds(moment, Decimal(energy_limit), Decimal(power_limit))
+        self._thresholds = Thresholds(moment, Decimal(energy_limit) * 1000, Decimal(power_limit) * 1000)
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile)
         self._test_keys: set[bytes] = set()
 

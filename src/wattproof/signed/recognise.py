@@ -7,7 +7,7 @@ Formats that the specification describes but this version does not read are reco
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -48,7 +48,7 @@ class Row:
 
 def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT) -> list[Unit]:
     """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read."""
-    return list(_units(data, carrier, limits, nested=0))
+    return _units(data, carrier, limits, 0)
 
 
 def is_recognised(data: bytes) -> bool:
@@ -74,24 +74,26 @@ def _crash(error: BaseException) -> Finding:
 _MAX_NESTING = 3  # a container in a container in text of hexadecimal or Base64
 
 
-def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Iterator[Unit]:
+def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Unit]:
     try:
         items = _items(data, carrier, limits, nested)
     except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
-        yield stopped("unknown", "F-FORMAT", _crash(error).message, carrier=carrier)
-        return
+        return [stopped("unknown", "F-FORMAT", _crash(error).message, carrier=carrier)]
+    units: list[Unit] = []
     for item in items:
-        if isinstance(item, Enclosed):
-            for unit in _units(item.content, item.carrier, limits, nested + 1):
-                yield _labelled(unit, item.carrier)
+        if isinstance(item, Unit):
+            units.append(item)
         else:
-            yield item
+            units += [_labelled(unit, item.carrier) for unit in _units(item.content, item.carrier, limits, nested + 1)]
+    return units
 
 
 def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Item]:
     if len(data) > limits.document:
         message = f"{len(data)} bytes are more than the {limits.document} of one document"
         return [stopped("unknown", "F-SIZE", message, carrier=carrier)]
+    if data[:5] == b"OCMF|":  # by far the most; nothing else begins like this
+        return _rows()[0].read(data, carrier, limits)
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
         carrier = replace(carrier, findings=(*carrier.findings, _BOM))

@@ -97,8 +97,10 @@ class Session:
         return first.session or f"sha256:{hashlib.sha256(first.signed).hexdigest()[:16]}"
 
 
-def form(records: Iterable[Record]) -> tuple[list[Session], list[Record]]:
+def form(records: Sequence[Record]) -> tuple[list[Session], list[Record]]:
     """The sessions of one document, in the order of their first records, and the loose records."""
+    if len(records) == 1 and records[0].readings and records[0].signature.verdict not in _LOOSE_VERDICTS:
+        return [_session([_entry(records[0])])], []
     loose: list[Record] = []
     groups: dict[tuple[str, str], list[Entry]] = {}
     positions: dict[int, int] = {}

@@ -151,5 +151,7 @@ def judge(session: Session, thresholds: Thresholds) -> None:
     formats = frozenset([entry.record.format for entry in session.entries])
     for check in checks(formats, fiscal=session.fiscal):
         check(session, raised, thresholds)
-    session.findings = raised.findings() if raised.found else []
+    if not raised.found:
+        return
+    session.findings = raised.findings()
     session.verdict = session_verdict((severity for severity, _ in raised.found.values()), fiscal=session.fiscal)

@@ -18,8 +18,8 @@ class Thresholds:
     """From where on a value is remarkable. ``now``: Unix seconds of the moment of checking."""
 
     now: float
-    energy_kwh: Decimal = Decimal(500)
-    power_kw: Decimal = Decimal(1000)
+    energy_wh: Decimal = Decimal(500_000)
+    power_w: Decimal = Decimal(1_000_000)
 
 
 class Say(Protocol):

@@ -71,7 +71,8 @@ def plausible(session: Session, say: Say, thresholds: Thresholds) -> None:
 def clock_status(session: Session, say: Say, _: Thresholds) -> None:
     """The matrix of clock states at begin and end: the first row that applies."""
     first, last = session.begin, session.end
-    begin, end = first and first.clock, last and last.clock
+    begin = first.clock if first is not None else None
+    end = last.clock if last is not None else None
     if begin is Clock.SYNCHRONISED and end is Clock.SYNCHRONISED:
         return
     states = {begin, end}

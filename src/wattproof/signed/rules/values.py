@@ -17,21 +17,30 @@ _HOUR = Decimal(3_600_000)  # milliseconds
 def readings(session: Session, say: Say, _: Thresholds) -> None:
     """Every energy reading: value, unit and spelling of its register."""
     for register in session.registers.values():
-        units: set[str | None] = set()
+        unit, name = register.readings[0].unit, register.readings[0].register
+        alike = True
         for reading, energy in zip(register.readings, register.energies, strict=True):
-            if reading.value is None:
+            value = reading.value
+            if value is None:
                 if not is_event(reading):
                     say("S-VALUE-MISSING", _named(reading))
-            elif reading.value < 0:
+            elif value < 0:
                 say("S-VALUE-NEGATIVE", _named(reading))
             if energy is None and reading.unit not in WATT_HOUR_EXPONENTS:
                 say("S-UNIT", _named(reading))
-            units.add(reading.unit)
-        if len(units) > 1 and units <= WATT_HOUR_EXPONENTS.keys():
-            say("S-UNIT-CHANGED", str(register.readings[0].register))
-        texts = {reading.register for reading in register.readings}
-        if len(texts) > 1:
-            say("S-OBIS-CHANGED", " / ".join(sorted(text or "" for text in texts)))
+            if reading.unit != unit or reading.register != name:
+                alike = False
+        if not alike:
+            _spelling(register, say)
+
+
+def _spelling(register: Register, say: Say) -> None:
+    units = {reading.unit for reading in register.readings}
+    texts = {reading.register for reading in register.readings}
+    if len(units) > 1 and units <= WATT_HOUR_EXPONENTS.keys():
+        say("S-UNIT-CHANGED", " / ".join(sorted(text or "" for text in units)))
+    if len(texts) > 1:
+        say("S-OBIS-CHANGED", " / ".join(sorted(text or "" for text in texts)))
 
 
 def growth(session: Session, say: Say, _: Thresholds) -> None:
@@ -66,16 +75,17 @@ def amount(session: Session, say: Say, thresholds: Thresholds) -> None:
     billing = session.billing
     if billing is None:
         return
-    energy = billing.energy
-    if energy is not None:
-        if energy > thresholds.energy_kwh * 1000:
-            say("S-ENERGY-HIGH", f"{billing.energy_text()} kWh")
-        if energy > 0:
-            _power(billing, energy, say, thresholds)
     for kind, register in session.registers.items():
-        if register.energy == 0:
+        energy = register.energy
+        if energy is None:
+            continue
+        if not energy:
             say("S-ZERO-ENERGY", str(register.readings[0].register))
-        if kind.scope == SESSION and register.begins and register.energies[register.begins[0]]:
+        elif register is billing and energy > 0:
+            if energy > thresholds.energy_wh:
+                say("S-ENERGY-HIGH", f"{billing.energy_text()} kWh")
+            _power(billing, energy, say, thresholds)
+        if kind.scope == SESSION and register.energies[register.begins[0]]:
             say("S-REGISTER-NOT-RESET", _named(register.readings[register.begins[0]]))
     if len(session.registers) > 1:
         _agreement(session, say)
@@ -86,7 +96,7 @@ def _power(billing: Register, energy: Decimal, say: Say, thresholds: Thresholds)
     if begin is None or end is None or begin.time is None or end.time is None:
         return
     duration = instant(end.time) - instant(begin.time)
-    if duration > 60_000 and energy * _HOUR > thresholds.power_kw * 1000 * duration:
+    if duration > 60_000 and energy * _HOUR > thresholds.power_w * duration:
         kilowatts = EXACT.divide(EXACT.multiply(energy, _HOUR), Decimal(duration * 1000))
         say("S-POWER-HIGH", f"{kilowatts:.0f} kW")
 
