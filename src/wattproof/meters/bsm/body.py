@@ -41,8 +41,8 @@ class Body(Face):
             self._silent_until = NEVER
             self._look_out()
             self.entered(POWER_UP)
-        if at >= self._service_until or at >= self._round_at:
-            self._service_until = NEVER if at >= self._service_until else self._service_until
+        if at >= self._service_until:
+            self._service_until = NEVER
             self.present()
         contactor = self.electrics.contactor
         if contactor is not None:
@@ -60,9 +60,11 @@ class Body(Face):
             self._power_at,
             self._silent_until,
             self._service_until,
-            self._round_at,
         )
-        self._fresh = min(self._due, self._tick, self._digit) - self._offset
+        self._until()
+
+    def _until(self) -> None:
+        self._fresh = min(self._due, self._tick, self._digit, self._round_at) - self._offset
 
     def _refresh(self, at: int) -> None:
         """Bring seconds and energies of the image to this instant; no event lies before it."""
@@ -76,7 +78,9 @@ class Body(Face):
             self._tick = self.clock.next_tick(at)
         if at >= self._digit:
             self._show_energy()
-        self._fresh = min(self._due, self._tick, self._digit) - self._offset
+        if at >= self._round_at:
+            self.present()
+        self._until()
 
     def settle(self) -> None:
         """After any change: what flows, what the inputs see, what the registers show."""

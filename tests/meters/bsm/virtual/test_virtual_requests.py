@@ -234,6 +234,20 @@ def test_only_2_starts_a_snapshot(bench, value):
     assert meter.raw("signed_current_snapshot.St") == 1 and meter.meter.maker.job is None
 
 
+@pytest.mark.proves("B-155", "B-156")
+def test_the_address_page_turns_once_a_round(bench):
+    meter = bench()
+    texts = ["040042", "F001D4", "F111B4", "F29F84", "040042"]
+    for text in texts:
+        assert meter.raw("bs_meter.MA2") == text
+        meter.wait(47.9)
+        assert meter.raw("bs_meter.MA2") == text
+        meter.wait(0.1)
+    older = bench(variant="cm12")
+    older.wait(48)
+    assert older.raw("bs_meter.MA2") == "F06D1D"
+
+
 @pytest.mark.proves("B-001")
 def test_other_units(bench):
     meter = bench().meter
