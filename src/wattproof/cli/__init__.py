@@ -64,7 +64,7 @@ def run(arguments: Sequence[str]) -> int:
 
     name = arguments[0] if arguments else ""
     try:
-        if name in COMMANDS and not any(argument in ("-h", "--help") for argument in arguments[1:]):
+        if name in COMMANDS:  # its own help too, with the examples of its docstring
             result = _call(name, arguments[1:])
         else:
             result = build()(list(arguments), exit_on_error=False, print_error=False)

@@ -30,14 +30,14 @@ _SEVERITY_STYLES = {"error": "red", "incomplete": "bright_black", "warning": "ye
 
 
 def command(
-    *files: str,
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
     public_key: str | None = None,
-    strict: bool = False,
+    strict: Annotated[bool, Parameter(negative=())] = False,
     profile: Literal["safe-1.4.1", "chargy-0.12"] | None = None,
     allow_test_keys: Annotated[bool, Parameter(negative=())] = False,
     digest: str | None = None,
     signature: str | None = None,
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Check signed meter values: is the signature right, is the session complete, and if not, why.
 
@@ -79,6 +79,9 @@ def command(
     key = _argument(public_key, "--public-key") if public_key is not None else None
     if digest is not None or signature is not None:
         return _bare(files, digest, signature, key, json)
+    for name in files:
+        if name.startswith("-") and name != "-":
+            raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
     from wattproof.signed.examination import Examination
@@ -216,7 +219,7 @@ def _session_lines(report: Report, session: Session) -> Iterator[Text]:
     yield _line(f"{_MARKS[colour]} {colour.upper()}  {records[0].source}  session {session.id}", _STYLES[colour])
     backed = all(record.signature.verdict == "valid" for record in records)
     verdict = session.verdict.value
-    yield _line(f"  {VERDICTS[verdict].en}" + ("" if backed else f" But this is {NOT_BACKED.en}."))
+    yield _line(f"  {VERDICTS[verdict].en}" + ("" if backed else f" ({NOT_BACKED.en})"))
     for name, reading in (("begin", session.begin), ("end", session.end)):
         if reading is not None:
             value = f"{reading.literal or '-'} {reading.unit or ''}".strip()
@@ -225,8 +228,16 @@ def _session_lines(report: Report, session: Session) -> Iterator[Text]:
     used = energy(session)
     if used is not None:
         yield _line(f"  {'energy':<7} {used['value']} {used['unit']}", "bold")
+    for name, texts in (
+        ("user", [record.identification for record in records]),
+        ("point", [record.evse for record in records]),
+        ("tariff", [record.tariff for record in records]),
+    ):
+        if stated := " / ".join(dict.fromkeys(text for text in texts if text)):
+            yield _line(f"  {name:<7} {stated}")
     for record in records:
         yield from _record_lines(report, record)
+    yield from _key_lines(records)
     for finding in report.findings(session):
         yield _line(
             f"  {finding.severity.value:<10} {finding.code}: {finding.message}",
@@ -237,8 +248,6 @@ def _session_lines(report: Report, session: Session) -> Iterator[Text]:
 
 
 def _record_lines(report: Report, record: Record) -> Iterator[Text]:
-    from wattproof.signed.texts import KEY_ORIGIN, TEST_KEY
-
     signature = record.signature
     colour = report.record_colour(record).value
     meter = record.meter_serial or record.gateway_serial or "unknown"
@@ -253,11 +262,6 @@ def _record_lines(report: Report, record: Record) -> Iterator[Text]:
         yield _line(f"      {signature.reason}: {_reason(signature.reason)}")
     for hint in signature.hints:
         yield _line(f"      hint: {hint.replace('_', ' ')}")
-    if signature.public_key is not None:
-        origin = signature.key_source.value if signature.key_source else None
-        yield _line(f"      {KEY_ORIGIN[origin].en}", "" if origin == "trusted" else "yellow")
-        if signature.test_key:
-            yield _line(f"      {TEST_KEY.en}", "yellow")
     for finding in record.findings:
         where = f" at {finding.where}" if finding.where else ""
         yield _line(
@@ -266,10 +270,23 @@ def _record_lines(report: Report, record: Record) -> Iterator[Text]:
         )
 
 
+def _key_lines(records: list[Record]) -> Iterator[Text]:
+    """Where the keys came from and what that proves, each said once."""
+    from wattproof.signed.texts import KEY_ORIGIN, TEST_KEY
+
+    with_key = [record.signature for record in records if record.signature.public_key is not None]
+    for origin in dict.fromkeys(signature.key_source for signature in with_key):
+        known = origin == "trusted"
+        yield _line(f"  key     {KEY_ORIGIN[origin.value if origin else None].en}", "" if known else "yellow")
+    if any(signature.test_key for signature in with_key):
+        yield _line(f"  key     {TEST_KEY.en}", "yellow")
+
+
 def _loose_lines(report: Report, record: Record) -> Iterator[Text]:
     colour = report.record_colour(record).value
     yield _line(f"{_MARKS[colour]} {colour.upper()}  {record.source}  no session", _STYLES[colour])
     yield from _record_lines(report, record)
+    yield from _key_lines([record])
     yield from _prediction_lines(report, record)
     yield _line("")
 

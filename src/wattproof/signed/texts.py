@@ -281,7 +281,10 @@ REASONS: dict[str, Text] = {
         "Another key stands beside the record, and the one that decides does not verify it.",
         "Neben dem Datensatz steht ein anderer Schlüssel, und der maßgebliche bestätigt ihn nicht.",
     ),
-    "V-ALG": Text("The signature algorithm is not supported.", "Das Signaturverfahren wird nicht unterstützt."),
+    "V-ALG": Text(
+        "This format or signature algorithm is not supported by this version.",
+        "Dieses Format oder Signaturverfahren wird von dieser Version nicht unterstützt.",
+    ),
     "V-SEALED": Text(
         "Sealed records are recognised but not opened.", "Versiegelte Datensätze werden erkannt, aber nicht geöffnet."
     ),
@@ -303,8 +306,8 @@ VERDICTS: dict[str, Text] = {
     "ok": Text("A complete charging session without errors.", "Ein vollständiger Ladevorgang ohne Fehler."),
     "warn": Text("A complete charging session with warnings.", "Ein vollständiger Ladevorgang mit Warnungen."),
     "fail": Text(
-        "The records contradict each other or report an error.",
-        "Die Datensätze sind widersprüchlich oder melden einen Fehler.",
+        "Not a correct charging session: the errors below stand against it.",
+        "Kein korrekter Ladevorgang: Die unten genannten Fehler sprechen dagegen.",
     ),
     "incomplete": Text("Start or end of the charging session is missing.", "Beginn oder Ende des Ladevorgangs fehlt."),
     "not-applicable": Text(
