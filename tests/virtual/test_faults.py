@@ -46,7 +46,8 @@ TABLE = Table(
         ("weld", True, True), ("weld", "", True), ("weld", "true", True), ("weld", False, None), ("weld", None, None),
         ("weld", "false", None), ("slow", True, Decimal(1)), ("slow", "0.5", Decimal("0.5")), ("slow", 60, Decimal(60)),
         ("slow", 0.1, Decimal("0.1")), ("fails", True, "all"), ("fails", "3", 3), ("fails", 3, 3),
-        ("fails", "all", "all"), ("gap", 1000, 1000), ("gap", 2.0, 2), ("field", "RCR", "RCR"), ("field", 1, "1"), ("code", "07", "07"),
+        ("fails", "all", "all"), ("gap", 1000, 1000), ("gap", 2.0, 2), ("field", "RCR", "RCR"),
+        ("field", 1, "1"), ("code", "07", "07"),
         ("code", 42, "42"),
     ],
 )  # fmt: skip
