@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from wattproof.cli import INTERRUPTED, output
+from wattproof.cli.arguments import Number
 from wattproof.cli.meter import meter_dict, opened
 from wattproof.errors import InvalidValue, UsageError, WattproofError
 
@@ -32,7 +33,7 @@ def command(
     *arguments: Annotated[str, Parameter(allow_leading_hyphen=False)],
     identification: str | None = None,
     evse: str | None = None,
-    energy: Decimal | None = None,
+    energy: Number | None = None,
     duration: float | None = None,
     switching: bool = True,
     output_file: Annotated[Path | None, Parameter(name="--output")] = None,

@@ -1,0 +1,274 @@
+"""`wattproof demo`: a virtual BSM takes a signed charging session, it verifies, and a forged digit is caught."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from wattproof.cli import output
+from wattproof.cli.arguments import Number
+from wattproof.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from wattproof.meters.bsm.session import Progress, SessionRecord
+    from wattproof.meters.opening import VirtualMeter
+    from wattproof.signed import Report
+
+#: A full charge of the simulated car is about two hours of meter time: eight seconds at this speed.
+SPEED = Decimal(900)
+ENERGY = Decimal(20000)
+IDENTIFICATION = "rfid:12345678abcdef"
+EVSE = "DE*WAT*E0000001*1"
+SHOWN = ("bs_meter.MA1", "ac_meter.PhVphA", "ac_meter.W", "ac_meter.TotWhImp", "bs_meter.RCnt", "bs_meter.DI")
+#: The forged digit: this key of the end record's reading.
+FORGED = b'"RV":'
+
+
+def command(
+    *,
+    once: bool = False,
+    json: bool = False,
+    speed: Number = SPEED,
+    folder: Annotated[Path, Parameter(name="--output")] = Path("demo-output"),
+) -> int:
+    """Show a signed charging session on a virtual meter, verified and tampered with.
+
+    Starts a virtual BSM-WS36A on Modbus TCP and on a pseudo-terminal, reads it, lets a simulated car charge at high
+    speed with switch-measurement coordination, writes the session as transparency XML, Chargy JSON and OCMF, verifies
+    the files, and shows that one changed digit is caught. Then the meter stays for you to try, until Ctrl-C.
+
+    Examples:
+
+        wattproof demo
+        wattproof demo --once
+        wattproof demo --once --json
+
+    Parameters
+    ----------
+    once
+        End after the demonstration, with exit code 0 if everything held.
+    json
+        Print one JSON object: meters, files, sessions with verdicts (with --once at the end, else when ready).
+    speed
+        Meter seconds in one real second.
+    folder
+        Where the files go.
+    """
+    if not speed > 0:
+        raise InvalidValue(f"--speed {speed}: more than 0")
+    with output.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return asyncio.run(_Demo(folder, speed, json).run(once))
+
+
+class _Demo:
+    """One demonstration: what it says, where its files are, what came of it."""
+
+    def __init__(self, folder: Path, speed: Decimal, json: bool) -> None:
+        self.folder = folder
+        self.speed = speed
+        self.json = json
+        self.files: list[Path] = []
+        self.reports: dict[str, Report] = {}
+        self.caught: str | None = None
+
+    async def run(self, once: bool) -> int:
+        """The whole demonstration; 0 if every record verified and the forged digit was caught."""
+        from wattproof.meters.opening import VirtualMeter
+
+        with ExitStack() as places:
+            terminal = Path(places.enter_context(tempfile.TemporaryDirectory(prefix="wattproof-"))) / "meter"
+            listen = ["tcp://127.0.0.1:0", f"pty://{terminal}?protocol=rtu"]
+            async with VirtualMeter("bsm", listen=listen, speed=self.speed, answer_delay=0) as meter:
+                self.introduce(meter)
+                await self.read(meter)
+                record = await self.charge(meter)
+                self.write(record)
+                self.judge(meter.public_key)
+                self.forge(meter.public_key)
+                passed = self.caught is not None and all(r.summary["green"] == 1 for r in self.reports.values())
+                if self.json:
+                    output.print_json(self.as_dict(meter), indent=2 if once else None)
+                if not once:
+                    self.invite(meter)
+                    await _interrupt()
+        return 0 if passed else 1
+
+    # What is shown ------------------------------------------------------------------------------------------------
+
+    def say(self, text: str = "") -> None:
+        if not self.json:
+            output.say(text)
+
+    def head(self, text: str) -> None:
+        if not self.json:
+            output.console().print(f"\n{text}", style="bold", markup=False)
+
+    def introduce(self, meter: VirtualMeter) -> None:
+        self.head(f"1. A virtual BSM-WS36A, serial {meter.serial}, {self.speed:f} times faster than life")
+        self.say(f"   Modbus TCP       {meter.url}")
+        self.say(f"   pseudo-terminal  bsm+rtu://{meter.urls[1].removeprefix('pty://').partition('?')[0]}?parity=N")
+
+    async def read(self, meter: VirtualMeter) -> None:
+        """Read a few points through the pseudo-terminal and through TCP, as two masters would."""
+        from wattproof import open_meter
+
+        self.head("2. Read over both lines")
+        path = meter.urls[1].removeprefix("pty://").partition("?")[0]
+        async with open_meter(f"bsm+rtu://{path}?parity=N") as by_line, open_meter(meter.url) as by_tcp:
+            rows = [await by_line.read(*SHOWN[:3]), await by_tcp.read(*SHOWN[3:])]
+        for reading in (reading for row in rows for reading in row):
+            value = f"{reading.value:f}" if isinstance(reading.value, Decimal) else reading.value
+            self.say(f"   {reading.point:<20} {value} {reading.unit}")
+
+    async def charge(self, meter: VirtualMeter) -> SessionRecord:
+        """The session, with a live view of power and energy."""
+        from wattproof import open_meter
+
+        self.head(f"3. A car charges {ENERGY / 1000:f} kWh: the meter opens its contactor, signs, and closes it")
+        async with open_meter(meter.url) as driver:
+            session = driver.session(identification=IDENTIFICATION, evse=EVSE)
+            begin = await session.begin()
+            self.say(f"   begin signed: {begin.kind.word}, page T{begin.counter}, RCR {begin.energy():f} Wh")
+            with self.live() as report:
+                await session.run(energy=ENERGY, report=report)
+            record: SessionRecord = await session.end()
+        if record.end is not None:
+            end = record.end
+            self.say(f"   end signed:   {end.kind.word}, page T{end.counter}, RCR {end.energy():f} Wh")
+        return record
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Progress], None]]:
+        """Bar, energy and power, where somebody watches; one line a quarter of the charge elsewhere."""
+        if self.json:
+            yield lambda progress: None
+        elif output.console().is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = (TextColumn("   {task.description}"), BarColumn(40), TextColumn("{task.fields[power]}"))
+            with Progress(*columns, console=output.console(), transient=True) as bar:
+                task = bar.add_task("0.00 kWh", total=float(ENERGY), power="")
+
+                def show(progress: Any) -> None:
+                    text = f"{progress.energy / 1000:5.2f} kWh"
+                    bar.update(task, completed=float(progress.energy), description=text, power=_electric(progress))
+
+                yield show
+        else:
+            quarters = iter(range(1, 5))
+            due = [next(quarters)]
+
+            def line(progress: Any) -> None:
+                if due and progress.energy >= ENERGY * due[0] / 4:
+                    self.say(f"   {progress.energy / 1000:5.2f} kWh   {_electric(progress)}")
+                    due[:] = [number] if (number := next(quarters, 0)) else []
+
+            yield line
+
+    def write(self, record: SessionRecord) -> None:
+        from wattproof.meters.bsm.export import FORMATS, Station
+
+        self.head("4. The session as files")
+        for name in ("safe-xml", "chargy", "ocmf"):
+            row = FORMATS[name]
+            path = self.folder / f"session{row.suffix}"
+            with output.writing(path):
+                path.write_bytes(row.write(record, Station()))
+            self.files.append(path)
+            self.say(f"   {name:<9} {path}")
+
+    def judge(self, key: bytes) -> None:
+        """Verify every file with the key read from the meter; its published test key is allowed here."""
+        from wattproof import examine
+
+        self.head("5. Are they true?")
+        for path in self.files:
+            report = self.reports[path.name] = examine(path, key.hex(), allow_test_keys=True)
+            for session in report.as_dict()["sessions"]:
+                energy = session["energy"]
+                self.say(
+                    f"   {path.name:<22} {session['overall']}: {energy['value']} {energy['unit']}, {session['verdict']}"
+                )
+
+    def forge(self, key: bytes) -> None:
+        """Change one digit of the energy in the end record of the OCMF file."""
+        from wattproof import examine
+
+        text = (self.folder / "session.ocmf").read_bytes()
+        place = text.rindex(FORGED) + len(FORGED)
+        digit = b"1" if text[place : place + 1] != b"1" else b"9"
+        path = self.folder / "forged.ocmf"
+        with output.writing(path):
+            path.write_bytes(text[:place] + digit + text[place + 1 :])
+        self.files.append(path)
+        records = examine(path, key.hex(), allow_test_keys=True).as_dict()["records"]
+        bad = [record for record in records if record["signature"] != "valid"]
+        self.head("6. One digit of the energy changed")
+        if len(bad) == 1:
+            self.caught = bad[0]["reason"]
+            self.say(f"   {path.name:<22} {bad[0]['overall']}: the signature does not fit the bytes ({self.caught})")
+        else:
+            self.say("   NOT CAUGHT - please report this")
+
+    def invite(self, meter: VirtualMeter) -> None:
+        self.head("Try next, in another terminal (Ctrl-C here ends the meter)")
+        xml = self.folder / "session.xml"
+        for line in (
+            f"wattproof read {meter.url} --watch 1",
+            f"wattproof charge {meter.url} --energy 1000 --output mine.xml",
+            f"wattproof verify {xml} --allow-test-keys",
+            "wattproof models bsm --faults",
+            "wattproof simulate bsm --fault contactor-stuck-closed@turn-off:opening",
+        ):
+            self.say(f"   {line}")
+
+    def as_dict(self, meter: VirtualMeter) -> dict[str, Any]:
+        """The ready object of the command line's contract."""
+        sessions = [
+            {"file": name, **session}
+            for name, report in self.reports.items()
+            for session in report.as_dict()["sessions"]
+        ]
+        return {
+            "ready": True,
+            "meters": [
+                {"model": meter.model, "serial": meter.serial, "url": meter.url, "public_key": meter.public_key.hex()}
+            ],
+            "files": [os.fspath(path) for path in self.files],
+            "sessions": sessions,
+            "forged": {
+                "file": os.fspath(self.folder / "forged.ocmf"),
+                "caught": self.caught is not None,
+                "reason": self.caught,
+            },
+        }
+
+
+def _electric(progress: Progress) -> str:
+    power = "   ? kW" if progress.power is None else f"{progress.power / 1000:5.2f} kW"
+    clock = time.strftime("%H:%M:%S", time.gmtime(progress.seconds))
+    return f"{power}   {clock}   contactor {'closed' if progress.closed else 'open'}"
+
+
+async def _interrupt() -> None:
+    """Wait for Ctrl-C or a termination."""
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    try:
+        await asked.wait()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

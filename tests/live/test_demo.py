@@ -1,0 +1,56 @@
+"""The demonstration as a newcomer starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DEMO = [sys.executable, "-m", "wattproof", "demo"]
+
+
+def test_the_demonstration_ends_well_and_catches_the_forged_digit(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--once", "--speed", "5000"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("green: 20.0") == 3
+    assert "red: the signature does not fit the bytes" in done.stdout
+    assert done.stderr == ""
+
+
+def test_with_json_stdout_is_one_object_with_the_verdicts(tmp_path: Path) -> None:
+    command = [*DEMO, "--once", "--json", "--speed", "5000", "--output", "here"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    said = json.loads(done.stdout)
+    assert said["ready"] is True
+    assert said["meters"][0]["model"] == "bsm"
+    assert [session["overall"] for session in said["sessions"]] == ["green"] * 3
+    assert said["forged"]["caught"] is True
+    assert all((tmp_path / file).is_file() for file in said["files"])
+
+
+def test_the_meter_stays_until_it_is_interrupted(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [*DEMO, "--json", "--speed", "5000"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout is not None
+        url = json.loads(demo.stdout.readline())["meters"][0]["url"]
+        read = [sys.executable, "-m", "wattproof", "read", url, "bs_meter.RCnt", "--json"]
+        done = subprocess.run(read, capture_output=True, text=True, timeout=30, check=True)
+        assert json.loads(done.stdout)["readings"][0]["value"] == "2"
+        os.kill(demo.pid, signal.SIGINT)
+        assert demo.wait(20) == 0
+
+
+@pytest.mark.parametrize("words", [["--speed", "0"], ["--speed", "quick"], ["--frobnicate"]])
+def test_a_wrong_argument_is_misuse(words: list[str], tmp_path: Path) -> None:
+    done = subprocess.run([*DEMO, *words], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
