@@ -150,7 +150,7 @@ def _tables(family: Family, names: tuple[str, ...]) -> None:
             (
                 row.name,
                 row.limits,
-                "once" if row.once else tables.default_text(row.default),
+                ", ".join(part for part in (tables.default_text(row.default), "once" if row.once else "") if part),
                 row.description,
                 row.source,
             )

@@ -59,6 +59,8 @@ NANOSECONDS = 10**9
 
 #: Seconds that one request may take while a snapshot is created: the meter does not answer meanwhile (2.7, BD-15).
 PATIENCE = 15.0
+#: Seconds for the next requests once the meter has said "updating".
+TALKING_PATIENCE = 3.0
 #: Seconds from the trigger until the driver gives up (section 11).
 OVERALL_LIMIT = 20.0
 #: Seconds between two looks at a status that is still "updating".
@@ -238,12 +240,14 @@ class BsmDriver(SunspecDriver):
         block = await self._block(SNAPSHOT_BLOCKS[kind])
         deadline = started + int(self.limit * NANOSECONDS)
         last: Exception | None = None
+        patience = self.patience
         while (remaining := (deadline - self.clock.now()) / NANOSECONDS) > 0:
             try:
-                status = await self._status(block, min(self.patience, remaining))
+                status = await self._status(block, min(patience, remaining))
                 if status is not SnapshotStatus.UPDATING:
                     return status
-                last = None
+                # It talks while it works, so a request that stays unanswered from now on is lost.
+                last, patience = None, min(patience, TALKING_PATIENCE)
             except (ResponseTimeout, Disconnected, ModbusRefused) as error:
                 last = error
             remaining = (deadline - self.clock.now()) / NANOSECONDS

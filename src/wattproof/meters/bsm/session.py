@@ -5,17 +5,18 @@ the records are start and end. Nothing that was signed is ever lost: after each 
 
 What a session does when a step fails::
 
-    begin fails          turn-off at once (a failed turn-on may have closed the contactor); the session has not begun
-    end fails (St 3, no answer, stale)   once more
-    end fails (St 5), or again           an end record that does not switch instead; without it a current one
-    no progress, no answer for 60 s      the session is ended, its records are kept, and it counts as failed
+    begin fails                       turn-off (a failed turn-on may have closed the contactor); no session
+    end fails: silence                tried again for a minute
+    end fails: St 3, stale, unsigned  tried once more
+    end fails: St 5, or for good      an end record that does not switch instead; failing that, a current one
+    no progress or answer for 60 s    the session is ended, its records are kept, and it counts as failed
 
 Source: product manual 1.01, chapter 10 and Appendix E; specification of the BSM, sections 11, 12, 16 and BD-25.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -40,6 +41,10 @@ STALL_LIMIT = 60
 RESOLUTIONS = 2
 #: Bounds of the pause between two looks at the meter, in real seconds.
 FASTEST, SLOWEST = 0.02, 1.0
+
+#: Real seconds for which an end is tried against silence, and how often against refusals.
+PERSISTENCE = 60
+ATTEMPTS = 2
 
 CONTRACT_TAG = "contract-id: "
 EVSE_TAG = "evse-id: "
@@ -188,10 +193,31 @@ class Session:
     async def _open_contactor(self) -> str:
         """Turn off after a failed begin, and what came of it."""
         try:
-            self.record.evidence.append(await self.driver.snapshot(SnapshotType.TURN_OFF))
+            self.record.evidence.append(await self._persistent(SnapshotType.TURN_OFF, self.driver.snapshot))
             return "the turn-off after it succeeded, the contactor is open"
         except (LinkError, ProtocolError, Refused) as error:
             return f"the turn-off after it failed too ({error}): CURRENT MAY FLOW"
+
+    async def _persistent(self, kind: SnapshotType, take: Callable[[SnapshotType], Awaitable[Snapshot]]) -> Snapshot:
+        """What opens a contactor is not given up at the first silence: a meter that still signs answers later.
+
+        Silence and damage are borne for a minute; a refusal is tried once more, but not a missing feedback.
+        Raises the last error.
+        """
+        deadline = self.driver.clock.now() + PERSISTENCE * NANOSECONDS
+        refusals = 0
+        while True:
+            try:
+                return await take(kind)
+            except (LinkError, ProtocolError):
+                if self.driver.clock.now() >= deadline:
+                    raise
+            except (SnapshotFailed, ModbusRefused) as error:
+                refusals += 1
+                welded = isinstance(error, SnapshotFailed) and error.status is SnapshotStatus.FAILED_FEEDBACK
+                if welded or refusals == ATTEMPTS:
+                    raise
+            await self.driver.clock.sleep(SLOWEST)
 
     # Progress -----------------------------------------------------------------------------------------------------
 
@@ -259,15 +285,11 @@ class Session:
         message says what is there instead, and the record holds it.
         """
         kind = SnapshotType.TURN_OFF if self.record.switching else SnapshotType.END
-        reasons: list[str] = []
-        for _ in range(2):
-            try:
-                self._finish(await self._reliable(kind))
-                return self.record
-            except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
-                reasons.append(f"{kind.word}: {error}")
-                if isinstance(error, SnapshotFailed) and error.status is SnapshotStatus.FAILED_FEEDBACK:
-                    break
+        try:
+            self._finish(await self._persistent(kind, self._reliable))
+            return self.record
+        except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
+            reasons = [f"{kind.word}: {error}"]
         await self._end_otherwise(kind, reasons)
         self._keep()
         raise SessionFailed(f"the session could not be ended as it should: {self.record.failure}")
