@@ -76,14 +76,16 @@ class Body(Face):
             os = self.clock.os(at)
             self.registers.set_seconds(os, self.clock.epoch(os))
             self._tick = self.clock.next_tick(at)
-        if at >= self._digit:
+        if self._dirty:
+            self.show()
+        elif at >= self._digit:
             self._show_energy()
         if at >= self._round_at:
             self.present()
         self._until()
 
     def settle(self) -> None:
-        """After any change: what flows, what the inputs see, what the registers show."""
+        """After any change: what flows and what the inputs see; the registers follow when somebody looks."""
         electrics, clock = self.electrics, self.clock
         contactor = electrics.contactor
         if contactor is not None:
@@ -95,7 +97,7 @@ class Body(Face):
         if self.supplied and (level := self._level()) != self.di:
             self.di = level
             self.di_stamp = clock.stamp(clock.os(self._now))
-        self.show()
+        self._dirty = True
 
     def _level(self) -> int:
         """DI: high while the contactor is open (BD-17); 0 without wiring."""
@@ -158,7 +160,6 @@ class Body(Face):
         """Something changed at the present moment: draw the consequences and plan anew."""
         self.settle()
         self.maker.poll(self._now)
-        self.show()
         self.plan()
 
     def _look_out(self) -> None:

@@ -196,7 +196,7 @@ def _collect(meter: Face, job: Creation) -> None:
     """Take the values of this moment; turn-on and start set RCR to zero with its hidden digits."""
     if job.kind.resets and (job.kind is SnapshotType.TURN_ON or meter.options.start_resets_rcr):
         meter.electrics.energy.resettable = 0
-        meter.show()
+    meter.show()
     total, session, watts = meter.measured()
     area = bytearray(meter.registers.area(job.kind))
     for target, source in COPIED:

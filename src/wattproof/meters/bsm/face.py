@@ -38,6 +38,7 @@ class Face(Meter):
     __slots__ = (
         "_armed",
         "_digit",
+        "_dirty",
         "_display",
         "_due",
         "_fresh",
@@ -108,7 +109,7 @@ class Face(Meter):
         self._now = start
         self._power_at = self._silent_until = self._service_until = self._round_at = NEVER
         self._tick = self._digit = self._due = self._fresh = start
-        self._watch = False
+        self._watch = self._dirty = False
         self._armed: list[Armed] = []
         self._display: Display | None = None
         self._kept: Durable | None = None
@@ -225,6 +226,7 @@ class Face(Meter):
             *self.do_stamp,
         )
         self._tick = clock.next_tick(self._now)
+        self._dirty = False
         if "frozen" not in self.faults:
             registers.set_events(self.events())
             self._show_electric()

@@ -197,6 +197,7 @@ class BsmMeter(Body):
     def _changed_optically(self) -> None:
         self.present()
         self.follow()
+        self._refresh(self._now)
         self.wake()
 
     # what stays
@@ -246,6 +247,7 @@ class BsmMeter(Body):
         self._look_out()
         self.present()
         self.follow()
+        self._refresh(self._now)
 
     def restore(self, durable: Durable) -> None:
         """Power-up after the power failure that ended an earlier run (section 18)."""
