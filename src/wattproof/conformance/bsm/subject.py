@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from wattproof.conformance.engine import Failed, NotApplicable, Skipped
 from wattproof.drivers.modbus import ModbusLink
-from wattproof.errors import Disconnected, ModbusRefused, ResponseTimeout, SnapshotFailed
+from wattproof.errors import (
+    Disconnected,
+    LinkError,
+    ModbusRefused,
+    ProtocolError,
+    ResponseTimeout,
+    SnapshotFailed,
+)
 from wattproof.meters.bsm.driver import OVERALL_LIMIT, PATIENCE, POLL_PAUSE, BsmDriver
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
 from wattproof.meters.bsm.firmware import Firmware
@@ -23,6 +31,8 @@ from wattproof.wire.modbus.types import Raw
 
 FIRST, LAST = 40000, 44292
 CHUNK = 125
+#: Meta1 to Meta3.
+METADATA_REGISTERS = range(40279, 40449)
 SECOND = 1_000_000_000
 #: Metadata of the snapshots that checks create; the first has every character that OCMF must escape.
 METADATA = (b'contract-id: rfid:"a\\b|c/\x01\xe4', b"evse-id: DE*WPF*E1*1", b"")
@@ -75,6 +85,7 @@ class Bsm:
         self._speed: float | None = None
         self._restart: tuple[RegisterImage, RegisterImage] | None = None
         self.switched = False
+        self.described = False  # metadata were written
 
     @property
     def clock(self) -> Clock:
@@ -96,6 +107,7 @@ class Bsm:
 
     async def write(self, address: int, data: bytes) -> None:
         """Registers in one request of function 16."""
+        self.described |= address < METADATA_REGISTERS.stop and METADATA_REGISTERS.start < address + len(data) // 2
         await self.ask(write_multiple_request(address, data))
 
     async def refuses(self, pdu: bytes, code: ExceptionCode, what: str, *, strict: bool = False) -> str | None:
@@ -237,12 +249,16 @@ class Bsm:
         return found
 
     async def finish(self) -> None:
-        """Leave the meter quiet: metadata empty, and no demand after checks that switched."""
-        if self.writes:
-            for name in ("Meta1", "Meta2", "Meta3"):
-                await self.put(f"bs_meter.{name}", b"")
-        if self.switched:
-            await self.put("bs_meter.DO", b"\0\0")
+        """Leave the meter quiet: metadata empty again, and no demand after checks that switched.
+
+        A meter that no longer answers is left as it is: the results say so already.
+        """
+        with suppress(LinkError, ProtocolError, ModbusRefused):
+            if self.switched:
+                await self.put("bs_meter.DO", b"\0\0")
+            if self.described:
+                for name in ("Meta1", "Meta2", "Meta3"):
+                    await self.put(f"bs_meter.{name}", b"")
 
     async def restarted(self) -> tuple[RegisterImage, RegisterImage]:
         """The whole map before and after one power cycle, made once in a run."""

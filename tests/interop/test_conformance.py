@@ -1,0 +1,69 @@
+"""A pymodbus server with the registers of a BSM and none of its behaviour, held against the statements."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
+from pymodbus.server import ModbusTcpServer
+
+from wattproof.conformance.bsm import STATEMENTS, Bsm
+from wattproof.conformance.engine import Need, Outcome, run
+from wattproof.drivers.modbus import connect_blocking, run_blocking
+from wattproof.io.url import parse_url
+from wattproof.meters.bsm.virtual import create
+from wattproof.virtual.base import SimulationOptions
+from wattproof.wire.modbus.pdu import read_request
+
+#: What registers alone can fulfil.
+LAYOUT = {f"B-{number:03d}" for number in [*range(19, 29), *range(30, 35), *range(36, 41), 75, 91, 123, 152, 155, 159]}
+#: What only a meter does; each needs few requests.
+BEHAVIOUR = {f"B-{number:03d}" for number in (8, 12, 13, 15, 29, 47, 49, 51, 56, 57, 59, 60, 65, 84, 88, 92, 95)}
+
+
+@pytest.fixture
+def dumb_port() -> Iterator[int]:
+    """The registers of a new BSM on a pymodbus server, in a thread."""
+    meter = create(SimulationOptions(model="bsm", seed=1))
+    registers: list[int] = []
+    for start in range(40000, 44293, 125):
+        data = (meter.execute(read_request(3, start, min(125, 44293 - start)), 0) or b"")[2:]
+        registers += [data[at] << 8 | data[at + 1] for at in range(0, len(data), 2)]
+    loop, started, port = asyncio.new_event_loop(), threading.Event(), []
+
+    async def serve() -> None:
+        block = ModbusSequentialDataBlock(40001, registers)
+        context = ModbusServerContext(devices={42: ModbusDeviceContext(hr=block)}, single=False)
+        server = ModbusTcpServer(context, address=("127.0.0.1", 0))
+        await server.listen()
+        port.append(server.transport.sockets[0].getsockname()[1])
+        started.set()
+
+    thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()))
+    thread.start()
+    assert started.wait(10)
+    yield port[0]
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+
+
+def test_registers_without_behaviour_fail_where_they_should(dumb_port: int) -> None:
+    link = connect_blocking(parse_url(f"tcp://127.0.0.1:{dumb_port}?timeout=5"))
+    try:
+        results = {}
+        for numbers in (LAYOUT, BEHAVIOUR):  # writing to read-only points comes last: this server obeys
+            chosen = [statement for statement in STATEMENTS if statement.id in numbers]
+            subject = Bsm(link, 42, writes=True, limit=0.5)
+            for result in run_blocking(run(chosen, subject, allowed=frozenset(Need))):
+                results[result.id] = result
+    finally:
+        run_blocking(link.close())
+    assert {number for number in LAYOUT if results[number].outcome is not Outcome.PASS} == set()
+    wrong = {number: results[number] for number in BEHAVIOUR - {"B-084"} if results[number].outcome is not Outcome.FAIL}
+    assert wrong == {}
+    assert results["B-084"].outcome is Outcome.PASS  # it does answer at once
