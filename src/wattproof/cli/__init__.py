@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cyclopts import App
 
-#: Command, module below ``wattproof.cli`` that holds its function ``command``, and the line shown by ``--help``.
+#: Command: its module below ``wattproof.cli`` (whose function is named ``command``), usage, and line in the overview.
 COMMANDS = {
-    "demo": ("demo", "Show a signed charging session on a virtual meter, verified and tampered with."),
-    "simulate": ("simulate", "Be a meter: answer on Modbus or the optical head, with faults on demand."),
-    "models": ("models", "Print what is known of a meter: points, registers, faults and controls."),
-    "scan": ("scan", "Find the meters on a bus."),
-    "read": ("read", "Read points of a meter."),
-    "write": ("write", "Write points of a meter."),
-    "snapshot": ("snapshot", "Let a meter sign a reading, and fetch it."),
-    "charge": ("charge", "Take a signed charging session."),
-    "verify": ("verify", "Check signed meter values and say why."),
-    "conformance": ("conformance", "Hold a meter, real or virtual, against its specification."),
+    "demo": ("demo", "[OPTIONS]", "Show a signed charging session on a virtual meter, verified and tampered with."),
+    "simulate": ("simulate", "MODEL [OPTIONS]", "Be a meter: Modbus or optical head, with faults on demand."),
+    "models": ("models", "[MODEL] [OPTIONS]", "Print what is known of a meter: points, registers, faults, controls."),
+    "scan": ("scan", "BUS_URL... [OPTIONS]", "Find the meters on a bus."),
+    "read": ("read", "METER_URL [POINT...] [OPTIONS]", "Read points of a meter."),
+    "write": ("write", "METER_URL POINT=VALUE... [OPTIONS]", "Write points of a meter."),
+    "snapshot": ("snapshot", "METER_URL KIND [OPTIONS]", "Let a meter sign a reading, and fetch it."),
+    "charge": ("charge", "METER_URL [OPTIONS]", "Take a signed charging session."),
+    "verify": ("verify", "FILE|-... [OPTIONS]", "Check signed meter values and say why."),
+    "conformance": ("conformance", "METER_URL [OPTIONS]", "Hold a meter against its specification."),
 }
 
 INTERRUPTED = 130
@@ -34,7 +34,7 @@ INTERRUPTED = 130
 
 def build() -> App:
     """The whole command line as one cyclopts application; command modules are imported when they are called."""
-    from cyclopts import App
+    from cyclopts import App, Parameter
 
     from wattproof.version import __version__
 
@@ -50,9 +50,11 @@ def build() -> App:
         ),
         help_format="markdown",
         result_action="return_value",
+        default_parameter=Parameter(negative=()),
     )
-    for name, (module, summary) in COMMANDS.items():
-        app.command(f"wattproof.cli.{module}:command", name=name, help=summary)
+    for name, (module, usage, summary) in COMMANDS.items():
+        target = f"wattproof.cli.{module}:command"
+        app.command(target, name=name, help=summary, usage=f"Usage: wattproof {name} {usage}")
     return app
 
 
@@ -87,11 +89,18 @@ def run(arguments: Sequence[str]) -> int:
 
 def _call(name: str, arguments: Sequence[str]) -> Any:
     """One command without the others: the module, its function, and cyclopts for its arguments."""
-    from cyclopts import App
+    from cyclopts import App, Parameter
 
-    module = importlib.import_module(f"wattproof.cli.{COMMANDS[name][0]}")
-    app = App(name=f"wattproof {name}", help_format="markdown", result_action="return_value", version_flags=())
-    app.default(module.command)
+    module, usage, _ = COMMANDS[name]
+    app = App(
+        name=f"wattproof {name}",
+        usage=f"Usage: wattproof {name} {usage}",
+        help_format="markdown",
+        result_action="return_value",
+        version_flags=(),
+        default_parameter=Parameter(negative=()),
+    )
+    app.default(importlib.import_module(f"wattproof.cli.{module}").command)
     return app(list(arguments), exit_on_error=False, print_error=False)
 
 

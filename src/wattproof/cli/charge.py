@@ -35,7 +35,7 @@ def command(
     evse: str | None = None,
     energy: Number | None = None,
     duration: float | None = None,
-    switching: bool = True,
+    switching: Annotated[bool, Parameter(negative="--no-switching")] = True,
     output_file: Annotated[Path | None, Parameter(name="--output")] = None,
     format: Literal["safe-xml", "ocmf", "chargy", "json"] = "safe-xml",
     existing: str | None = None,
@@ -46,8 +46,6 @@ def command(
     verbose: bool = False,
 ) -> int:
     """Take a signed charging session.
-
-    Usage: wattproof charge METER_URL
 
     Sets the meter's time, writes the metadata, takes the begin record and stores it, watches energy flow, takes the
     end record and writes both as one session. Without --energy and --duration it runs until interrupted (Ctrl-C), which

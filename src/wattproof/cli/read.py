@@ -30,8 +30,6 @@ def command(
 ) -> int:
     """Read points of a meter.
 
-    Usage: wattproof read METER_URL [POINT...]
-
     POINT is an instance (ac_meter), INSTANCE.POINT or INSTANCE/POINT, or the bare name where only one instance has it;
     aliases (tpm) work too, and case does not matter. `all` is every point. Without POINT the meter's main values are
     read. METER_URL may come from the environment: WATTPROOF_METER.

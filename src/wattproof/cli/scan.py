@@ -24,8 +24,6 @@ def command(
 ) -> int:
     """Find the meters on a bus.
 
-    Usage: wattproof scan BUS_URL...
-
     Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once.
 
     Examples:

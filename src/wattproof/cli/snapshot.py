@@ -25,8 +25,6 @@ def command(
 ) -> int:
     """Let a meter sign a reading, and fetch it.
 
-    Usage: wattproof snapshot METER_URL current|turn-on|turn-off|start|end
-
     turn-on closes and turn-off opens the contactor; turn-on and start set the session's energy (RCR) to zero. The
     aliases scs, stons, stoffs, sss and ses are the same kinds. The signatures are always checked; exit code 1 if one is
     wrong. METER_URL may come from the environment: WATTPROOF_METER.

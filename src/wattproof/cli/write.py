@@ -19,8 +19,6 @@ def command(
 ) -> int:
     """Write points of a meter.
 
-    Usage: wattproof write METER_URL POINT=VALUE...
-
     Neighbouring points go into one request, and one request is done whole or not at all. Values are numbers (also 0x),
     names of an enumeration, or texts. METER_URL may come from the environment: WATTPROOF_METER.
 
