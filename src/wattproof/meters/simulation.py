@@ -241,8 +241,7 @@ class Simulation:
                 port += index
                 if port > 65535:
                     raise InvalidValue(f"{address}: {len(self.meters)} ports from {address.port} on end above 65535")
-            path = address.path if index == 0 or not address.path else f"{address.path}.{index}"
-            await self._open(replace(address, port=port, path=path), [running])
+            await self._open(replace(address, port=port, path=_path(address, index)), [running])
 
     async def _listen_by_default(self) -> None:
         """5020 and the ports behind it, each replaced by a free one where it is taken."""
@@ -286,6 +285,15 @@ class Simulation:
             self._lock.close()
         if failure is not None:
             raise failure
+
+
+def _path(address: MeterURL, index: int) -> str:
+    """The path of one of several meters at an address that takes one: pseudo-terminals are numbered."""
+    if index == 0 or address.path in ("", "/"):
+        return address.path
+    if address.scheme != "pty":
+        raise InvalidURL(f"{address}: a device belongs to one meter here; give the other meters addresses of their own")
+    return f"{address.path}.{index}"
 
 
 def _listen_url(text: str) -> MeterURL:

@@ -289,7 +289,7 @@ class LineFaults:
         return stream
 
     def _hit(self, name: str, **details: object) -> None:
-        self.journal("fault", {"name": name, "action": "hit", **details})
+        self.journal("fault-hit", {"fault": name, **details})
 
 
 def _wired_and(one: bytes, other: bytes) -> bytes:
