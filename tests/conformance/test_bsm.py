@@ -16,7 +16,6 @@ from wattproof.drivers.modbus import run_blocking
 NOT_TRIED = {"B-098", "B-104", "B-094", "B-093"}
 
 
-# fmt: off
 @pytest.mark.proves(
     "B-005", "B-006", "B-007", "B-008", "B-009", "B-010", "B-011", "B-012", "B-013", "B-014", "B-015",
     "B-016", "B-017", "B-018", "B-019", "B-020", "B-021", "B-022", "B-023", "B-024", "B-025", "B-026",
@@ -27,8 +26,7 @@ NOT_TRIED = {"B-098", "B-104", "B-094", "B-093"}
     "B-090", "B-091", "B-092", "B-095", "B-097", "B-102", "B-103", "B-105", "B-107", "B-108", "B-109",
     "B-121", "B-122", "B-123", "B-125", "B-126", "B-127", "B-130", "B-131", "B-132", "B-134", "B-135",
     "B-140", "B-141", "B-142", "B-143", "B-159", "B-161", "B-165",
-)
-# fmt: on
+)  # fmt: skip
 @pytest.mark.parametrize("variant", ["cm11", "cm12", "cm13"])
 def test_our_meter_holds_every_statement(bench: Any, variant: str) -> None:
     results = bench(variant=variant).run()

@@ -204,6 +204,7 @@ class OpticalDriver:
         self._set_rate = set_rate
         self._identification: Identification | None = None
         self._heard: deque[object] = deque()
+        self._latest: tuple[DataSet, ...] = ()
 
     @classmethod
     async def open(cls, url: MeterURL) -> OpticalDriver:
@@ -267,14 +268,18 @@ class OpticalDriver:
         return [item for item in sent if item.point in names] + [_missing(name, time) for name in missing]
 
     async def info(self) -> DeviceInfo:
-        """Who answers: maker's letters and text of the identification, serial number and version of the readout."""
-        sets = {item.canonical: item.value for item in await self.data_sets()}
+        """Who answers: maker's letters and text of the identification, serial number and version of the readout.
+
+        The latest readout serves where there is one.
+        """
+        sets = {item.canonical: item.value for item in self._latest or await self.data_sets()}
         who = self._identification or Identification("???", " ", "")
         return DeviceInfo("bsm", None, who.manufacturer, who.text, sets.get("C.1.0", ""), sets.get("0.2.0", ""), None)
 
     async def data_sets(self) -> tuple[DataSet, ...]:
         """The data sets of one readout or packet, undamaged. Raises as ``read`` does."""
-        return await (self._listen() if self._mode == "d0" else self._ask())
+        self._latest = await (self._listen() if self._mode == "d0" else self._ask())
+        return self._latest
 
     async def _ask(self) -> tuple[DataSet, ...]:
         receiver = ReaderReceiver()
