@@ -1,27 +1,24 @@
 """The HTTP server's edge: connections, limits and time-outs around one coroutine that answers requests.
 
-Requests are parsed by httptools, responses written by ``wattproof.wire.http1`` exactly as the handler says. One request
-of a connection is served at a time; what a client sends ahead waits. A connection that stays silent for ``idle``
-seconds, sends more than the limits or does not read its answers is closed.
+Requests are parsed by httptools; what goes back are the bytes of the handler's answer, as they are (``wire.http1``
+writes them). One request of a connection is served at a time; what a client sends ahead waits. A connection that stays
+silent for ``idle`` seconds, sends more than the limits or does not read its answers is closed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
-import json
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import parse_qsl, unquote
 
 import httptools
 
-from wattproof.errors import InvalidValue, PortInUse, WattproofError
-from wattproof.wire.http1 import Response
+from wattproof.errors import PortInUse, WattproofError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,25 +45,34 @@ class Request:
     version: str = "1.1"
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+class Answer(Protocol):
+    """A response, such as ``wattproof.wire.http1.Response``."""
+
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends behind it."""
+        ...
+
+    def encode(self, *, head_only: bool = False) -> bytes:
+        """Its bytes; ``head_only`` for the method HEAD."""
+        ...
+
+
+Handler = Callable[[Request], Awaitable[Answer]]
+#: Makes the answer for a request that the edge itself turns down: status and reason; the connection ends behind it.
+Refusal = Callable[[int, str], Answer]
 #: Unread bytes of answers above which a client that asks for more is let go.
 _UNREAD = 4 * 1024 * 1024
-
-
-def json_response(status: int, content: object, headers: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A JSON document as response."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    fixed = (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers)
-    return Response(status, fixed, body).framed()
 
 
 class HttpServer:
     """A listening socket. Open it with ``HttpServer.open``; ``host`` and ``port`` say where it is."""
 
-    __slots__ = ("_connections", "_handler", "_server", "host", "limits", "port")
+    __slots__ = ("_connections", "_handler", "_refusal", "_server", "host", "limits", "port")
 
-    def __init__(self, handler: Handler, limits: Limits) -> None:
+    def __init__(self, handler: Handler, refusal: Refusal, limits: Limits) -> None:
         self._handler = handler
+        self._refusal = refusal
         self._connections: set[_Connection] = set()
         self._server: asyncio.Server | None = None
         self.limits = limits
@@ -77,6 +83,7 @@ class HttpServer:
     async def open(
         cls,
         handler: Handler,
+        refusal: Refusal,
         host: str,
         port: int,
         *,
@@ -87,7 +94,7 @@ class HttpServer:
 
         :raises PortInUse: the address is taken, or not one of this machine.
         """
-        server = cls(handler, limits or Limits())
+        server = cls(handler, refusal, limits or Limits())
         loop = asyncio.get_running_loop()
         try:
             server._server = await loop.create_server(lambda: server.connection(loop), host, port, ssl=tls)
@@ -265,31 +272,28 @@ class _Connection(asyncio.Protocol):
             response = await self._answer(request)
             if transport.is_closing():
                 break
-            if (response.header("Connection") or "").lower() == "close" or response.cut is not None:
-                keep_alive = False
             transport.write(response.encode(head_only=request.method == "HEAD"))
-            if not keep_alive or transport.get_write_buffer_size() > _UNREAD:
+            if response.closes or not keep_alive or transport.get_write_buffer_size() > _UNREAD:
                 transport.close()
                 break
             transport.resume_reading()
             self._rearm(self._server.limits.idle)
         self._task = None
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Answer:
         try:
             return await self._server._handler(request)
         except WattproofError as error:
-            return json_response(error.http_status, {"error": str(error)})
+            return self._server._refusal(error.http_status, str(error))
         except Exception:
             logging.getLogger(__name__).exception("%s %s failed", request.method, request.path)
-            return json_response(500, {"error": "this request cannot be answered: the log says why"})
+            return self._server._refusal(500, "this request cannot be answered: the log says why")
 
     def _refuse(self, status: int, reason: str) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        with contextlib.suppress(InvalidValue):
-            transport.write(json_response(status, {"error": reason}, (("Connection", "close"),)).encode())
+        transport.write(self._server._refusal(status, reason).encode())
         transport.close()
 
 

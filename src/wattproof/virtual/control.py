@@ -25,11 +25,11 @@ from decimal import Decimal
 from typing import Any
 
 from wattproof.errors import InvalidURL, InvalidValue, UsageError
-from wattproof.io.http import HttpServer, Limits, Request, json_response
+from wattproof.io.http import HttpServer, Limits, Request
 from wattproof.io.url import MeterURL
 from wattproof.virtual.listeners import is_loopback
 from wattproof.virtual.runtime import Runtime
-from wattproof.wire.http1 import Response
+from wattproof.wire.http1 import Response, json_refusal, json_response
 
 #: Longest wait of one journal request in real seconds.
 LONGEST_WAIT = 600
@@ -109,7 +109,9 @@ class Control:
                 f"{url}: the control interface is for this machine only; write http://127.0.0.1:{url.port}"
             )
         control = cls(runtimes, token or secrets.token_urlsafe(24))
-        control._server = await HttpServer.open(control.answer, url.host, url.port, limits=Limits(body=64 * 1024))
+        control._server = await HttpServer.open(
+            control.answer, json_refusal, url.host, url.port, limits=Limits(body=64 * 1024)
+        )
         host = f"[{control._server.host}]" if ":" in control._server.host else control._server.host
         control.url = f"http://{host}:{control._server.port}"
         return control

@@ -6,6 +6,7 @@ half of one. Nothing here is added, sorted or corrected behind the caller's back
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -85,6 +86,11 @@ class Response:
         wanted = name.lower()
         return next((value for known, value in self.headers if known.lower() == wanted), None)
 
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends behind it: it says so, or it breaks off."""
+        return self.cut is not None or (self.header("Connection") or "").lower() == "close"
+
     def framed(self) -> Response:
         """The same response with the header that says where it ends, if it needs one and has none.
 
@@ -148,3 +154,16 @@ def encode_chunks(body: bytes, sizes: Sequence[int]) -> Iterable[bytes]:
         yield encode_chunk(body[position : position + size])
         position += size
     yield encode_chunk(body[position:])
+
+
+def json_response(status: int, content: object, headers: Headers = ()) -> Response:
+    """A JSON document as a response with its length; ``headers`` come behind the type."""
+    body = json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    return Response(
+        status, (("Content-Type", "application/json"), ("Cache-Control", "no-store"), *headers), body
+    ).framed()
+
+
+def json_refusal(status: int, reason: str) -> Response:
+    """The reason of a failure as ``{"error": reason}``; the connection ends behind it."""
+    return json_response(status, {"error": reason}, (("Connection", "close"),))
