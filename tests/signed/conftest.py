@@ -16,7 +16,7 @@ from wattproof.signed.examination import examine
 from wattproof.signed.report import Report
 
 #: A moment after every time in these records, so that "in the future" does not depend on the day of testing.
-NOW = 1_750_000_000
+NOW = 1_800_000_000
 BEGIN, END = "2024-03-01T10:00:00,000+0100 S", "2024-03-01T11:00:00,000+0100 S"
 
 

@@ -112,14 +112,16 @@ def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
         yield stopped(TOKEN, "F-SIZE", f"more than {limits.document} bytes in one document", carrier=carrier)
         return
     while True:
+        start = at
         try:
             sections = _split(characters, at, shallow, limits)
             at = sections.end
             unit = _unit(text, sections, carrier, limits)
         except _Stop as stop:
-            following = _HEADER.search(characters, max(at, at + 1 if characters.startswith("OCMF", at) else at))
+            beyond = start + 1 if characters.startswith("OCMF", start) else start
+            following = _HEADER.search(characters, max(at, beyond))
             end = following.start() if following else size
-            shown = characters[at : min(end, at + _SHOWN)]
+            shown = characters[start : min(end, start + _SHOWN)]
             unit = stopped(TOKEN, stop.code, str(stop), carrier=carrier, where=stop.where, text=jsonscan.whole(shown))
             at = end
         unit.record.findings[:0] = text.findings
