@@ -115,7 +115,7 @@ def test_every_mode_gives_the_values_of_the_meter(mode: str) -> None:
     assert (found["bs_meter.RCR"].value, found["bs_meter.RCR"].obis) == (Decimal(150), "1-0:1.8.0*198")
     assert (found["ac_meter.PFphA"].value, found["ac_meter.PFphA"].unit) == (Decimal("77.5"), "%")
     assert found["bs_meter.SNM"].value == "21070006"
-    assert found["bs_meter.MA2"].value == "040042"
+    assert found["optical.address"].value == "040042"
     assert found["bs_meter.PDCnt"].value == 3241
     assert found["optical.local_time"].value == "2022-07-08T10:05:52"
     assert found["ac_meter.W"].raw == "-011.040*kW"

@@ -90,7 +90,7 @@ LINES: dict[str, Line] = {
     "F.F.0": Line("bs_meter.ErrM"),
     "C.1.1": Line("optical.customer"),
     "C.1.0": Line("bs_meter.SNM"),
-    "0.0.1": Line("bs_meter.MA2"),
+    "0.0.1": Line("optical.address"),
     "0.2.0": Line("bs_meter.VrM"),
     "15.7.0": Line("ac_meter.W", "kW"),
     **_phases(21, "WphA WphB WphC", "kW"),
