@@ -40,8 +40,8 @@ class Timekeeping:
     _refreshed_os: int = 0
 
     def os(self, now: int) -> int:
-        """Operating seconds."""
-        return self.seconds + (now - self.boot) // SECOND if self.running else self.seconds
+        """Operating seconds; after 136 years they stand still."""
+        return min(self.seconds + (now - self.boot) // SECOND, NO_EPOCH - 1) if self.running else self.seconds
 
     def next_tick(self, now: int) -> int:
         """The next instant at which the operating seconds change."""

@@ -61,7 +61,8 @@ class BsmMeter(Body):
             if pdu[0] == writing.READ:
                 return self._read(pdu)
             if pdu[0] == writing.WRITE:
-                return self._write(pdu, now)
+                answer = self._write(pdu, now)
+                return None if self.silent else answer
             raise writing.Rejected(writing.ILLEGAL_FUNCTION)
         except writing.Rejected as rejected:
             return bytes((pdu[0] | 0x80, rejected.code))

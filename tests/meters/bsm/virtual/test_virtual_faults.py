@@ -164,6 +164,14 @@ def test_a_change_acts_before_the_state_does(bench):
     assert cut.meter.silent and not cut.meter.blocked
 
 
+def test_a_trigger_whose_meter_loses_its_supply_is_not_answered(bench):
+    meter = bench()
+    meter.fault(when="current:accepted", power_cut=1)
+    assert meter.trigger(CURRENT) is None
+    meter.wait(4)
+    assert meter.status(CURRENT) == 1 and meter.snapshot(CURRENT) == 0
+
+
 @pytest.mark.proves("B-194")
 def test_the_states_request_and_power_up(bench):
     meter = bench(faults=("meter-fatal@power-up",))

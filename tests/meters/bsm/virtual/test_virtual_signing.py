@@ -218,3 +218,15 @@ def test_energies_in_text(raw):
     assert ocmf.number(raw, 1, True) == f"{raw // 100}.{raw % 100:02d}"
     assert ocmf.number(raw, 0, False) == str(raw)
     assert not FW17.kilo
+
+
+@pytest.mark.proves("B-128")
+def test_a_text_that_was_parsed_and_written_again_does_not_verify(bench):
+    meter = bench()
+    meter.charge()
+    _, payload, rest = meter.text(ON).split(b"|")
+    signature = bytes.fromhex(json.loads(rest)["SD"])
+    assert b'"RV":0.00,' in payload and meter.signed(signature, payload)
+    again = json.dumps(json.loads(payload), separators=(",", ":")).encode()
+    assert b'"RV":0.0,' in again and json.loads(again) == json.loads(payload)
+    assert not meter.signed(signature, again)

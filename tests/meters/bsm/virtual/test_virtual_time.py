@@ -157,3 +157,11 @@ def test_whatever_is_written_epoch_is_that_and_runs(writes):
         assert clock.settings == before + counted
         assert clock.epoch(clock.os(now)) == epoch and clock.tzo == tzo
         assert clock.epoch(clock.os(now + 5 * SECOND)) == epoch + 5
+
+
+def test_operating_seconds_end_after_136_years(bench):
+    meter = bench()
+    meter.wait(5 * 10**9)
+    assert meter.raw("bs_meter.OS") == 0xFFFFFFFE
+    assert meter.snapshot(CURRENT) == 0 and meter.verifies(CURRENT)
+    assert bench(state=meter.meter.checkpoint()).raw("bs_meter.OS") == 0xFFFFFFFE
