@@ -124,6 +124,21 @@ def test_reasons_and_hints(vectors: Path, name: str, reason: str, hints: list[st
     assert record.signature.hints == hints
 
 
+@pytest.mark.proves("B-125", "B-127", "B-128")
+def test_texts_of_a_real_bsm_verify_as_they_stand_and_not_otherwise(vectors: Path) -> None:
+    trusted = KeyText((vectors / "bsm/public_key.der").read_bytes(), KeySource.TRUSTED)
+    for page in (4276, 4277, 4278):
+        data = (vectors / f"bsm/ocmf_T{page}.txt").read_bytes()
+        assert data.count(b"|") == 2
+        record = one(data, trusted)
+        assert record.signature.verdict is Verdict.VALID
+        assert record.page == page
+        _, text, section = data.split(b"|")
+        again = json.dumps(json.loads(text), separators=(",", ":")).encode()
+        assert again != text
+        assert one(b"|".join((b"OCMF", again, section)), trusted).signature.verdict is Verdict.INVALID
+
+
 @pytest.mark.proves("T-036", "T-117")
 def test_white_space_outside_the_braces_is_tried_without_inside_never() -> None:
     text = payload()

@@ -7,6 +7,7 @@ rows through the entry point group ``wattproof.formats``: an object of any kind 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -59,8 +60,18 @@ OWN: tuple[Row, ...] = (
 @cache
 def rows() -> tuple[Row, ...]:
     """This package's rows and those of other installed packages, which come last; each is loaded once."""
-    others = [point.load() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)]
-    return (*OWN, *(row for row in others if isinstance(row, Row)))
+    others = []
+    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        try:
+            row = point.load()
+        except Exception as error:  # one broken package must not keep the others from verifying
+            warnings.warn(
+                f"format {point.name} ({point.value}) cannot be loaded: {error}", RuntimeWarning, stacklevel=2
+            )
+            continue
+        if isinstance(row, Row):
+            others.append(row)
+    return (*OWN, *others)
 
 
 def format_rows() -> list[FormatRow]:
