@@ -80,9 +80,12 @@ class ModbusClient:
 
     # what drivers call
 
-    async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+    async def exchange(
+        self, unit: int, pdu: bytes, *, timeout: float | None = None, retries: int | None = None
+    ) -> bytes:
         """See `wattproof.drivers.modbus.ModbusLink.exchange`. A broadcast on a line (unit 0) returns ``b""``."""
-        job = Job(unit, pdu, self._timing(unit, timeout))
+        timing = self._timing(unit, timeout)
+        job = Job(unit, pdu, timing if retries is None else replace(timing, retries=retries))
         await self._run((job,))
         if job.error is not None:
             raise job.error

@@ -1,0 +1,199 @@
+"""One line, many meters: a dead one costs the others nearly nothing, equal questions are asked once.
+
+`Bus` stands in front of a link and is a link itself, so any driver runs on it. The decisions are those of
+`wattproof.drivers.schedule`; here requests are carried out and answers handed back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from wattproof.drivers.answers import describe_request, is_repeatable
+from wattproof.drivers.modbus import ModbusLink
+from wattproof.drivers.schedule import BackOff, Entry, Priority, Schedule, UnitState
+from wattproof.errors import Disconnected, FrameError, ModbusRefused, ResponseTimeout, WattproofError
+from wattproof.model.clock import Clock
+from wattproof.wire.modbus.exceptions import ExceptionCode
+
+#: What a gateway says when its unit is as silent to it as to us.
+_NOBODY = frozenset({ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND})
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """What the callers of one request wait for. ``callers``: how many still want the answer."""
+
+    outcome: asyncio.Future[bytes]
+    timeout: float | None
+    callers: int = 0
+
+
+class OnceLink(ModbusLink, Protocol):
+    """A link that can be told not to repeat: whether and when to ask again is decided here."""
+
+    async def exchange(
+        self, unit: int, pdu: bytes, *, timeout: float | None = None, retries: int | None = None
+    ) -> bytes: ...
+
+
+class Bus:
+    """Many units on one link, on asyncio.
+
+    ``depth`` requests are handed to the link at once: 1 on a line, as many as its pipeline on Modbus TCP. Workers
+    live only while there is something to do.
+    """
+
+    def __init__(
+        self,
+        link: OnceLink,
+        *,
+        name: str = "the bus",
+        back_off: BackOff | None = None,
+        retries: int = 2,
+        depth: int = 1,
+    ) -> None:
+        self.name = name
+        self._link = link
+        self._schedule: Schedule[_Work] = Schedule(back_off, retries)
+        self._depth = depth
+        self._workers: set[asyncio.Task[None]] = set()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of the link."""
+        return self._link.clock
+
+    @property
+    def statistics(self) -> Mapping[int, UnitState]:
+        """By unit: requests, answers, time-outs, damage, shared and declined requests, and when it answered last."""
+        return self._schedule.states()
+
+    async def exchange(
+        self, unit: int, pdu: bytes, *, timeout: float | None = None, priority: int = Priority.POLL
+    ) -> bytes:
+        """See `wattproof.drivers.modbus.ModbusLink.exchange`.
+
+        A read that another caller has just asked for, with no write in between, is not asked twice.
+
+        Raises:
+            ResponseTimeout: also at once, without anything being sent, while the unit rests after failures.
+        """
+        reads = is_repeatable(pdu)
+        entry = self._schedule.twin(unit, pdu, reads=reads)
+        if entry is None:
+            now = self.clock.now()
+            if not self._schedule.may_ask(unit, now):
+                raise self._resting(unit, pdu, now)
+            work = _Work(asyncio.get_running_loop().create_future(), timeout)
+            entry = self._schedule.add(unit, pdu, work, priority=priority, reads=reads)
+            self._hire()
+        return await self._outcome(entry)
+
+    def on(self, priority: int) -> ModbusLink:
+        """The same bus for a driver whose requests have another priority than polls."""
+        return _Prioritised(self, priority)
+
+    async def close(self) -> None:
+        """End the link; whoever still waits gets `Disconnected`."""
+        for worker in [*self._workers]:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+        while (entry := self._schedule.take(self.clock.now())) is not None:
+            self._schedule.dropped(entry)
+            _fail(entry.work.outcome, self._closed())
+        await self._link.close()
+
+    async def _outcome(self, entry: Entry[_Work]) -> bytes:
+        work = entry.work
+        work.callers += 1
+        try:
+            return await asyncio.shield(work.outcome)
+        finally:
+            work.callers -= 1
+            if not work.callers and not work.outcome.done():
+                self._schedule.remove(entry)
+
+    def _resting(self, unit: int, pdu: bytes, now: int) -> ResponseTimeout:
+        state = self._schedule.state(unit)
+        rest = self._schedule.rest(unit, now)
+        when = f"the next probe is in {rest:.1f} s" if rest else "a probe is under way"
+        return ResponseTimeout(
+            f"unit {unit} on {self.name} has not answered {state.failures} times in a row and rests, so that the "
+            f"others stay on time; {when}. Not sent: the {describe_request(pdu)}. Check supply, wiring, unit number"
+        )
+
+    def _closed(self) -> Disconnected:
+        return Disconnected(f"{self.name} was closed while its answer was awaited")
+
+    def _hire(self) -> None:
+        if len(self._workers) < self._depth:
+            self._workers.add(asyncio.create_task(self._work()))
+
+    async def _work(self) -> None:
+        try:
+            while (entry := self._schedule.take(self.clock.now())) is not None:
+                await self._carry_out(entry)
+        finally:
+            # In the same step as the last look at the schedule, or a request could be added that nobody carries out.
+            self._workers.discard(asyncio.current_task())
+
+    async def _carry_out(self, entry: Entry[_Work]) -> None:
+        outcome = entry.work.outcome
+        try:
+            answer = await self._link.exchange(entry.unit, entry.pdu, timeout=entry.work.timeout, retries=0)
+        except ModbusRefused as error:
+            if error.code in _NOBODY:
+                self._no_answer(entry, error)
+            else:
+                self._schedule.answered(entry, self.clock.now(), refused=True)
+                _fail(outcome, error)
+        except (ResponseTimeout, FrameError) as error:
+            self._no_answer(entry, error)
+        except WattproofError as error:
+            self._schedule.dropped(entry)
+            _fail(outcome, error)
+        except BaseException:
+            self._schedule.dropped(entry)
+            _fail(outcome, self._closed())
+            raise
+        else:
+            self._schedule.answered(entry, self.clock.now())
+            if not outcome.done():
+                outcome.set_result(answer)
+
+    def _no_answer(self, entry: Entry[_Work], error: WattproofError) -> None:
+        now = self.clock.now()
+        verdict = self._schedule.failed(entry, now, damaged=isinstance(error, FrameError))
+        if not verdict.repeated:
+            _fail(entry.work.outcome, error)
+        elif not entry.work.callers:
+            self._schedule.remove(entry)
+        for hopeless in verdict.hopeless:
+            _fail(hopeless.work.outcome, self._resting(hopeless.unit, hopeless.pdu, now))
+
+
+def _fail(outcome: asyncio.Future[bytes], error: WattproofError) -> None:
+    if not outcome.done():
+        outcome.set_exception(error)
+        outcome.exception()  # all callers may have gone; that is no error of its own
+
+
+class _Prioritised:
+    """A bus seen with one priority."""
+
+    def __init__(self, bus: Bus, priority: int) -> None:
+        self._bus = bus
+        self._priority = priority
+
+    @property
+    def clock(self) -> Clock:
+        return self._bus.clock
+
+    async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+        return await self._bus.exchange(unit, pdu, timeout=timeout, priority=self._priority)
+
+    async def close(self) -> None:
+        """Nothing: the bus belongs to others too."""
