@@ -1,0 +1,141 @@
+"""What the commands with a METER_URL make of their arguments, before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wattproof.cli import output, run
+from wattproof.cli.charge import format_wh, write_durably
+from wattproof.cli.read import span
+from wattproof.cli.scan import numbers
+from wattproof.cli.write import assigned
+from wattproof.errors import InvalidValue, StorageError, UsageError
+
+COMMANDS = ["read", "write", "snapshot", "charge"]
+
+
+@pytest.fixture(autouse=True)
+def no_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(output.METER_VARIABLE, raising=False)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_a_meter_it_says_how_to_name_one(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = {"write": ["bs_meter.DO=0"], "snapshot": ["current"]}.get(command, [])
+    assert run([command, *arguments]) == 2
+    assert "WATTPROOF_METER" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("bsm+tpc://127.0.0.1:5020", "did you mean"),
+        ("bms+tcp://127.0.0.1:5020", "did you mean 'bsm'"),
+        ("bsm:cm99+tcp://127.0.0.1:5020", "cm13"),
+        ("bsm+tcp://127.0.0.1:5020?unti=42", "unit"),
+        ("bsm+tcp://127.0.0.1:5020?chunk=126", "1 to 125"),
+        ("bsm+http://127.0.0.1", "http does not lead to"),
+    ],
+)
+def test_a_wrong_address_is_exit_code_2(command: str, url: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = {"write": ["bs_meter.DO=0"], "snapshot": ["current"]}.get(command, [])
+    assert run([command, url, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "models", "scan"])
+def test_help_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert f"wattproof {command}" in text
+    assert "Examples" in text
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("write", ["bsm+tcp://127.0.0.1:1"]),
+        ("write", ["bsm+tcp://127.0.0.1:1", "bs_meter.DO"]),
+        ("write", ["bsm+tcp://127.0.0.1:1", "sm.DO=0", "sm.DO=1"]),
+        ("snapshot", ["bsm+tcp://127.0.0.1:1"]),
+        ("snapshot", ["bsm+tcp://127.0.0.1:1", "current", "end"]),
+        ("snapshot", ["bsm+tcp://127.0.0.1:1", "current", "--existing", "--no-wait"]),
+        ("charge", ["bsm+tcp://127.0.0.1:1", "current"]),
+        ("charge", ["bsm+tcp://127.0.0.1:1", "--energy", "1", "--duration", "1"]),
+        ("charge", ["bsm+tcp://127.0.0.1:1", "--energy", "-1"]),
+        ("charge", ["bsm+tcp://127.0.0.1:1", "--format", "pdf"]),
+        ("scan", []),
+        ("scan", ["tcp://127.0.0.1:1", "--units", "0-999"]),
+        ("scan", ["127.0.0.1"]),
+    ],
+)
+def test_misuse_is_said_before_connecting(
+    command: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command, *arguments]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_the_environment_names_the_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(output.METER_VARIABLE, "bsm+tcp://one:1")
+    assert output.split_url(["ac_meter.W"]) == ("bsm+tcp://one:1", ["ac_meter.W"])
+    assert output.split_url(["bsm+tcp://two:2", "W"]) == ("bsm+tcp://two:2", ["W"])
+
+
+def test_assignments() -> None:
+    assert assigned(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+    with pytest.raises(UsageError, match="nothing to write"):
+        assigned([])
+
+
+def test_spans_of_registers() -> None:
+    assert span("40252:4") == span("0x9d3c:0x4") == (40252, 4)
+    for text in ("40252", "a:b", "-1:2", "65535:2", "1:0"):
+        with pytest.raises(InvalidValue, match="OFFSET:LENGTH"):
+            span(text)
+
+
+def test_lists_of_numbers() -> None:
+    assert numbers("1-3,42,2", "--units", 0, 255) == [1, 2, 3, 42]
+    for text in ("", "3-1", "256", "a", "1,,2"):
+        with pytest.raises(InvalidValue):
+            numbers(text, "--units", 0, 255)
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "session.xml"
+    write_durably(path, b"old")
+    write_durably(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["session.xml"]
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        write_durably(path, b"newer")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["session.xml"]
+    monkeypatch.undo()
+    with pytest.raises(StorageError, match="No such file"):
+        write_durably(tmp_path / "missing" / "session.xml", b"")
+
+
+def test_json_is_json_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    output.print_json({"text": "Zähler", "path": Path("a")}, indent=None)
+    text = capsys.readouterr().out
+    assert text == '{"text": "Zähler", "path": "a"}\n'
+    assert json.loads(text)["text"] == "Zähler"
+
+
+def test_energy_for_people() -> None:
+    from decimal import Decimal
+
+    assert format_wh(Decimal("1.2E+4")) == "12.00 kWh"
