@@ -180,7 +180,7 @@ def verify(
                 _refuse(report, f"record {record.index}: {_why(record)}")
             if signature.test_key and not allow_test_keys:
                 _refuse(report, f"record {record.index}: {TEST_KEY.en} Allow it with allow_test_keys")
-            known = signature.key_source is KeySource.TRUSTED or signature.test_key or allow_unknown_keys
+            known = signature.key_source is KeySource.TRUSTED or allow_unknown_keys
             if not known:
                 _refuse(report, f"record {record.index}: its key is not one you trust; give the meter's public_key")
         accepted = {SessionVerdict.OK, SessionVerdict.WARN} if allow_warnings else {SessionVerdict.OK}

@@ -53,10 +53,7 @@ def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT) -> list[Unit]:
 
 def is_recognised(data: bytes) -> bool:
     """Whether a document is anything but unknown."""
-    return _is_known(data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE))
-
-
-def _is_known(body: bytes) -> bool:
+    body = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
     return any(row.test(body) for row in (*_WRAPPERS, *_rows()))
 
 
@@ -139,7 +136,7 @@ def _decoded(body: bytes) -> bytes | None:
         except ValueError:
             continue
         stripped = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
-        if stripped and _is_known(stripped):
+        if stripped and any(row.test(stripped) for row in (*_WRAPPERS, *_rows()) if row.name != "CSV"):
             return data
     return None
 

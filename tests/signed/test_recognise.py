@@ -1,0 +1,227 @@
+"""What a document is: by its content, in the order of the specification, never by guessing."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from wattproof.signed import formats, recognise
+from wattproof.signed.examination import examine
+from wattproof.signed.formats import FormatRow
+from wattproof.signed.limits import Limits
+from wattproof.signed.records import Finding, Severity
+from wattproof.signed.units import Carrier, stopped
+
+
+def _only(data: bytes | str, **options: Any) -> Any:
+    (record,) = examine(data, **options).records
+    return record
+
+
+def _codes(record: Any) -> set[str]:
+    return {finding.code for finding in record.findings}
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda data: data,
+        lambda data: b"\xef\xbb\xbf" + data + b"\r\n",
+        lambda data: b" \n\t" + data,
+        lambda data: data.hex().encode(),
+        lambda data: data.hex().upper().encode() + b"\n",
+        lambda data: base64.encodebytes(data),
+        lambda data: base64.b64encode(data).rstrip(b"="),
+        lambda data: base64.urlsafe_b64encode(data),
+        lambda data: base64.b32encode(data),
+    ],
+)
+def test_one_record_in_every_text_form(encode: Any, forge: Any) -> None:
+    plain = forge.examine(forge.session()).records[0]
+    record = forge.examine(encode(forge.session().encode())).records[0]
+    assert record.signature.verdict == "valid" and record.signed == plain.signed and record.format == "OCMF"
+
+
+def test_containers_in_text_forms(forge: Any) -> None:
+    xml = forge.xml((forge.session(), "1"))
+    for data in (xml, xml.hex().encode(), base64.b64encode(xml)):
+        report = examine(data)
+        assert report.records[0].container == "SAFE-XML" and report.sessions[0].id == "1"
+
+
+@pytest.mark.parametrize(
+    ("data", "container", "named"),
+    [
+        (gzip.compress(b"OCMF|"), "GZIP", "gzip"),
+        (b"PK\x03\x04" + bytes(30), "ZIP", "zip"),
+        (bytes(257) + b"ustar" + bytes(250), "TAR", "tar"),
+        (b"PAR1....PAR1", "PARQUET", "Parquet"),
+        (b"%PDF-1.7\n", "PDF", "PDF"),
+        (b"\x89PNG\r\n\x1a\n", "QR", "image"),
+        (b"\xff\xd8\xff\xe0", "QR", "image"),
+        (b"RIFF\0\0\0\0WEBP", "QR", "image"),
+    ],
+)
+def test_wrappers_are_named(data: bytes, container: str, named: str) -> None:
+    record = _only(data)
+    assert (record.signature.verdict, record.signature.reason) == ("unsupported", "V-EXTRA")
+    assert record.container == container and named in record.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("data", "format", "container"),
+    [
+        ("AP;0;3;KEY;DATA;SIGNATURE;", "ALFEN", "none"),
+        ('"AP;0;3;KEY;DATA;SIGNATURE;"', "ALFEN", "none"),
+        ("\x02128.8.0(ST:200102030405)", "PCDF", "none"),
+        ("\\u0002128.8.0(ST:200102030405)", "PCDF", "none"),
+        (bytes.fromhex("1b1b1b1b01010101") + b"...", "EDL_40_P", "none"),
+        ("1b1b1b1b0101010176", "EDL_40_P", "none"),
+        ('{"@context":"https://open.charging.cloud/contexts/CTR+json"}', "unknown", "Chargy-CTR"),
+        ('{"format":"ptb","ocmfBegin":"","ocmfEnd":""}', "OCMF", "PTB"),
+        ('{"encoding_method":"OCMF","signed_values":[]}', "unknown", "OCPI"),
+        ('[2,"1","MeterValues",{"meterValue":[{"sampledValue":[{"format":"SignedData"}]}]}]', "unknown", "OCPP-1.6"),
+        ('{"meterValue":[{"sampledValue":[{"signedMeterValue":{"signedMeterData":""}}]}]}', "unknown", "OCPP-2.0.1"),
+        ('{"outlet":1,"session_id":2,"station_mac":"0"}', "ChargePoint", "CHARGEPOINT"),
+        ('{"ocmf":"OCMF|{}|{}"}\n{"ocmf":"OCMF|{}|{}"}', "unknown", "JSONL"),
+        ("transaction_id;Signed Data\n1;OCMF|", "unknown", "CSV"),
+        ("<signedMeterValue/>", "EDL_40_SIG", "EDL-XML"),
+        ("<x:signedMeterValues xmlns:x='y'/>", "EDL_40_SIG", "EDL-XML"),
+        ("<?xml version='1.0'?><!-- c --><Billing/>", "EDL_40_MENNEKES", "MENNEKES-XML"),
+        ("<ChargingProcess/>", "EDL_40_MENNEKES", "MENNEKES-XML"),
+    ],
+)
+def test_formats_of_later_versions_are_named(data: bytes | str, format: str, container: str) -> None:
+    record = _only(data)
+    assert (record.signature.verdict, record.signature.reason) == ("unsupported", "V-ALG")
+    assert (record.format, record.container) == (format, container)
+    (finding,) = record.findings
+    assert finding.code == "F-EXTRA" and "recognises" in finding.message
+
+
+@pytest.mark.proves("T-076")
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "F-EMPTY"),
+        (b" \r\n", "F-EMPTY"),
+        (b"\xef\xbb\xbf", "F-EMPTY"),
+        (b"hello", "F-FORMAT"),
+        ("OCMF|{}|{}".encode("utf-16"), "F-FORMAT"),
+        (b"<values><value>", "F-XML"),
+        (b"<current><value/></current>", "F-XML"),
+        (b"{}", "F-FORMAT"),
+        (b"[1,", "F-JSON"),
+        (b"[" * 40 + b"]" * 40, "F-JSON-DEPTH"),
+        (b"OCMA|{}|{}", "F-JSON"),
+    ],
+)
+def test_what_cannot_be_read_is_a_red_loose_record(data: bytes, code: str) -> None:
+    report = examine(data)
+    assert not report.sessions and len(report.loose) == 1 and report.exit_status() == 1
+    record = report.loose[0]
+    assert record.signature.verdict == "format-error" and record.signature.reason == code
+    assert code in _codes(record)
+
+
+def test_a_key_alone_is_no_record(forge: Any) -> None:
+    for text in (forge.key, "AC" + forge.key, base64.b64encode(bytes.fromhex(forge.key)).decode()):
+        record = _only(text)
+        assert record.signature.reason == "F-FORMAT" and "public key" in record.findings[0].message
+
+
+def test_a_pdf_header_inside_a_record_is_text(forge: Any) -> None:
+    report = forge.examine(forge.session(TT="%PDF-1.7", ID="ustar"))
+    assert report.sessions[0].verdict == "ok"
+
+
+@pytest.mark.parametrize(("label", "expected"), [("OCMF", set()), ("ocmf", set()), ("ALFEN", {"F-FORMAT-LABEL"})])
+def test_content_beats_the_label(label: str, expected: set[str], forge: Any) -> None:
+    (record,) = forge.examine(forge.xml((forge.session(), "1"), label=label)).records
+    assert record.format == "OCMF" and record.signature.verdict == "valid"
+    assert _codes(record) - {"F-KEY-SHARED"} == expected
+
+
+def test_sizes_are_limited(forge: Any) -> None:
+    record = _only(b"x" * 1000, limits=Limits(document=999))
+    assert record.signature.reason == "F-SIZE"
+    many = "\n".join([forge.session()] * 5)
+    report = examine(many, limits=Limits(units=3))
+    assert report.records[-1].signature.reason == "F-SIZE" and len(report.records) <= 4
+
+
+@pytest.mark.proves("T-080")
+def test_a_crash_in_a_parser_is_a_format_error(monkeypatch: pytest.MonkeyPatch, forge: Any) -> None:
+    def broken(*_: object) -> Any:
+        raise RuntimeError("defect")
+
+    monkeypatch.setattr(recognise, "_rows", lambda: (recognise.Row("broken", lambda _: True, broken),))
+    record = _only(b"anything")
+    assert record.signature.verdict == "format-error" and "RuntimeError" in record.findings[0].message
+
+
+@pytest.mark.proves("T-080")
+def test_truncated_vectors_never_raise(vectors: Path) -> None:
+    for path in sorted((vectors / "transparency").rglob("*")):
+        if not path.is_file() or path.stat().st_size > 20_000 or path.suffix == ".md":
+            continue
+        data = path.read_bytes()
+        for cut in range(0, len(data), max(1, len(data) // 6)):
+            json.dumps(examine(data[:cut]).as_dict())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_bytes_give_a_report(data: bytes) -> None:
+    report = examine(data).as_dict()
+    assert report["records"] and json.loads(json.dumps(report)) == report
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_mutated_records_give_a_report_and_are_never_valid_when_signed_bytes_changed(
+    forge: Any, data: st.DataObject
+) -> None:
+    original = forge.session().encode()
+    position = data.draw(st.integers(0, len(original) - 1))
+    changed = original[:position] + data.draw(st.binary(min_size=1, max_size=3)) + original[position + 1 :]
+    signed = original.split(b"|")[1]
+    for record in forge.examine(changed).records:
+        assert record.signature.verdict != "valid" or record.signed == signed
+
+
+class _Point:
+    """An entry point of another package."""
+
+    name = "strange"
+
+    @staticmethod
+    def load() -> FormatRow:
+        def parse(data: bytes, carrier: Carrier, _: Limits) -> list[Any]:
+            unit = stopped("STRANGE", "F-STRANGE", "read by another package", carrier=carrier)
+            unit.record.findings.append(Finding("F-MORE", Severity.INFO, data.decode()))
+            return [unit]
+
+        return FormatRow("STRANGE", lambda data: data.startswith(b"STRANGE"), parse)
+
+
+def test_formats_of_other_packages_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert metadata.entry_points(group=formats.GROUP) is not None
+    monkeypatch.setattr(formats, "entry_points", lambda group: [_Point])
+    formats.rows.cache_clear()
+    recognise._rows.cache_clear()
+    try:
+        record = _only("STRANGE record")
+        assert record.format == "STRANGE" and {"F-STRANGE", "F-MORE"} == _codes(record)
+    finally:
+        monkeypatch.undo()
+        formats.rows.cache_clear()
+        recognise._rows.cache_clear()
