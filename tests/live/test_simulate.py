@@ -300,11 +300,18 @@ def test_several_meters_on_one_line_have_consecutive_units(scheme: str) -> None:
 
 
 def test_consecutive_ports() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = 0
+    while not port:
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            with contextlib.suppress(OSError, OverflowError):
+                second.bind(("127.0.0.1", first.getsockname()[1] + 1))
+                port = first.getsockname()[1]
     with simulate("bsm", "--listen", f"tcp://127.0.0.1:{port}", "--count", "2") as meters:
         assert meters.ready["listen"] == [f"tcp://127.0.0.1:{port}", f"tcp://127.0.0.1:{port + 1}"]
+    code, errors = refused("bsm", "--listen", "tcp://127.0.0.1:65535", "--count", "2")
+    assert code == 2
+    assert "65535" in errors
 
 
 @pytest.mark.proves("B-195")

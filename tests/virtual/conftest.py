@@ -215,3 +215,8 @@ def read() -> bytes:
 @pytest.fixture(scope="session")
 def trigger() -> bytes:
     return TRIGGER
+
+
+@pytest.fixture(scope="session")
+def timers_class() -> type[HandTimers]:
+    return HandTimers

@@ -32,6 +32,8 @@ from wattproof.virtual.runtime import LoopTimers, Runtime
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5020
 STATE_FILE = "state.journal"
 LARGEST_COUNT = 10_000
+#: Records that the journals of all meters hold together (about 400 bytes each).
+JOURNAL_RECORDS = 65_536
 #: Descriptors that a process needs besides one or two for each meter.
 _SPARE_FILES = 512
 
@@ -46,7 +48,7 @@ class Plan:
     :param state: folder of durable state; ``None`` keeps nothing.
     :param key: private signing key, PEM or DER.
     :param control: ``http://`` address of the control interface.
-    :param journal: entries that each meter's journal holds.
+    :param journal: records that each meter's journal holds; by default 4096, fewer when there are many meters.
     """
 
     model: str
@@ -63,7 +65,7 @@ class Plan:
     key: bytes | None = None
     control: str | None = None
     token: str | None = None
-    journal: int = 4096
+    journal: int | None = None
 
 
 @dataclass(slots=True)
@@ -189,6 +191,7 @@ class Simulation:
             read_text=_Reader(),
         )
         describe = _describer(family)
+        journal = plan.journal or max(64, min(4096, JOURNAL_RECORDS // plan.count))
         timers = LoopTimers(asyncio.get_running_loop())
         closely = any("@" in fault for fault in plan.faults)
         for index in range(plan.count):
@@ -202,7 +205,7 @@ class Simulation:
             meter = create(replace(options, unit=first_unit + index if on_line else unit, state=state))
             if store is None:
                 store, _ = self._store(meter.serial)
-            runtime = Runtime(meter, timers, store=store, journal=plan.journal, describe=describe)
+            runtime = Runtime(meter, timers, store=store, journal=journal, describe=describe)
             if closely:
                 runtime.watch_closely()
             self.meters.append(Running(runtime))
