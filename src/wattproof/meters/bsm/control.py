@@ -84,7 +84,7 @@ def put_fault(meter: BsmMeter, name: str, value: object) -> None:
         return
     meter.faults.put(name, value)
     at_once = _AT_ONCE.get(name)
-    if at_once is not None:
+    if at_once is not None and not (value is ENDED and FAULTS.by_name[name].once):
         at_once(meter, value)
 
 

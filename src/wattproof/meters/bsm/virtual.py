@@ -51,6 +51,7 @@ class BsmMeter(Body):
 
     def _execute(self, pdu: bytes, now: int) -> bytes | None:
         """The rules of 2.3 to 2.6, whatever is special about this request."""
+        self.advance(now)
         if self._watch:
             self.entered(REQUEST)
             self.follow()
