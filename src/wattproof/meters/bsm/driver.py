@@ -110,6 +110,7 @@ class BsmDriver(SunspecDriver):
         Raises :class:`~wattproof.errors.ProtocolError` if the instances are not those of a BSM.
         """
         self._map = located(await self.chain())
+        self._selections.clear()
         return self._map
 
     # Identity -----------------------------------------------------------------------------------------------------

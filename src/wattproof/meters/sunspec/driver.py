@@ -6,8 +6,10 @@ A driver awaits nothing but ``link.exchange`` and ``clock.sleep``, so it runs on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import ClassVar
 
 from wattproof.drivers.modbus import ModbusLink
@@ -18,7 +20,7 @@ from wattproof.meters.sunspec.model import Model
 from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
-from wattproof.wire.modbus.bindings import ABSENT, BoundPoint, RegisterMap, decode_reading, encode_value
+from wattproof.wire.modbus.bindings import ABSENT, BoundPoint, RegisterMap, decode_readings, encode_value
 from wattproof.wire.modbus.image import RegisterImage
 from wattproof.wire.modbus.plan import Span, plan
 from wattproof.wire.modbus.types import Blob, Text
@@ -28,8 +30,18 @@ Value = Decimal | int | str | bytes | None
 
 MOST_READ = 125
 MOST_WRITTEN = 123
+#: Selections that are remembered; a poller has a few.
+MOST_SELECTIONS = 32
 #: The word that stands for every point of the meter.
 ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Points that were asked for together, and the requests that bring them."""
+
+    bounds: tuple[BoundPoint, ...]
+    requests: tuple[Span, ...]
 
 
 class SunspecDriver:
@@ -72,6 +84,7 @@ class SunspecDriver:
             raise InvalidValue(f"chunk {chunk} is not possible: a request reads 1 to {MOST_READ} registers")
         self.chunk = chunk
         self._map: RegisterMap | None = None
+        self._selections: dict[tuple[str, ...], Selection] = {}
 
     async def close(self) -> None:
         """End the connection; harmless when it has ended."""
@@ -92,6 +105,7 @@ class SunspecDriver:
     async def discover(self) -> RegisterMap:
         """Walk the chain and use what was found from now on."""
         self._map = chain.blocks(await self.chain(), self.known)
+        self._selections.clear()
         return self._map
 
     async def find(self, points: Iterable[str]) -> list[BoundPoint]:
@@ -123,19 +137,27 @@ class SunspecDriver:
 
         Each 32-bit number comes from one request. Raises :class:`~wattproof.errors.UnknownName` for an unknown point.
         """
-        names = [name for point in points for name in ((point,) if isinstance(point, str) else point)]
+        names = tuple(name for point in points for name in ((point,) if isinstance(point, str) else point))
+        selection = self._selections.get(names) or await self._select(names)
+        image = await read_planned(self.link, self.unit, selection.requests)
+        return decode_readings(selection.bounds, image, self.now())
+
+    async def _select(self, names: tuple[str, ...]) -> Selection:
+        """Find and plan once what is read again and again."""
         bounds = await self.find(names) if names else await self._overview()
-        image = await self.image(bounds)
-        now = self.now()
-        return [decode_reading(bound, image, now) for bound in bounds]
+        if len(self._selections) >= MOST_SELECTIONS:
+            self._selections.clear()
+        selection = self._selections[names] = Selection(tuple(bounds), tuple(await self._requests(bounds)))
+        return selection
+
+    async def _requests(self, bounds: Iterable[BoundPoint]) -> list[Span]:
+        """The fewest requests for the points and for the scale factors and lengths that go with them."""
+        wanted = [bound.span for bound in with_companions(bounds)]
+        return plan(wanted, maximum=self.chunk, gap=self.chunk, boundaries=cuts(await self.map()))
 
     async def image(self, bounds: Iterable[BoundPoint]) -> RegisterImage:
         """The registers of the points and of the scale factors and lengths that go with them."""
-        needed = list(with_companions(bounds))
-        spans = plan(
-            [bound.span for bound in needed], maximum=self.chunk, gap=self.chunk, boundaries=cuts(await self.map())
-        )
-        return await read_planned(self.link, self.unit, spans)
+        return await read_planned(self.link, self.unit, await self._requests(bounds))
 
     async def registers(self, address: int, count: int) -> bytes:
         """``count`` registers from the 0-based ``address`` as bytes, in as many requests as it takes."""
@@ -194,6 +216,7 @@ def tells(bound: BoundPoint) -> bool:
     )
 
 
+@lru_cache(maxsize=8)
 def cuts(registers: RegisterMap) -> list[int]:
     """Where a read may be divided: anywhere but inside a number."""
     places: set[int] = set()
