@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.errors import InvalidURL, PortInUse, StorageError, UnknownName
+from wattproof.errors import InvalidURL, InvalidValue, PortInUse, StorageError, UnknownName
 from wattproof.io.serial import SerialSettings, open_device
 from wattproof.meters.bsm.points import MAP
 from wattproof.meters.opening import VirtualMeter
@@ -210,7 +210,7 @@ def test_tls_with_a_made_certificate_that_its_address_pins(virtual_meter: Start)
         assert peer.version() in ("TLSv1.2", "TLSv1.3")
         peer.sendall(struct.pack(">HHHB", 1, 0, 6, 42) + READ)
         assert peer.recv(300)[7:] == SUNS
-    with pytest.raises(StorageError, match="PEM"):
+    with pytest.raises(InvalidValue, match="PEM"):
         virtual_meter("bsm", listen="tls://127.0.0.1:0?certificate=/no/such/file")
 
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from wattproof.errors import StorageError
+from wattproof.errors import InvalidValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def server_context(
 
     ``authorities``: PEM file; clients must then show a certificate signed by one of them.
 
-    :raises StorageError: a file cannot be read, or holds no certificate or key.
+    :raises InvalidValue: a file cannot be read, or holds no certificate or key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -80,7 +80,7 @@ def server_context(
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(name for name in (certificate, key, authorities) if name)
-        raise StorageError(
+        raise InvalidValue(
             f"cannot use the certificate, key or authorities in {files}: {error}; PEM is expected"
         ) from error
     return context

@@ -8,6 +8,7 @@ one write. Everything else goes to the runtime.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -67,6 +68,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("socket")
+        if peer is not None:
+            # A client whose machine was switched off is found out, however long clients may be idle.
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
