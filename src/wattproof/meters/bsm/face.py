@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
 from wattproof.meters.bsm.creation import Maker
@@ -41,8 +41,10 @@ class Face(Meter):
         "_dirty",
         "_display",
         "_due",
+        "_early",
         "_fresh",
         "_image",
+        "_journal",
         "_kept",
         "_now",
         "_offset",
@@ -78,7 +80,8 @@ class Face(Meter):
         self.serial = serial
         self.public_key = signer.public_key
         self.speed = simulation.speed
-        self.journal = ignore
+        self._early: list[tuple[str, Mapping[str, object]]] | None = []
+        self._journal = ignore
         self.wake = sleep_on
         self.line = LineFaults(random.Random(seed))
         self.options = options
@@ -115,7 +118,21 @@ class Face(Meter):
         self._kept: Durable | None = None
 
     def _note(self, event: str, details: Mapping[str, object]) -> None:
-        self.journal(event, details)
+        if self._early is not None:
+            self._early.append((event, details))
+        self._journal(event, details)
+
+    @property
+    def journal(self) -> Callable[[str, Mapping[str, object]], None]:
+        """Where events go. Whoever is the first to listen also hears what happened while the meter was made."""
+        return self._note
+
+    @journal.setter
+    def journal(self, sink: Callable[[str, Mapping[str, object]], None]) -> None:
+        self._journal = sink
+        early, self._early = self._early, None
+        for event, details in early or ():
+            sink(event, details)
 
     # what it is
 

@@ -7,6 +7,7 @@ import random
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wattproof.errors import InvalidValue
@@ -306,7 +307,7 @@ def create(options: SimulationOptions) -> BsmMeter:
     load = parse_load(options.load if options.load is not None else "curve:car", options.read_text)
     meter = BsmMeter(options, chosen, serial, Signer(serial, scalar), seed, load)
     meter.counters.unit = options.unit or DEFAULT_UNIT
-    meter.electrics.energy.total = int(chosen.energy * 1000) * WATT_HOUR
+    meter.electrics.energy.total = int(Fraction(chosen.energy) * 1000 * WATT_HOUR)
     if durable is not None:
         meter.restore(durable)
     meter.begin(_time(chosen, options.wall), faults)

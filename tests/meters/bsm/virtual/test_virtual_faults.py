@@ -123,6 +123,8 @@ def test_values_counts_and_the_end_of_a_fault(bench):
     assert meter.state["faults"] == {}
     events = [(event, details["fault"]) for event, details in meter.journal if event.startswith("fault")]
     assert events == [
+        ("fault-set", "contactor-slow"), ("fault-set", "collecting-fails"), ("fault-set", "late"),
+        ("fault-set", "meter-fatal"),
         ("fault-hit", "collecting-fails"), ("fault-hit", "collecting-fails"), ("fault-ended", "collecting-fails"),
         ("fault-ended", "contactor-slow"), ("fault-ended", "late"), ("fault-ended", "meter-fatal"),
     ]  # fmt: skip

@@ -126,7 +126,7 @@ def test_turn_on_step_by_step(bench):
     meter.wait(0.27)
     assert meter.status(ON) == 0
     assert [meter.field(ON, name) for name in ("DI", "DO", "RCR", "W")] == [1, 0, 0, 0]
-    assert [details["state"] for event, details in meter.journal if event == "state"] == [
+    assert [details["state"] for event, details in meter.journal if event == "state"] == ["power-up"] + [
         f"turn-on:{state}" for state in ("accepted", "opening", "feedback", "collecting", "closing", "signing", "done")
     ]
 
