@@ -17,7 +17,7 @@ from wattproof.signed.keys import DecodedKey, EdwardsKey, Key
 from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
 from wattproof.signed.units import Algorithm, KeyText, Unit
 
-SHA256 = hashlib.sha256
+_HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 _LONGEST_IDENTITY = 256
 
@@ -61,10 +61,10 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
         named = f"ECDSA-{key.curve.name}-{algorithm.hash.upper()}"
     signature = Signature(Verdict.VALID, None, [], named, key.spki, deciding.source)
     record.signature = signature
-    if isinstance(key, EdwardsKey) or not isinstance(curve, Curve | None) or key.curve is not (curve or key.curve):
-        _judge_unusual(unit, key, curve, signature)
-    else:
+    if isinstance(key, PublicKey) and (curve is None or key.curve is curve):
         _judge(unit, key, signature)
+    else:
+        _judge_unusual(unit, key, curve, signature)
     if len(found) > 1:
         _compare(unit, key, found[1:], curve)
     return unit.record
@@ -94,7 +94,7 @@ def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
 
 def _holds(unit: Unit, key: PublicKey, parts: Decoded, signed: bytes, algorithm: str | None = None) -> bool:
     name = algorithm or (unit.algorithm.hash if unit.algorithm is not None else "sha256")
-    digest = SHA256(signed).digest() if name == "sha256" else hashlib.new(name, signed).digest()
+    digest = _HASHES[name](signed).digest()
     return key.verify(digest, parts.r, parts.s, parts.der)
 
 

@@ -35,7 +35,6 @@ MOMENTS = {
 STATUSES = frozenset("NGTDRMXIOSEF")
 UNITS = frozenset(("kWh", "Wh", "mOhm", "uOhm"))
 ENERGY_UNITS = frozenset(("kWh", "Wh"))
-INHERITED = ("TM", "TX", "RI", "RU", "RT", "EF", "ST")
 _KNOWN = frozenset(("TM", "TX", "RV", "RI", "RU", "RT", "CL", "EF", "ST"))
 
 #: JSON numbers up to this length without exponent are inside every limit.
@@ -105,15 +104,19 @@ def read(
             findings.append(Finding("F-READING", Severity.ERROR, "no object", where))
             continue
         _check_keys(entry, version, where, findings, keep)
-        state = before | entry  # a later reading overrides, and lends what it inherited to the next
+        # What a reading states overrides, what it inherited goes on. Keys that are not inherited (RV, CL, EI, those of
+        # the manufacturer) are only ever looked up in the entry itself.
+        state = {**before, **entry} if before else entry
         readings.append(_reading(entry, state, version, fiscal, where, findings, limits))
-        before = {key: state[key] for key in INHERITED if key in state}
+        before = state
         if position == 0:
             _check_first(entry, where, findings)
     return readings
 
 
 def _check_first(entry: dict[str, Any], where: str, findings: list[Finding]) -> None:
+    if "TM" in entry and "ST" in entry and ("RU" in entry or "RV" not in entry):
+        return
     missing = [key for key in ("TM", "ST") if key not in entry]
     if "RV" in entry and "RU" not in entry:
         missing.append("RU")
