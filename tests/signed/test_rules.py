@@ -7,8 +7,12 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from wattproof.signed.rules import RULES
+from wattproof.signed.rules import RULES, apply
+from wattproof.signed.rules.findings import Thresholds
+from wattproof.signed.rules.flawless import is_flawless
 
 Codes = Callable[[Any], set[str]]
 
@@ -307,3 +311,51 @@ def test_thresholds_can_be_set(forge: Any, codes: Codes) -> None:
     assert codes(forge.examine(document, energy_limit=20).sessions[0]) == {"S-ENERGY-HIGH"}
     assert codes(forge.examine(document, power_limit=29).sessions[0]) == {"S-POWER-HIGH"}
     assert codes(forge.examine(document, now=1_600_000_000).sessions[0]) == {"S-TIME-IMPLAUSIBLE"}
+
+
+#: What a complete record may state, good and bad, for holding the shortcut against the checks.
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "PG": ("T7", "F7", "7", None),
+    "IS": (True, False),
+    "IL": ("VERIFIED", "MISMATCH", None),
+    "MS": ("METER0001", None),
+}
+READING_CHOICES: dict[str, tuple[Any, ...]] = {
+    "TM": (B, E, B[:-1] + "U", E[:-1] + "R", "2014-01-01T00:00:00,000+0000 S", "2040-01-01T00:00:00,000+0000 S", "bad"),
+    "TX": ("B", "E", "C", "A", "X", "S"),
+    "RV": ("0", "1", "2", "-1", "1e3", "1e99", "600", None),
+    "RI": ("1-b:1.8.0", "1-0:1.8.0*198", "1-0:2.8.0", "1-b:1.9.0", None),
+    "RU": ("kWh", "Wh", "sec", None),
+    "EF": ("", "E", "t", None),
+    "ST": ("G", "M", None),
+    "CL": (None, 0, 1),
+}
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_the_shortcut_agrees_with_the_checks(forge: Any, raw: Any, data: st.DataObject) -> None:
+    """A good record with a few things changed: what the shortcut lets pass, no check objects to."""
+    readings = [forge.reading("B", "0"), forge.reading("E", "2")]
+    fields: dict[str, Any] = {}
+    for _ in range(data.draw(st.integers(0, 3))):
+        if data.draw(st.booleans()):
+            name = data.draw(st.sampled_from(sorted(CHOICES)))
+            fields[name] = data.draw(st.sampled_from(CHOICES[name]))
+        else:
+            name = data.draw(st.sampled_from(sorted(READING_CHOICES)))
+            value = data.draw(st.sampled_from(READING_CHOICES[name]))
+            reading = readings[data.draw(st.integers(0, 1))]
+            reading.pop(name, None)
+            if value is not None:
+                reading[name] = raw(value) if name == "RV" else value
+    for session in forge.examine(forge.ocmf(readings, **fields)).sessions:
+        thresholds = Thresholds(1_800_000_000)
+        shortcut = is_flawless(session, thresholds)
+        apply(session, thresholds)
+        assert not (shortcut and session.findings)
+
+
+def test_the_shortcut_takes_the_common_case(forge: Any) -> None:
+    (session,) = forge.examine(forge.session()).sessions
+    assert is_flawless(session, Thresholds(1_800_000_000))

@@ -62,10 +62,9 @@ def record_colour(record: Record, *, allow_test_keys: bool = False) -> Colour:
 def session_colour(verdict: SessionVerdict, records: Iterable[Colour]) -> Colour:
     """Colour of a session from its verdict and the colours of its records: the first row that applies."""
     present = {_BY_SESSION[verdict], *records}
-    for colour in _PRECEDENCE:
-        if colour in present:
-            return colour
-    return Colour.GREEN
+    if len(present) == 1:
+        return present.pop()
+    return next(colour for colour in _PRECEDENCE if colour in present)
 
 
 def session_verdict(severities: Iterable[Severity], *, fiscal: bool = False) -> SessionVerdict:

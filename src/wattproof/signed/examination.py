@@ -14,6 +14,7 @@ import datetime
 import os
 import time
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
@@ -65,7 +66,7 @@ class Examination:
         self._trusted = _trusted(public_key)
         self._limits = limits
         moment = now.timestamp() if isinstance(now, datetime.datetime) else time.time() if now is None else now
-        self._thresholds = Thresholds(moment, Decimal(energy_limit) * 1000, Decimal(power_limit) * 1000)
+        self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile)
         self._test_keys: set[bytes] = set()
 
@@ -106,6 +107,12 @@ class Examination:
             return recognise.failed(unit.record, error)
 
 
+@lru_cache(maxsize=16)
+def _thousand(value: Decimal | int) -> Decimal:
+    """Kilowatts as watts."""
+    return Decimal(value) * 1000
+
+
 def _trusted(key: KeyLike | None) -> KeyText | None:
     if key is None:
         return None
@@ -136,7 +143,7 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
         examination.add(_read(data), source or os.fspath(data))
     elif isinstance(data, str):
         content = data.encode("utf-8", "surrogatepass")
-        if _names_file(data) and not recognise.is_recognised(content):
+        if not recognise.is_recognised(content) and _names_file(data):
             examination.add(_read(Path(data)), source or data)
         else:
             examination.add(content, source or DATA)

@@ -53,6 +53,8 @@ def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT) -> list[Unit]:
 
 def is_recognised(data: bytes) -> bool:
     """Whether a document is anything but unknown."""
+    if data[:5] == b"OCMF|":
+        return True
     body = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
     return any(row.test(body) for row in (*_WRAPPERS, *_rows()))
 

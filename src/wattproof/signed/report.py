@@ -43,6 +43,9 @@ def _zone(time: Time) -> str:
     return f"{'-' if time.offset < 0 else '+'}{hours:02d}:{minutes:02d}"
 
 
+_NO_COLOURS = dict.fromkeys((colour.value for colour in Colour), 0)
+
+
 @dataclass(slots=True, eq=False)
 class Report:
     """What was found in all inputs of one run.
@@ -75,14 +78,11 @@ class Report:
     @property
     def summary(self) -> dict[str, int]:
         """Counts: every session with its colour, every loose record with its own."""
-        found = self.colours
-        counts = {colour.value: found.count(colour) for colour in Colour}
-        return {
-            "sessions": len(self.sessions),
-            "loose_records": len(self.loose),
-            **counts,
-            "unreadable": len(self.unreadable),
-        }
+        counts = {"sessions": len(self.sessions), "loose_records": len(self.loose)} | _NO_COLOURS
+        for colour in self.colours:
+            counts[colour] += 1
+        counts["unreadable"] = len(self.unreadable)
+        return counts
 
     def exit_status(self, *, strict: bool = False) -> int:
         """Exit status of the command line for this report."""

@@ -12,6 +12,7 @@ from wattproof.signed.colours import session_verdict
 from wattproof.signed.records import Finding, Severity
 from wattproof.signed.rules import completeness, origin, status, times, values
 from wattproof.signed.rules.findings import Check, Thresholds
+from wattproof.signed.rules.flawless import is_flawless
 from wattproof.signed.sessions import Session
 from wattproof.signed.texts import TEXTS
 
@@ -146,12 +147,16 @@ def checks(formats: frozenset[str], *, fiscal: bool) -> tuple[Check, ...]:
 
 
 def judge(session: Session, thresholds: Thresholds) -> None:
-    """Run every rule on a session; sets its findings and verdict."""
+    """Judge a session by every rule; sets its findings and verdict."""
+    if not is_flawless(session, thresholds):
+        apply(session, thresholds)
+
+
+def apply(session: Session, thresholds: Thresholds) -> None:
+    """Run every check that concerns the session."""
     raised = _Raised()
     formats = frozenset([entry.record.format for entry in session.entries])
     for check in checks(formats, fiscal=session.fiscal):
         check(session, raised, thresholds)
-    if not raised.found:
-        return
     session.findings = raised.findings()
     session.verdict = session_verdict((severity for severity, _ in raised.found.values()), fiscal=session.fiscal)

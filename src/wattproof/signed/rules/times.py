@@ -9,8 +9,8 @@ from wattproof.signed.registers import instant
 from wattproof.signed.rules.findings import Say, Thresholds
 from wattproof.signed.sessions import Session
 
-_EARLIEST = 1_420_070_400  # 2015-01-01T00:00:00Z
-_DAY, _ZONE_TOLERANCE = 86_400, 14 * 3600
+EARLIEST = 1_420_070_400  # 2015-01-01T00:00:00Z
+DAY, _ZONE_TOLERANCE = 86_400, 14 * 3600
 
 
 def _comparable(first: Time, second: Time) -> bool:
@@ -56,7 +56,7 @@ def snapshot_clock(session: Session, say: Say, _: Thresholds) -> None:
 
 def plausible(session: Session, say: Say, thresholds: Thresholds) -> None:
     """Begin and end have a readable time; no time lies before such meters existed or in the future."""
-    latest = thresholds.now + _DAY
+    latest = thresholds.now + DAY
     for reading in session.readings:
         time = reading.time
         if time is None:
@@ -64,7 +64,7 @@ def plausible(session: Session, say: Say, thresholds: Thresholds) -> None:
                 say("S-TIME-FORMAT", reading.time_text or "")
             continue
         slack = _ZONE_TOLERANCE if time.offset is None and not time.utc else 0
-        if time.seconds < _EARLIEST - slack or time.seconds > latest + slack:
+        if time.seconds < EARLIEST - slack or time.seconds > latest + slack:
             say("S-TIME-IMPLAUSIBLE", reading.time_text or "")
 
 
