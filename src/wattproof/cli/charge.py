@@ -19,12 +19,13 @@ from cyclopts import Parameter
 
 from wattproof.cli import INTERRUPTED, output
 from wattproof.cli.arguments import Number
-from wattproof.cli.meter import meter_dict, opened
-from wattproof.errors import InvalidValue, UsageError, WattproofError
+from wattproof.cli.meter import able, meter_dict, opened, positive
+from wattproof.errors import UsageError, WattproofError
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.export import Format, Station
-    from wattproof.meters.bsm.session import Progress, Session, SessionRecord
+    from wattproof.meters.bsm.progress import Progress
+    from wattproof.meters.bsm.session import Session, SessionRecord
 
 PARTIAL = ".partial.json"
 
@@ -97,12 +98,11 @@ def command(
         raise UsageError(f"{rest[0]!r} is too much: charge takes a METER_URL and options")
     if energy is not None and duration is not None:
         raise UsageError("--energy and --duration: give one of them")
-    if (energy is not None and energy <= 0) or (duration is not None and duration <= 0):
-        raise InvalidValue("--energy and --duration are more than 0")
+    positive(energy, "--energy", "Wh")
+    positive(duration, "--duration", "seconds")
     run = _Run(url, FORMATS[format], Station(station_serial, station_compliance), output_file, json, verbose)
     with opened(url, trace) as meter:
-        if not hasattr(meter, "trigger"):
-            raise UsageError(f"{url}: this meter takes no signed sessions")
+        able(meter, "session", url, "take signed sessions")
         if existing is not None:
             return run.write_existing(meter, existing)
         session = meter.session(

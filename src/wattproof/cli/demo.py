@@ -20,7 +20,8 @@ from wattproof.cli.arguments import Number
 from wattproof.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from wattproof.meters.bsm.session import Progress, SessionRecord
+    from wattproof.meters.bsm.progress import Progress
+    from wattproof.meters.bsm.session import SessionRecord
     from wattproof.meters.opening import VirtualMeter
     from wattproof.signed import Report
 

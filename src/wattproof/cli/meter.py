@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from decimal import Decimal
 from typing import Any
 
+from wattproof.errors import InvalidValue, UsageError
 from wattproof.io.trace import Trace
 from wattproof.meters.connecting import SyncMeter, open_meter_sync
 
@@ -15,6 +18,18 @@ def opened(url: str, trace: str | None = None) -> Iterator[SyncMeter]:
     """The meter at ``url``; ``trace`` is a file for every byte sent and received, ``-`` for stderr."""
     with nullcontext() if trace is None else Trace(trace) as recorder, open_meter_sync(url, trace=recorder) as meter:
         yield meter
+
+
+def able(meter: Any, method: str, url: str, words: str) -> None:
+    """Raises :class:`~wattproof.errors.UsageError` if this meter, or this way to it, does not offer a method."""
+    if not hasattr(meter, method):
+        raise UsageError(f"{url} cannot {words}: reach the meter over Modbus, or use a meter that can")
+
+
+def positive(value: float | Decimal | None, option: str, unit: str) -> None:
+    """Raises :class:`~wattproof.errors.InvalidValue` unless a number is finite and more than 0; ``None`` passes."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise InvalidValue(f"{option} {value}: give a number of {unit} above 0")
 
 
 def meter_dict(meter: Any, url: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import meter_dict, opened
+from wattproof.cli.meter import able, meter_dict, opened, positive
 from wattproof.errors import InvalidValue
 from wattproof.model.readings import Reading, value_text
 from wattproof.model.values import Quality
@@ -64,6 +64,7 @@ def command(
         Also say which meter answered.
     """
     url, points = output.split_url(arguments)
+    positive(watch, "--watch", "seconds between two looks")
     with opened(url, trace) as meter:
         if registers is not None:
             _registers(meter, url, registers, json)
@@ -136,8 +137,6 @@ def shown(reading: Reading) -> str:
 
 
 def _watch(meter: Any, url: str, points: list[str], seconds: float, key_format: str | None, json: bool) -> None:
-    if seconds <= 0:
-        raise InvalidValue(f"--watch {seconds:g}: give the seconds between two looks, more than 0")
     identity = meter_dict(meter, url)
 
     def look() -> list[Reading]:
@@ -168,6 +167,7 @@ def _moment() -> str:
 
 
 def _models(meter: Any, url: str, json: bool) -> None:
+    able(meter, "discover", url, "list models")
     found = meter.discover()
     blocks = [block for block in found.blocks if block.id is not None]
     if json:
@@ -202,6 +202,7 @@ def _models(meter: Any, url: str, json: bool) -> None:
 
 def _registers(meter: Any, url: str, text: str, json: bool) -> None:
     address, count = span(text)
+    able(meter, "registers", url, "read registers")
     data: bytes = meter.registers(address, count)
     values = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
     if json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.cli import output
+from wattproof.cli.meter import positive
 from wattproof.errors import InvalidValue, UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def command(
     """
     if not bus_urls:
         raise UsageError("no bus: give its address, such as tcp://192.168.1.20:502 or rtu:///dev/ttyUSB0?parity=E")
+    positive(timeout, "--timeout", "seconds")
     found = asyncio.run(_scan(bus_urls, numbers(units, "--units", 0, 255), _rates(baudrates), timeout, json))
     if json:
         output.print_json({"meters": [found_dict(item) for item in found]})

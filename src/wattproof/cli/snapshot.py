@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import meter_dict, opened
+from wattproof.cli.meter import able, meter_dict, opened
 from wattproof.cli.read import describe, readings_table
 from wattproof.errors import UsageError
 
@@ -60,6 +60,7 @@ def command(
     if existing and not wait:
         raise UsageError("--existing fetches, --no-wait does not: give one of them")
     with opened(url, trace) as meter:
+        able(meter, "trigger", url, "sign snapshots")
         if not wait:
             meter.trigger(kind)
             if json:

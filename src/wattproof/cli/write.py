@@ -7,7 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import opened
+from wattproof.cli.meter import able, opened
 from wattproof.errors import InvalidValue, UsageError
 
 
@@ -43,6 +43,7 @@ def command(
     url, assignments = output.split_url(arguments)
     values = assigned(assignments)
     with opened(url, trace) as meter:
+        able(meter, "write", url, "write points")
         meter.write(values)
     if json:
         output.print_json({"url": url, "written": values})

@@ -38,7 +38,7 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     place = _parsed(url)
     family, variant = _family(place)
     if family is not None and place.framing in family.readers:
-        driver = await family.load_reader(place.framing).open(place)
+        driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
         _check_modbus(place)
         link = await connect(place, trace=trace)
@@ -62,7 +62,7 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     place = _parsed(url)
     family, variant = _family(place)
     if family is not None and place.framing in family.readers:
-        driver = family.load_reader(place.framing).open_blocking(place)
+        driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
         _check_modbus(place)
         link = connect_blocking(place, trace=trace)

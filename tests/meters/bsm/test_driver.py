@@ -19,9 +19,10 @@ from wattproof.errors import (
     SnapshotFailed,
     UnknownName,
 )
-from wattproof.meters.bsm.driver import BsmDriver, located, probe
+from wattproof.meters.bsm.driver import BsmDriver, probe
 from wattproof.meters.bsm.enums import KeyFormat, SnapshotStatus, SnapshotType
 from wattproof.meters.bsm.firmware import identify
+from wattproof.meters.bsm.places import located
 from wattproof.meters.bsm.points import MAP
 from wattproof.meters.sunspec.chain import Instance
 from wattproof.model.values import Quality

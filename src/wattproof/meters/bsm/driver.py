@@ -6,7 +6,6 @@ Source: product manual 1.01, chapters 8, 10 and Appendix A; specification of the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -31,6 +30,7 @@ from wattproof.meters.bsm.enums import (
     snapshot_type,
 )
 from wattproof.meters.bsm.firmware import Firmware, identify
+from wattproof.meters.bsm.places import located
 from wattproof.meters.bsm.points import (
     COMMON_BLOCK,
     FIRMWARE_HASH_BLOCK,
@@ -42,7 +42,7 @@ from wattproof.meters.bsm.points import (
 )
 from wattproof.meters.bsm.publickey import key_bytes
 from wattproof.meters.bsm.taken import Snapshot
-from wattproof.meters.sunspec import chain
+from wattproof.meters.bsm.values import data_of, failure, number_of, status_of, text_of
 from wattproof.meters.sunspec.driver import SunspecDriver, Value
 from wattproof.meters.sunspec.model import Model
 from wattproof.model.clock import Clock
@@ -142,7 +142,7 @@ class BsmDriver(SunspecDriver):
             *(await self._bound(FIRMWARE_HASH_BLOCK, "BB", "B")),
         ]
         image = await self.image(bounds)
-        used, area = number_of(bounds[2], image) or 0, bounds[3].point.type.decode(_data(bounds[3], image))
+        used, area = number_of(bounds[2], image) or 0, bounds[3].point.type.decode(data_of(bounds[3], image))
         return identify(
             text_of(bounds[0], image), text_of(bounds[1], image), area[:used] if isinstance(area, bytes) else b""
         )
@@ -159,7 +159,7 @@ class BsmDriver(SunspecDriver):
             raise ProtocolError(
                 f"{length.path} = {used} at 0-based {length.address}: not 1 to {2 * area.registers} bytes"
             )
-        return _data(area, image)[:used]
+        return data_of(area, image)[:used]
 
     # Time and metadata --------------------------------------------------------------------------------------------
 
@@ -294,7 +294,7 @@ class BsmDriver(SunspecDriver):
         block = await self._block(OCMF_BLOCKS[kind])
         image = await read_planned(self.link, self.unit, plan([block.span], maximum=self.chunk), timeout=self.patience)
         status = status_of(block.bind("St"), image)
-        return status, _data(block.bind("O"), image).rstrip(b"\0") if status is SnapshotStatus.VALID else None
+        return status, data_of(block.bind("O"), image).rstrip(b"\0") if status is SnapshotStatus.VALID else None
 
     def _judged(self, taken: Snapshot, before: int | None, acknowledged: bool) -> Snapshot:
         """Step 6 of the procedure: the snapshot must be the one that was just asked for (section 11)."""
@@ -358,72 +358,6 @@ class BsmDriver(SunspecDriver):
     async def _bound(self, block: Block, *names: str) -> list[BoundPoint]:
         found = await self._block(block)
         return [found.bind(name) for name in names]
-
-
-def located(instances: Sequence[chain.Instance]) -> RegisterMap:
-    """The manual's blocks at the addresses of a walked chain.
-
-    Raises :class:`~wattproof.errors.ProtocolError` where an instance is missing, or has another length than known.
-    """
-    places: dict[int, list[chain.Instance]] = {}
-    for instance in instances:
-        places.setdefault(instance.id, []).append(instance)
-    blocks = []
-    for block in MAP.blocks:
-        if block.id is None:
-            blocks.append(replace(block, address=instances[0].address - block.registers))
-            continue
-        waiting = places.get(block.id)
-        if not waiting:
-            raise ProtocolError(f"the chain of models has no {block.label} (model {block.id}): this is no BSM")
-        instance = waiting.pop(0)
-        if instance.registers != block.registers:
-            raise ProtocolError(
-                f"model {block.id} at 0-based {instance.address} has length {instance.length}, a BSM has "
-                f"{block.registers - 2}: another firmware than those known"
-            )
-        blocks.append(replace(block, address=instance.address))
-    return RegisterMap(blocks)
-
-
-def failure(kind: SnapshotType, status: SnapshotStatus) -> SnapshotFailed:
-    """What a status other than "valid" means after a trigger, and what to do (section 11, step 5)."""
-    reasons = {
-        SnapshotStatus.INVALID: "the meter has none since its last start; after a trigger: it restarted meanwhile. "
-        "Create one",
-        SnapshotStatus.UPDATING: "it is being created just now. Wait and fetch it with --existing",
-        SnapshotStatus.FAILED_GENERAL: "the meter could not collect or sign the data. Try again; look at bs_meter.ErrM "
-        "and ac_meter.Evt",
-        SnapshotStatus.FAILED_NOT_ENABLED: "no enable signal at DOE. Let the controller raise DOE first",
-        SnapshotStatus.FAILED_FEEDBACK: "the contactor did not report that it opened within 0.5 s (DI stayed low): "
-        "it may be welded or its feedback broken. Current may still flow; check the contactor",
-    }
-    return SnapshotFailed(f"no {kind.word} snapshot: status {status.value}, {reasons[status]}", status)
-
-
-def status_of(bound: BoundPoint, image: RegisterImage) -> SnapshotStatus:
-    """St as a status. Raises :class:`~wattproof.errors.ProtocolError` for a value that there is not."""
-    raw = number_of(bound, image)
-    try:
-        return SnapshotStatus(0xFFFF if raw is None else raw)
-    except ValueError:
-        raise ProtocolError(f"{bound.path} at 0-based {bound.address} is {raw}: there is no such status") from None
-
-
-def number_of(bound: BoundPoint, image: RegisterImage) -> int | None:
-    """A raw number, ``None`` if unavailable."""
-    value = bound.point.type.decode(_data(bound, image))
-    return value if isinstance(value, int) else None
-
-
-def text_of(bound: BoundPoint, image: RegisterImage) -> str:
-    """A text, empty if unavailable."""
-    value = bound.point.type.decode(_data(bound, image))
-    return value if isinstance(value, str) else ""
-
-
-def _data(bound: BoundPoint, image: RegisterImage) -> bytes:
-    return image.read(bound.address, bound.registers)
 
 
 async def probe(link: ModbusLink, unit: int) -> DeviceInfo | None:

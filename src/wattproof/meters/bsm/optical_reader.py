@@ -18,6 +18,7 @@ from typing import TypeVar
 from wattproof.errors import FrameError, ResponseTimeout, UnknownName
 from wattproof.io.link import BlockingLink, ByteLink, DescriptorLink, DescriptorStream
 from wattproof.io.opening import open_link, open_link_blocking
+from wattproof.io.trace import Trace, TracedLink
 from wattproof.io.url import MeterURL
 from wattproof.meters.bsm.points import MAP
 from wattproof.model.clock import Clock
@@ -207,30 +208,32 @@ class OpticalDriver:
         self._latest: tuple[DataSet, ...] = ()
 
     @classmethod
-    async def open(cls, url: MeterURL) -> OpticalDriver:
+    async def open(cls, url: MeterURL, *, trace: Trace | None = None) -> OpticalDriver:
         """The driver of a URL, on the running event loop.
 
         Raises:
             Unreachable: no connection, or no such device.
         """
         if url.host is not None or url.scheme == "pty":
-            return cls._of(await open_link(url), url, None)
+            return cls._of(await open_link(url), url, None, trace)
         descriptor, set_rate = _device(url)
-        return cls._of(DescriptorLink(descriptor, url.place), url, set_rate)
+        return cls._of(DescriptorLink(descriptor, url.place), url, set_rate, trace)
 
     @classmethod
-    def open_blocking(cls, url: MeterURL) -> OpticalDriver:
+    def open_blocking(cls, url: MeterURL, *, trace: Trace | None = None) -> OpticalDriver:
         """The same without an event loop: its coroutines never suspend."""
         if url.host is not None or url.scheme == "pty":
-            return cls._of(open_link_blocking(url), url, None)
+            return cls._of(open_link_blocking(url), url, None, trace)
         descriptor, set_rate = _device(url)
-        return cls._of(BlockingLink(DescriptorStream(descriptor), url.place), url, set_rate)
+        return cls._of(BlockingLink(DescriptorStream(descriptor), url.place), url, set_rate, trace)
 
     @classmethod
-    def _of(cls, link: ByteLink, url: MeterURL, set_rate: Callable[[int], None] | None) -> OpticalDriver:
+    def _of(
+        cls, link: ByteLink, url: MeterURL, set_rate: Callable[[int], None] | None, trace: Trace | None
+    ) -> OpticalDriver:
         mode = url.options.get("mode", "c")
         return cls(
-            link,
+            link if trace is None else TracedLink(link, trace),
             mode=mode,
             serial=url.options.get("serial", ""),
             patience=url.number("timeout", PACKET_PATIENCE if mode == "d0" else PATIENCE),
