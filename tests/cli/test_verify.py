@@ -232,3 +232,8 @@ def test_large_hostile_files_end_soon(verify: Any, tmp_path: Path) -> None:
     started = time.process_time()
     assert verify(path).code == 1
     assert time.process_time() - started < 10
+
+
+def test_endless_files_are_refused_by_size(verify: Any) -> None:
+    result = verify("/dev/zero", "--json")
+    assert result.code == 1 and json.loads(result.out)["records"][0]["reason"] == "F-SIZE"

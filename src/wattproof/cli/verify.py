@@ -99,8 +99,10 @@ def command(
 
 def _add(examination: Examination, name: str) -> None:
     """Read one named file; what cannot be read is said at once and counted, the others go on."""
+    from wattproof.signed.examination import read_file
+
     try:
-        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        data = read_file(sys.stdin.buffer if name == "-" else Path(name))
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")

@@ -16,7 +16,7 @@ import time
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
 from wattproof.signed import keys, recognise, verification
@@ -72,7 +72,7 @@ class Examination:
 
     def add(self, data: bytes, source: str = DATA) -> None:
         """Examine one document: a file's content, a record."""
-        records = [self._verified(unit) for unit in recognise.read(data, Carrier(source=source), self._limits)]
+        records = [self._verified(unit) for unit in recognise.read(data, _carrier(source), self._limits)]
         for index, record in enumerate(records):
             record.index = index
             if verification.is_test_key(record) and record.signature.public_key:
@@ -116,18 +116,34 @@ def _thousand(value: Decimal | int) -> Decimal:
 def _trusted(key: KeyLike | None) -> KeyText | None:
     if key is None:
         return None
-    if isinstance(key, os.PathLike):
-        key = _read(key)
+    return _key_text(_read(key) if isinstance(key, os.PathLike) else key)
+
+
+@lru_cache(maxsize=1024)
+def _key_text(key: bytes | str) -> KeyText:
     if isinstance(key, bytes) and key[:1] != b"\x30":
         key = key.decode("utf-8", "replace").strip()  # the text of a file
     return keys.key_text(key, KeySource.TRUSTED)
 
 
+@lru_cache(maxsize=16)
+def _carrier(source: str) -> Carrier:
+    return Carrier(source=source)
+
+
 def _read(path: os.PathLike[str]) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return read_file(path)
     except OSError as error:
         raise StorageError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def read_file(path: os.PathLike[str] | BinaryIO, limits: Limits = DEFAULT) -> bytes:
+    """A file's content, but no more than shows that it is larger than a document may be. Raises ``OSError``."""
+    if isinstance(path, os.PathLike):
+        with Path(path).open("rb") as file:
+            return file.read(limits.document + 1)
+    return path.read(limits.document + 1)
 
 
 def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None = None, **options: Any) -> Report:

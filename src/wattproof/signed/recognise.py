@@ -89,7 +89,7 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
 
 def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Item]:
     if len(data) > limits.document:
-        message = f"{len(data)} bytes are more than the {limits.document} of one document"
+        message = f"more than the {limits.document} bytes that one document may have"
         return [stopped("unknown", "F-SIZE", message, carrier=carrier)]
     if data[:5] == b"OCMF|":  # by far the most; nothing else begins like this
         return _rows()[0].read(data, carrier, limits)
