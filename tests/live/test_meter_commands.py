@@ -150,6 +150,34 @@ def test_chunks_trace_and_environment(
     assert [request[-4:] for request in sent] == ["0032", "0014"]
 
 
+def test_a_trace_goes_to_stderr_for_a_hyphen(meter: Simulated, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", meter.url, "common.DA", "--json", "--trace", "-"]) == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["readings"][0]["value"] == "42"
+    assert "# wattproof trace 1" in captured.err
+    assert " < " in captured.err
+
+
+def test_the_optical_head_is_read_and_cannot_do_the_rest(
+    faulty: Callable[..., Simulated], capsys: Capture, tmp_path: Path
+) -> None:
+    simulated = faulty("--listen", "iec://127.0.0.1:0")
+    (place,) = [place for place in simulated.ready["listen"] if place.startswith("iec")]
+    trace = tmp_path / "trace.txt"
+    found = document(capsys, "read", f"bsm+{place}", "bs_meter.ErrM", "--trace", str(trace))
+    assert [reading["value"] for reading in found["readings"]] == ["00000000"]
+    assert " > 2f3f210d0a" in trace.read_text()
+    for arguments in (
+        ["read", f"bsm+{place}", "--models"],
+        ["read", f"bsm+{place}", "--registers", "40000:2"],
+        ["write", f"bsm+{place}", "bs_meter.DO=1"],
+        ["snapshot", f"bsm+{place}", "current"],
+        ["charge", f"bsm+{place}", "--energy", "5"],
+    ):
+        assert run(arguments) == 2
+        assert "cannot" in capsys.readouterr().err
+
+
 def test_errors_have_their_exit_codes(meter: Simulated, capsys: Capture) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -335,6 +363,18 @@ def test_nothing_is_begun_where_nothing_can_be_written(meter: Simulated, capsys:
     assert run(["charge", meter.url, "--energy", "5", "--output", str(tmp_path / "no" / "session.xml")]) == 5
     assert "cannot write" in capsys.readouterr().err
     assert document(capsys, "read", meter.url, "bs_meter.RCnt")["readings"][0]["value"] == before
+
+
+def test_a_whole_session_that_cannot_be_written_is_not_lost(meter: Simulated, capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "session.xml"
+    path.mkdir()
+    (tmp_path / "session.xml.partial.json").write_text("from an earlier session")
+    assert run(["charge", meter.url, "--energy", "10", "--output", str(path)]) == 5
+    assert "session.xml-2.partial.json holds it" in capsys.readouterr().err
+    record = json.loads((tmp_path / "session.xml-2.partial.json").read_text())
+    assert record["whole"]
+    assert record["end"]["signature"] == "valid"
+    assert (tmp_path / "session.xml.partial.json").read_text() == "from an earlier session"
 
 
 # scan, Python ------------------------------------------------------------------------------------------------------

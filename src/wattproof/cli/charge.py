@@ -19,7 +19,7 @@ from cyclopts import Parameter
 
 from wattproof.cli import INTERRUPTED, output
 from wattproof.cli.arguments import Number
-from wattproof.cli.meter import able, meter_dict, opened, positive
+from wattproof.cli.meter import TraceFile, able, meter_dict, opened, positive
 from wattproof.errors import UsageError, WattproofError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(
     station_serial: str | None = None,
     station_compliance: str | None = None,
     json: bool = False,
-    trace: str | None = None,
+    trace: TraceFile = None,
     verbose: bool = False,
 ) -> int:
     """Take a signed charging session.
@@ -163,7 +163,7 @@ class _Run:
     def reserve(self) -> None:
         """Make sure that something can be written before anything is switched."""
         target = self.path or Path(f"{self.identity['serial']}-session{self.format.suffix}")
-        self.partial = target.with_name(target.name + PARTIAL)
+        self.partial = _free(target.with_name(target.name + PARTIAL))
         write_durably(self.partial, b"{}\n")
 
     def store(self, record: SessionRecord) -> None:
@@ -178,7 +178,11 @@ class _Run:
         files: list[Path] = []
         if record.whole:
             path = self.path or self._default_path(record)
-            write_durably(path, self.format.write(record, self.station))
+            try:
+                write_durably(path, self.format.write(record, self.station))
+            except WattproofError as error:
+                output.warn(f"the session is whole, but only {self.partial} holds it: {error}")
+                raise
             files.append(path)
         if trouble is None and not record.failure and self.partial is not None:
             self.partial.unlink(missing_ok=True)
@@ -252,6 +256,15 @@ class _Run:
             return
         with output.errors().status("charging") as status:
             yield lambda progress: status.update(line(progress))
+
+
+def _free(path: Path) -> Path:
+    """The path, or one with a number where an earlier session that failed still lies."""
+    number, found = 1, path
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.name.removesuffix(PARTIAL)}-{number}{PARTIAL}")
+    return found
 
 
 def line(progress: Progress) -> str:

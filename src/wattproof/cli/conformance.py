@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import meter_dict, opened
+from wattproof.cli.meter import TraceFile, meter_dict, opened
 from wattproof.conformance import report, suite
 from wattproof.conformance.engine import Need, Result, Statement, choose, run
 from wattproof.drivers.modbus import run_blocking
@@ -23,7 +23,7 @@ def command(
     statement: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     allow_writes: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
-    trace: str | None = None,
+    trace: TraceFile = None,
 ) -> int:
     """Hold a meter, real or virtual, against its specification.
 

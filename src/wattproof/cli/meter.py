@@ -6,11 +6,16 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from wattproof.errors import InvalidValue, UsageError
 from wattproof.io.trace import Trace
 from wattproof.meters.connecting import SyncMeter, open_meter_sync
+
+#: A file for every byte sent and received; ``-`` is stderr.
+TraceFile = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import able, meter_dict, opened, positive
+from wattproof.cli.meter import TraceFile, able, meter_dict, opened, positive
 from wattproof.errors import InvalidValue
 from wattproof.model.readings import Reading, value_text
 from wattproof.model.values import Quality
@@ -25,7 +25,7 @@ def command(
     models: bool = False,
     registers: str | None = None,
     key_format: str | None = None,
-    trace: str | None = None,
+    trace: TraceFile = None,
     verbose: bool = False,
 ) -> int:
     """Read points of a meter.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import able, meter_dict, opened
+from wattproof.cli.meter import TraceFile, able, meter_dict, opened
 from wattproof.cli.read import describe, readings_table
 from wattproof.errors import UsageError
 
@@ -20,7 +20,7 @@ def command(
     wait: Annotated[bool, Parameter(negative="--no-wait")] = True,
     existing: Annotated[bool, Parameter(negative=())] = False,
     verify: Annotated[bool, Parameter(negative=())] = False,
-    trace: str | None = None,
+    trace: TraceFile = None,
     verbose: bool = False,
 ) -> int:
     """Let a meter sign a reading, and fetch it.
@@ -62,9 +62,10 @@ def command(
     with opened(url, trace) as meter:
         able(meter, "trigger", url, "sign snapshots")
         if not wait:
+            identity = meter_dict(meter, url) if json else {}  # afterwards the meter may be silent for seconds
             meter.trigger(kind)
             if json:
-                output.print_json({"meter": meter_dict(meter, url), "triggered": kind})
+                output.print_json({"meter": identity, "triggered": kind})
             else:
                 output.say(f"{kind}: creation started; fetch it with --existing")
             return 0

@@ -7,14 +7,14 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import able, opened
+from wattproof.cli.meter import TraceFile, able, opened
 from wattproof.errors import InvalidValue, UsageError
 
 
 def command(
     *arguments: Annotated[str, Parameter(allow_leading_hyphen=False)],
     json: bool = False,
-    trace: str | None = None,
+    trace: TraceFile = None,
     verbose: bool = False,
 ) -> int:
     """Write points of a meter.
