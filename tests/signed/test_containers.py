@@ -237,6 +237,10 @@ def test_one_empty_value_does_not_stop_the_others() -> None:
 def test_utf16_and_oversize_are_refused() -> None:
     assert records(safe_xml.read("<values/>".encode("utf-16")))[0].signature.reason == "F-XML"
     assert records(safe_xml.read(b"<values/>", limits=Limits(document=5)))[0].signature.reason == "F-SIZE"
+    many = b"<values>" + b"<a/>" * 20 + b"</values>"
+    assert records(safe_xml.read(many, limits=Limits(xml_elements=10)))[0].signature.reason == "F-SIZE"
+    values = f"<values>{value(RECORD) * 9}</values>".encode()
+    assert [r.signature.reason for r in records(safe_xml.read(values, limits=Limits(units=2)))][2:] == ["F-SIZE"]
 
 
 @pytest.mark.proves("T-084")

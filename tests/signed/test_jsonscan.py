@@ -28,7 +28,7 @@ def test_repeated_keys_have_paths_and_the_last_counts() -> None:
     found = jsonscan.scan('{"PG":1,"RD":[{"RV":1,"RV":2,"RV":3}],"PG":2,"\\u0050G":3}')
     assert found.repeated == ["PG", "RD/0/RV"]
     assert found.value == {"PG": "3", "RD": [{"RV": "3"}]}
-    assert jsonscan.scan('{"a":1}').repeated == []
+    assert not jsonscan.scan('{"a":1}').repeated
 
 
 def test_control_characters_are_accepted_and_noticed() -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from wattproof.signed.limits import DEFAULT, Limits
@@ -51,7 +51,7 @@ class Scanned:
     value: Any
     end: int
     controls: bool = False
-    repeated: list[str] = field(default_factory=list)
+    repeated: Sequence[str] = ()
 
 
 _Scan = Callable[[str, int], tuple[Any, int]]
@@ -141,7 +141,7 @@ def scan(text: str, start: int = 0, limits: Limits = DEFAULT, *, shallow: bool |
         raise JsonProblem("F-JSON-DEPTH", "JSON nested too deeply", start) from None
     scanned = Scanned(value, end, controls)
     if scanner.repeats:
-        _collect(value, "", scanned.repeated)
+        scanned.repeated = repeated_keys(value)
     if text.find("\\u", start, end) >= 0:
         scanned.value = _whole_characters(value)
     return scanned

@@ -16,6 +16,7 @@ class Limits:
     readings: int = 10_000
     json_depth: int = 32
     xml_depth: int = 64
+    xml_elements: int = 500_000  # not in the specification: what 100 000 units need, so that memory stays bounded
     key: int = 64 * 1024
     digits: int = 40
     exponent: int = 30

@@ -124,6 +124,7 @@ class _Reader:
         self.namespaced = False
         self._open: list[Element] = []
         self._limits = limits
+        self._count = 0
         parser = self.parser = expat.ParserCreate()
         parser.buffer_text = True
         parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
@@ -144,6 +145,11 @@ class _Reader:
         line = self.parser.CurrentLineNumber
         if len(self._open) >= self._limits.xml_depth:
             raise XmlProblem("F-XML-DEPTH", f"XML nested deeper than {self._limits.xml_depth} levels", f"line {line}")
+        self._count += 1
+        if self._count > self._limits.xml_elements:
+            raise XmlProblem(
+                "F-SIZE", f"more than {self._limits.xml_elements} elements in one document", f"line {line}"
+            )
         plain = {key.rpartition(":")[2]: value for key, value in attributes.items() if not key.startswith("xmlns")}
         element = Element(name.rpartition(":")[2], plain, line)
         if self._open:

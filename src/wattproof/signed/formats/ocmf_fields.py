@@ -138,15 +138,21 @@ def check_fields(payload: dict[str, Any], version: Version, findings: list[Findi
     entries = get("RD")
     if (entries.__class__ is not list or not entries) and "RD" in payload:
         findings.append(Finding("F-RD", Severity.ERROR, "no list of readings, or an empty one", "/RD"))
-    for key, longest in _LONGEST.items():
-        value = get(key)
-        if value.__class__ is str and len(value) > longest:
-            findings.append(Finding("F-LENGTH", Severity.WARNING, f"longer than {longest} characters", f"/{key}"))
+    if "TT" in payload or "CF" in payload:
+        findings += _too_long(payload)
     if "LC" in payload and (message := _loss(payload["LC"])) is not None:
         findings.append(Finding("F-LC", Severity.WARNING, message, "/LC"))
     if not get("MS") and not get("GS"):
         findings.append(Finding("F-MS", Severity.WARNING, "neither meter nor gateway serial is stated", "/MS"))
     _identification_shape(payload, findings)
+
+
+def _too_long(payload: dict[str, Any]) -> list[Finding]:
+    return [
+        Finding("F-LENGTH", Severity.WARNING, f"longer than {longest} characters", f"/{key}")
+        for key, longest in _LONGEST.items()
+        if isinstance(payload.get(key), str) and len(payload[key]) > longest
+    ]
 
 
 def _layout(keys: tuple[str, ...], version: Version) -> tuple[Finding, ...]:
