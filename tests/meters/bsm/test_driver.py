@@ -234,6 +234,14 @@ def test_nothing_is_sent_for_a_bad_value(bench: Make) -> None:
     assert one.link.requests == []
 
 
+@pytest.mark.proves("B-029")
+def test_fixed_points_of_the_interface_ignore_what_is_written(bench: Make) -> None:
+    one = bench()
+    one.run(one.driver.write_registers(40084, bytes.fromhex("0007000100000001")))
+    fixed = one.run(one.driver.read("si.Bits", "si.Pty", "si.Dup", "si.Flw"))
+    assert [reading.raw for reading in fixed] == [8, 2, 1, 0]
+
+
 def test_texts_are_written_as_utf8_and_read_as_bytes(bench: Make) -> None:
     one = bench()
     one.run(one.driver.set_metadata("Zähler"))
@@ -255,8 +263,10 @@ def test_numbers_may_be_written_as_text(bench: Make) -> None:
 def test_setting_the_time_writes_both_registers(bench: Make) -> None:
     one = bench()
     one.run(one.driver.set_time(datetime(2022, 7, 8, 10, 0, tzinfo=PARIS)))
-    values = [reading.value for reading in one.run(one.driver.read("sm.Epoch", "sm.TZO", "sm.EpochSetCnt"))]
-    assert values == [1657267200, 120, 1]
+    names = ("sm.Epoch", "sm.TZO", "sm.EpochSetCnt", "sm.EpochSetOS", "sm.OS")
+    epoch, offset, count, stamp, seconds = (reading.value for reading in one.run(one.driver.read(*names)))
+    assert (epoch, offset, count) == (1657267200, 120, 1)
+    assert 0 <= seconds - stamp <= 10
     with pytest.raises(InvalidValue, match="offset"):
         one.run(one.driver.set_time(datetime(2022, 7, 8, 10, 0)))  # noqa: DTZ001
 

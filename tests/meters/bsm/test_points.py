@@ -266,7 +266,6 @@ def test_what_the_ac_meter_does_not_measure_is_reserved() -> None:
     assert bound("tpm.TotWhImp").point.constant is ABSENT
 
 
-@pytest.mark.proves("B-029")
 def test_only_the_listed_points_can_be_written() -> None:
     writable = {f"{block.name}.{point.name}" for block in MAP.blocks for point in block.points if point.writable}
     assert writable == {
