@@ -219,3 +219,17 @@ def test_the_rate_of_a_serial_device_follows_the_identification() -> None:
     link = HeadLink(OpticalHead(Source()))
     run_blocking(OpticalDriver(link, set_rate=rates.append).read())
     assert rates == [300, 9600]
+
+
+@pytest.mark.parametrize("mode", ["a", "c"])
+def test_asking_a_head_that_only_sends_ends(mode: str) -> None:
+    link = HeadLink(OpticalHead(Source(), "d0"))
+    with pytest.raises(ResponseTimeout, match=r"no data within 3 s.*\?mode=c, a or d0"):
+        run_blocking(OpticalDriver(link, mode=mode).read())
+    assert link.clock.now() < 10 * 10**9
+
+
+def test_listening_to_a_head_that_waits_to_be_asked_ends() -> None:
+    link = HeadLink(OpticalHead(Source()))
+    with pytest.raises(ResponseTimeout, match="no identification within 15 s"):
+        run_blocking(OpticalDriver(link, mode="d0", patience=15).read())

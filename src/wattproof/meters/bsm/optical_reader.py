@@ -41,6 +41,8 @@ from wattproof.wire.iec62056 import (
 PATIENCE = 3.0
 #: Seconds in which a D0 packet has to begin: some periods of the slower list.
 PACKET_PATIENCE = 15.0
+#: Seconds that one message may take from its request on: a long readout at 300 bit/s.
+LONGEST = 120.0
 #: Bytes after which a stream that never makes sense is given up.
 BABBLE = 200_000
 OPENING_RATES = {"a": 300, "c": 300, "d0": 2400}
@@ -325,24 +327,31 @@ class OpticalDriver:
 
     async def _next(self, receiver: ReaderReceiver, kind: type[Message]) -> Message | Damaged:
         """The next message of a kind, or damage; other messages are skipped."""
-        taken = 0
-        while True:
-            while self._heard:
-                message = self._heard.popleft()
-                if isinstance(message, kind | Damaged):
-                    return message
+        taken, started = 0, self._link.clock.now()
+        while (message := self._pop(kind)) is None:
             data = await self._link.receive(self._patience)
             taken += len(data)
-            if not data and receiver.unfinished and kind is Data:
+            self._heard.extend(receiver.receive(data))
+            waited = (self._link.clock.now() - started) / 1e9
+            if any(isinstance(found, kind | Damaged) for found in self._heard):
+                continue
+            if receiver.unfinished and kind is Data and (not data or waited > LONGEST):
                 return Damaged("it began and did not end")
-            if not data:
+            if not data or (waited > self._patience and not receiver.unfinished):
                 raise ResponseTimeout(
                     f"{self._link.name}: no {_NAMES[kind]} within {self._patience:g} s; is the optical head in place, "
-                    f"the meter in mode {self._mode} (?mode=a, c or d0), the serial number right?"
+                    f"the mode right (?mode=c, a or d0; this is {self._mode}), the serial number too?"
                 )
             if taken > BABBLE:
                 raise FrameError(f"{self._link.name}: {taken} bytes without {_NAMES[kind]}: this is no optical head")
-            self._heard.extend(receiver.receive(data))
+        return message
+
+    def _pop(self, kind: type[Message]) -> Message | Damaged | None:
+        while self._heard:
+            message = self._heard.popleft()
+            if isinstance(message, kind | Damaged):
+                return message
+        return None
 
     def _rate(self, baudrate: int) -> None:
         if self._set_rate is not None:
