@@ -48,13 +48,15 @@ def main() -> bool:
                 values += len([point.cvalue for point in model.points.values()])
             return values
 
-        with open_meter_sync(f"bsm+{url}?unit=42") as meter:
+        address = f"bsm+{url}?unit=42"
+        with open_meter_sync(address) as one, open_meter_sync(f"{address}&pipeline=8") as eight:
             runs = {
-                "wattproof": lambda: cpu_per_pass(lambda: len(meter.read("all"))),
+                "wattproof, 8 in flight": lambda: cpu_per_pass(lambda: len(eight.read("all"))),
+                "wattproof, one by one": lambda: cpu_per_pass(lambda: len(one.read("all"))),
                 "pysunspec2": lambda: cpu_per_pass(theirs),
             }
             figures = interleaved("whole_map", "ms CPU/pass", runs)
         device.close()
-    ratio = figures["pysunspec2"].median / figures["wattproof"].median
+    ratio = figures["pysunspec2"].median / figures["wattproof, 8 in flight"].median
     target = Target("passes per CPU second, ours / pysunspec2", ratio, 1.5, True)
     return report("Whole BSM map to readings", figures, [target])

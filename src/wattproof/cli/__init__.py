@@ -30,6 +30,8 @@ COMMANDS = {
 }
 
 INTERRUPTED = 130
+#: Environment variable: show where an unforeseen error happened.
+DEBUG = "WATTPROOF_DEBUG"
 
 
 def build() -> App:
@@ -59,7 +61,7 @@ def build() -> App:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code; no exception leaves but those nobody foresaw."""
+    """Run one command line and return its exit code; no exception leaves unless ``WATTPROOF_DEBUG`` is set."""
     from cyclopts import CycloptsError
 
     from wattproof.errors import WattproofError
@@ -84,6 +86,14 @@ def run(arguments: Sequence[str]) -> int:
     except OSError as error:
         _complain(str(error))
         return 5
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        _complain(
+            f"{type(error).__name__}: {error}",
+            hint=f"this is a defect of wattproof, please report it; {DEBUG}=1 shows where it happened",
+        )
+        return 1
     return result if isinstance(result, int) else 0
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from wattproof.model.values import Quality
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One value of one point.
 
     ``value`` is in ``unit``: an exact number, a text, bytes, or ``None`` where there is none; ``quality`` says why.

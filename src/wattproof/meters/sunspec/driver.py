@@ -20,7 +20,8 @@ from wattproof.meters.sunspec.model import Model
 from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
-from wattproof.wire.modbus.bindings import ABSENT, BoundPoint, RegisterMap, decode_readings, encode_value
+from wattproof.wire.modbus.bindings import ABSENT, BoundPoint, RegisterMap, encode_value
+from wattproof.wire.modbus.decoder import Decoder
 from wattproof.wire.modbus.image import RegisterImage
 from wattproof.wire.modbus.plan import Span, plan
 from wattproof.wire.modbus.types import Blob, Text
@@ -40,7 +41,7 @@ ALL = "all"
 class Selection:
     """Points that were asked for together, and the requests that bring them."""
 
-    bounds: tuple[BoundPoint, ...]
+    decoder: Decoder
     requests: tuple[Span, ...]
 
 
@@ -140,14 +141,14 @@ class SunspecDriver:
         names = tuple(name for point in points for name in ((point,) if isinstance(point, str) else point))
         selection = self._selections.get(names) or await self._select(names)
         image = await read_planned(self.link, self.unit, selection.requests)
-        return decode_readings(selection.bounds, image, self.now())
+        return selection.decoder.decode(image, self.now())
 
     async def _select(self, names: tuple[str, ...]) -> Selection:
         """Find and plan once what is read again and again."""
         bounds = await self.find(names) if names else await self._overview()
         if len(self._selections) >= MOST_SELECTIONS:
             self._selections.clear()
-        selection = self._selections[names] = Selection(tuple(bounds), tuple(await self._requests(bounds)))
+        selection = self._selections[names] = Selection(Decoder(bounds), tuple(await self._requests(bounds)))
         return selection
 
     async def _requests(self, bounds: Iterable[BoundPoint]) -> list[Span]:

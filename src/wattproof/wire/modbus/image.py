@@ -80,6 +80,13 @@ class RegisterImage:
                 return bytes(data[at:end])
         raise MissingRegisters(f"registers {address} to {address + count - 1} (0-based) were not read")
 
+    def around(self, address: int) -> tuple[int, bytes]:
+        """First address and all bytes of the span that holds ``address``; no bytes if none does."""
+        index = bisect_right(self._starts, address) - 1
+        if index >= 0 and address < self._starts[index] + len(self._data[index]) // 2:
+            return self._starts[index], bytes(self._data[index])
+        return address, b""
+
     def covers(self, address: int, count: int) -> bool:
         """Whether ``count`` registers from ``address`` are all known."""
         index = bisect_right(self._starts, address) - 1
