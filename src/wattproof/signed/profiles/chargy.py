@@ -58,7 +58,15 @@ def predict(records: Sequence[Record], session: Session | None, surroundings: Su
         return first(_BSM, (records, session)) or Prediction(VALID)
     if record.format != "OCMF":
         return Prediction(UNKNOWN)
-    values = [other for other in surroundings.file(record) if other.format == "OCMF"]
+    place = ("chargy", record.source)
+    if place not in surroundings.known:
+        values = [other for other in surroundings.file(record) if other.format == "OCMF"]
+        surroundings.known[place] = _judge(values)
+    return surroundings.known[place]
+
+
+def _judge(values: list[Record]) -> Prediction:
+    """All OCMF records of one file."""
     found = first(_CONTAINER, values)
     if found is not None:
         return found

@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from wattproof.signed.records import Record
@@ -181,25 +181,30 @@ def spki_in(text: str, encodings: Sequence[str] = ("base32", "base64", "hex")) -
     return None
 
 
-@dataclass(slots=True)
 class Surroundings:
-    """All records of the run, so that a profile can see what stood in the same file."""
+    """All records of the run, so that a profile can see what stood in the same file.
 
-    records: Sequence[Record]
-    _files: dict[str, list[Record]] = field(default_factory=dict)
+    ``known`` keeps predictions that hold for a whole file or transaction, so that each is made once.
+    """
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._files: dict[str, list[Record]] = {}
+        self._transactions: dict[tuple[str, str], list[Record]] = {}
+        self.known: dict[tuple[str, ...], Prediction] = {}
+        for record in records:
+            self._files.setdefault(record.source, []).append(record)
+            if record.transaction is not None:
+                self._transactions.setdefault((record.source, record.transaction), []).append(record)
 
     def file(self, record: Record) -> list[Record]:
         """Every record of the same source."""
-        if not self._files:
-            for other in self.records:
-                self._files.setdefault(other.source, []).append(other)
-        return self._files.get(record.source, [record])
+        return self._files[record.source]
 
     def transaction(self, record: Record) -> list[Record]:
         """Every record of the same source and transaction; a record without transaction stands alone."""
         if record.transaction is None:
             return [record]
-        return [other for other in self.file(record) if other.transaction == record.transaction]
+        return self._transactions[record.source, record.transaction]
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,9 +56,11 @@ def predict(records: Sequence[Record], _session: Session | None, surroundings: S
     """The verdict for a session: of its pair, or the worst of its records, each judged alone."""
     group = surroundings.transaction(records[0])
     numbered = re.fullmatch(r"\s*[+-]?\d+\s*", records[0].transaction or "", re.ASCII)
-    pair = len(group) > 1 and numbered is not None
-    if pair:
-        return first(_CONTAINER, _Values(group, True)) or _judge(group)
+    if len(group) > 1 and numbered is not None:
+        place = ("safe", records[0].source, records[0].transaction or "")
+        if place not in surroundings.known:
+            surroundings.known[place] = first(_CONTAINER, _Values(group, True)) or _judge(group)
+        return surroundings.known[place]
     found = [first(_CONTAINER, _Values([record], False)) or _judge([record]) for record in records]
     for verdict in (REFUSED, INVALID, UNKNOWN):
         for prediction in found:

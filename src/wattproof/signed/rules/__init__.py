@@ -110,23 +110,23 @@ class _Raised:
     __slots__ = ("found",)
 
     def __init__(self) -> None:
-        self.found: dict[str, tuple[Severity, list[str]]] = {}
+        self.found: dict[str, tuple[Severity, dict[str, None]]] = {}
 
     def __call__(self, code: str, detail: str = "", severity: Severity | None = None) -> None:
         severity = severity or SEVERITIES[code]
         known = self.found.get(code)
         if known is None:
-            self.found[code] = (severity, [detail] if detail else [])
+            self.found[code] = (severity, {detail: None} if detail else {})
             return
         details = known[1]
-        if detail and detail not in details:
-            details.append(detail)
+        if detail:
+            details[detail] = None
         if _WEIGHTS[severity] > _WEIGHTS[known[0]]:
             self.found[code] = (severity, details)
 
     def findings(self) -> list[Finding]:
         return [
-            Finding(code, self.found[code][0], _sentence(code, self.found[code][1]))
+            Finding(code, self.found[code][0], _sentence(code, list(self.found[code][1])))
             for code in sorted(self.found, key=_POSITIONS.__getitem__)
         ]
 
