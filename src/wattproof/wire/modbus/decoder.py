@@ -13,13 +13,13 @@ from decimal import Decimal
 
 from wattproof.model.readings import Reading
 from wattproof.model.values import Quality
-from wattproof.wire.modbus.bindings import BoundPoint, decode_reading, exponent_of
+from wattproof.wire.modbus.bindings import BoundPoint, decode_raw, decode_reading
 from wattproof.wire.modbus.image import RegisterImage
 from wattproof.wire.modbus.types import SUNSSF, Integer, Text
 
 _GOOD, _MISSING = Quality.GOOD, Quality.MISSING
 #: Exact multiplication by a power of ten, ready to be appended to the digits.
-_POWERS: dict[int | None, str] = {
+_POWERS: dict[int, str] = {
     exponent: f"E{exponent}" if exponent else "" for exponent in range(SUNSSF.low, SUNSSF.high + 1)
 }
 
@@ -44,11 +44,11 @@ class _Row:
 class Decoder:
     """Readings of ``bounds``, in their order, from any image of the device's registers."""
 
-    __slots__ = ("_fixed", "_rows", "_scaled")
+    __slots__ = ("_places", "_rows", "_scales")
 
     def __init__(self, bounds: Iterable[BoundPoint]) -> None:
-        self._scaled: list[BoundPoint] = []
-        self._fixed: dict[tuple[int, str | int], int] = {}
+        self._scales: list[BoundPoint | int] = []
+        self._places: dict[tuple[int, str | int], int] = {}
         self._rows = [self._row(bound) for bound in bounds]
 
     def _row(self, bound: BoundPoint) -> _Row:
@@ -72,15 +72,21 @@ class Decoder:
 
     def _scale(self, bound: BoundPoint) -> int:
         """Where the power of ten of this point will stand in the list of those that are looked up, once each."""
-        key = (bound.block.address, bound.point.scale or 0)
-        if key not in self._fixed:
-            self._fixed[key] = len(self._scaled)
-            self._scaled.append(bound)
-        return self._fixed[key]
+        scale = bound.point.scale or 0
+        key = (bound.block.address if isinstance(scale, str) else -1, scale)
+        if key not in self._places:
+            self._places[key] = len(self._scales)
+            self._scales.append(bound.block.bind(scale) if isinstance(scale, str) else scale)
+        return self._places[key]
+
+    def _power(self, scale: BoundPoint | int, image: RegisterImage) -> str | None:
+        """A power of ten as the end of a number's text; ``None`` if it is unavailable or none."""
+        exponent = scale if isinstance(scale, int) else decode_raw(scale, image)
+        return _POWERS.get(exponent) if isinstance(exponent, int) else None
 
     def decode(self, image: RegisterImage, time: datetime | None) -> list[Reading]:
         """Every point's reading, as :func:`~wattproof.wire.modbus.bindings.decode_reading` gives it."""
-        powers = [_POWERS.get(exponent_of(bound, image)) for bound in self._scaled]
+        powers = [self._power(scale, image) for scale in self._scales]
         readings = []
         first = last = 0
         data = b""

@@ -46,6 +46,9 @@ class RegisterImage:
             self._starts.insert(first, address)
             self._data.insert(first, bytearray(data))
             return
+        if last == first + 1 and self._starts[first] * 2 + len(self._data[first]) == address * 2:
+            self._data[first] += data  # the usual case: what follows the registers read before
+            return
         self._merge(first, last, address, data)
 
     def _touching(self, address: int) -> int:
