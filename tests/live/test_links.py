@@ -13,6 +13,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import termios
 import threading
 import time
@@ -486,3 +487,33 @@ async def test_a_pair_of_serial_lines_carries_frames(pair: tuple[Path, Path], as
     assert await asking(parse_url(f"ascii://{near}?baudrate=9600&databits=8")) == ANSWER
     serving.cancel()
     await meter.close()
+
+
+# where there is no termios
+
+
+@BOTH
+async def test_a_system_without_termios_opens_devices_with_serialx(
+    terminal: Path, asking: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wattproof.io.serial", None)
+    monkeypatch.delattr("wattproof.io.serial", raising=False)
+    assert await asking(parse_url(f"pty://{terminal}")) == ANSWER
+    assert await asking(parse_url(f"rtu://{terminal}?parity=N&timeout=0.5")) == ANSWER
+    with pytest.raises(ResponseTimeout):
+        await asking(parse_url(f"ascii://{terminal}?parity=N&databits=8&timeout=0.1&retries=0"))
+    with pytest.raises(Unreachable, match=r"cannot open rtu:///nowhere/tty"):
+        await asking(parse_url("rtu:///nowhere/tty"))
+    with pytest.raises(Unreachable, match="RS-485"):
+        await asking(parse_url(f"rtu://{terminal}?rs485=1"))
+
+
+@BOTH
+async def test_without_termios_and_serialx_the_extra_is_named(
+    terminal: Path, asking: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "wattproof.io.serial", None)
+    monkeypatch.delattr("wattproof.io.serial", raising=False)
+    monkeypatch.setitem(sys.modules, "serialx", None)
+    with pytest.raises(Unreachable, match=r"wattproof\[serial\]"):
+        await asking(parse_url(f"pty://{terminal}"))

@@ -8,7 +8,7 @@ whose methods never suspend.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from wattproof.drivers.client import ModbusClient
 from wattproof.drivers.job import Timing, Wire
@@ -16,14 +16,12 @@ from wattproof.errors import InvalidURL
 from wattproof.io.clock import BlockingClock, SystemClock
 from wattproof.io.link import ByteLink
 from wattproof.io.opening import open_link, open_link_blocking
+from wattproof.io.settings import SerialSettings
 from wattproof.io.tcp import CONNECT_LIMIT
 from wattproof.io.trace import Trace, TracedLink
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
 from wattproof.wire.modbus.framing import FRAMINGS, Framing, character_time, silent_interval
-
-if TYPE_CHECKING:
-    from wattproof.io.serial import SerialSettings
 
 T = TypeVar("T")
 
@@ -175,8 +173,6 @@ def _wire(url: MeterURL, framing: Framing) -> Wire | None:
         return None
     if not url.is_device:
         return Wire()
-    from wattproof.io.serial import SerialSettings
-
     return wire_of(SerialSettings.of(url), framing)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from wattproof.errors import InvalidURL, Unreachable
-from wattproof.io import tcp
+from wattproof.errors import InvalidURL
+from wattproof.io import portable, tcp
 from wattproof.io.link import BlockingLink, ByteLink, DescriptorLink, DescriptorStream
+from wattproof.io.settings import SerialSettings
 from wattproof.io.tls import Trust
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
@@ -22,7 +23,10 @@ async def open_link(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: C
         InvalidURL: the address names no place to connect to, or a bit rate that the system does not know.
     """
     if url.host is None:
-        return DescriptorLink(_open_device(url), url.place, clock=clock)
+        serial = _termios(url)
+        if serial is None:
+            return await portable.open_link(url.path, SerialSettings.of(url), name=url.place, clock=clock)
+        return DescriptorLink(serial.open_device(url.path, SerialSettings.of(url)), url.place, clock=clock)
     host, port = _socket(url)
     trust = Trust.of(url) if url.scheme in _TLS else None
     return await tcp.connect(host, port, name=url.place, limit=limit, trust=trust, clock=clock)
@@ -31,7 +35,10 @@ async def open_link(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: C
 def open_link_blocking(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: Clock | None = None) -> ByteLink:
     """The same without an event loop: the link's methods block and never suspend."""
     if url.host is None:
-        return BlockingLink(DescriptorStream(_open_device(url)), url.place, clock)
+        serial = _termios(url)
+        if serial is None:
+            return portable.open_link_blocking(url.path, SerialSettings.of(url), name=url.place, clock=clock)
+        return BlockingLink(DescriptorStream(serial.open_device(url.path, SerialSettings.of(url))), url.place, clock)
     host, port = _socket(url)
     trust = Trust.of(url) if url.scheme in _TLS else None
     return tcp.connect_blocking(host, port, name=url.place, limit=limit, trust=trust, clock=clock)
@@ -43,20 +50,12 @@ def _socket(url: MeterURL) -> tuple[str, int]:
     return str(url.host), url.port
 
 
-def _open_device(url: MeterURL) -> int:
+def _termios(url: MeterURL) -> ModuleType | None:
+    """The module that opens devices with termios, ``None`` on systems that have none."""
     if not url.path:
         raise InvalidURL(f"{url}: the path of the pseudo-terminal is missing; an example: pty:///tmp/meter")
-    serial = _serial(url)
-    descriptor: int = serial.open_device(url.path, serial.SerialSettings.of(url))
-    return descriptor
-
-
-def _serial(url: MeterURL) -> ModuleType:
     try:
         from wattproof.io import serial
-    except ImportError as error:
-        raise Unreachable(
-            f"cannot open {url.place}: this system has no termios; reach the line through a serial server "
-            f"(rtu://HOST:PORT) or run on Linux, macOS or another POSIX system"
-        ) from error
+    except ImportError:
+        return None
     return serial

@@ -1,8 +1,8 @@
 """Serial devices: opened, configured, and the RS-485 driver enabled by the kernel.
 
-On POSIX systems termios does all of it and nothing has to be installed. Elsewhere the extra ``serial`` brings
-serialx. A pseudo-terminal is a serial device without a wire: it has no parity and no modem lines, and Linux refuses
-to set them with EINVAL or ENOTTY. That is tolerated there and is an error on a real device (BSM specification 2.1).
+On POSIX systems termios does all of it and nothing has to be installed; elsewhere see `wattproof.io.portable`. A
+pseudo-terminal is a serial device without a wire: it has no parity and no modem lines, and Linux refuses to set them
+with EINVAL or ENOTTY. That is tolerated there and is an error on a real device (BSM specification 2.1).
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import fcntl
 import os
 import struct
 import termios
-from dataclasses import dataclass
 
 from wattproof.errors import InvalidURL, Unreachable
-from wattproof.io.url import MeterURL
+from wattproof.io.settings import SerialSettings
+
+__all__ = ["BAUD_RATES", "SerialSettings", "enable_rs485", "is_pseudo_terminal", "open_device", "set_line"]
 
 #: linux/serial.h
 TIOCSRS485 = 0x542F
@@ -26,51 +27,6 @@ SER_RS485_RTS_ON_SEND = 1 << 1
 #: Rates that termios has constants for on this system.
 BAUD_RATES = {
     int(name[1:]): getattr(termios, name) for name in dir(termios) if name.startswith("B") and name[1:].isdigit()
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SerialSettings:
-    """How a device is set. ``dtr`` and ``rts``: level of the modem line, ``None`` leaves it as it is."""
-
-    baudrate: int = 19200
-    parity: str = "E"
-    databits: int = 8
-    stopbits: int = 1
-    rs485: bool = False
-    dtr: bool | None = None
-    rts: bool | None = None
-
-    @classmethod
-    def of(cls, url: MeterURL) -> SerialSettings:
-        """From the options of an address; 19200 8E1 unless they say otherwise, 8N1 on a pseudo-terminal.
-
-        An optical head (``iec``) has 300 7E1, Modbus ASCII 7 data bits by the standard's default, M-Bus 2400 8E1
-        (Modbus over serial line 1.02, 2.5.2.1; IEC 62056-21, 5.2; EN 13757-2).
-        """
-        baudrate, parity, databits = _DEFAULTS.get(url.scheme, (19200, "E", 8))
-        return cls(
-            baudrate=url.whole("baudrate", baudrate),
-            parity=url.options.get("parity", parity).upper(),
-            databits=url.whole("databits", databits),
-            stopbits=url.whole("stopbits", 1),
-            rs485=bool(url.switch("rs485", False)),
-            dtr=url.switch("dtr"),
-            rts=url.switch("rts"),
-        )
-
-    @property
-    def bits(self) -> int:
-        """Bits of one character on the wire, start bit included."""
-        return 1 + self.databits + (self.parity != "N") + self.stopbits
-
-
-_DEFAULTS = {
-    "pty": (19200, "N", 8),
-    "ascii": (19200, "E", 7),
-    "iec": (300, "E", 7),
-    "mbus": (2400, "E", 8),
-    "hdlc": (9600, "N", 8),
 }
 
 
