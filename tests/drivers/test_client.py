@@ -324,7 +324,6 @@ async def test_a_line_carries_one_request_at_a_time(bench: Make) -> None:
     assert [moment for moment, _ in one.asked] == pytest.approx([0.0, 0.25, 0.5])
 
 
-@pytest.mark.proves("B-183")
 async def test_the_gap_of_three_and_a_half_characters_precedes_each_request(bench: Make) -> None:
     wire = Wire(character=11 / 9600, gap=3.5 * 11 / 9600)
     one = bench("rtu", wire=wire)

@@ -55,7 +55,6 @@ def changing(times: int) -> Callable[[Any, Any, bytes], bytes]:
     return bend
 
 
-@pytest.mark.proves("B-162")
 async def test_what_belongs_together_is_read_again_when_it_changed_meanwhile(bench: Make) -> None:
     one = bench("rtu")
     one.bend = changing(2)

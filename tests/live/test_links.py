@@ -161,7 +161,6 @@ BOTH = pytest.mark.parametrize("asking", [ask, ask_blocking], ids=["asyncio", "b
         ("tcp", "tcp://127.0.0.1:{}?pipeline=8"),
     ],
 )
-@pytest.mark.proves("B-002")
 async def test_every_framing_travels_through_a_socket(
     unit: Callable[..., Unit], asking: Ask, framing: str, form: str
 ) -> None:

@@ -163,7 +163,9 @@ class ModbusClient:
         link = self._link
         if link is None or not self._flying:
             return
-        wait = min(job.deadline for job in self._flying.values()) - self.clock.now()
+        flying = self._flying.values()
+        first = next(iter(flying)).deadline if len(flying) == 1 else min(job.deadline for job in flying)
+        wait = first - self.clock.now()
         try:
             data = await link.receive(wait / 1e9) if wait > 0 else b""
         except Disconnected as error:
