@@ -208,11 +208,10 @@ def is_test_key(record: Record) -> bool:
     if signature.verdict is not Verdict.VALID or signature.public_key is None or signature.algorithm is None:
         return False
     name = signature.algorithm.split("-")[1]
-    return any(
-        _test_spki(name, identity) == signature.public_key
-        for identity in record.identity_texts
-        if len(identity) <= _LONGEST_IDENTITY
-    )
+    for identity in record.identity_texts:
+        if len(identity) <= _LONGEST_IDENTITY and _test_spki(name, identity) == signature.public_key:
+            return True
+    return False
 
 
 def _test_spki(name: str, identity: str) -> bytes:
