@@ -139,6 +139,7 @@ class Runtime:
         "due",
         "failure",
         "fast",
+        "fast_unit",
         "meter",
         "now",
         "on_failure",
@@ -162,6 +163,8 @@ class Runtime:
         self.describe = describe
         #: Whether a read before ``due`` may go straight to the meter.
         self.fast = False
+        #: The unit whose reads may, -1 while none may.
+        self.fast_unit = -1
         #: Real instant of the meter's next event.
         self.due = 0
         #: What ended this meter: its state could not be kept.
@@ -224,6 +227,7 @@ class Runtime:
             and not meter.blocked
             and not meter.silent
         )
+        self.fast_unit = meter.unit if self.fast else -1
         wanted = self.due < NEVER and (bool(self._queue) or self.ring.watched)
         if self._alarm is not None:
             self._alarm.cancel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 _unpack = MBAP.unpack_from
 _pack = MBAP.pack
 _READ = 3
+#: A read request is 12 bytes: transaction, protocol 0 and length 6, unit, function, address, count.
+_READ_SIZE, _READ_TAIL = 12, 6
+_unpack_read = struct.Struct(">HIBB").unpack_from
 
 
 class Connections:
@@ -101,7 +105,7 @@ class Connection(asyncio.Protocol):
 class ModbusTcp(Connection):
     """One Modbus TCP client of one meter. It is its own wire (see ``virtual.runtime.Wire``)."""
 
-    __slots__ = ("_execute", "_meter", "_rest", "_runtime", "_station")
+    __slots__ = ("_execute", "_rest", "_runtime", "_station")
 
     tcp = True
     connection = True
@@ -111,17 +115,31 @@ class ModbusTcp(Connection):
         super().__init__(connections)
         self._station = station
         self._runtime = station.runtimes[0]
-        self._meter = self._runtime.meter
-        self._execute = self._meter.execute
+        self._execute = self._runtime.meter.execute
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:
+        runtime = self._runtime
+        now = self.used = runtime.now()
+        instant = runtime.meter_time(now)
+        if len(data) == _READ_SIZE and not self._rest and now < runtime.due:
+            # One whole read and nothing else: what a polling client sends.
+            transaction, tail, unit, function = _unpack_read(data)
+            if function == _READ and tail == _READ_TAIL and unit == runtime.fast_unit:
+                pdu = data[7:]
+                answer = self._execute(pdu, instant)
+                if answer is not None and self.transport is not None:
+                    self.transport.write(_pack(transaction, 0, len(answer) + 1, unit) + answer)
+                    runtime.ring.exchange(now, unit, transaction, pdu, answer)
+                return
+        self._several(data, now, instant)
+
+    def _several(self, data: bytes, now: int, instant: int) -> None:
+        """Any other piece of data: several requests, a part of one, or something that takes the long way."""
         if self._rest:
             data = self._rest + data
             self._rest = b""
         runtime = self._runtime
-        now = self.used = runtime.now()
-        instant = runtime.meter_time(now)
         answers: list[bytes] = []
         at, size = 0, len(data)
         while size - at > 7:
@@ -133,7 +151,7 @@ class ModbusTcp(Connection):
                 break
             pdu = data[at + 7 : end]
             at = end
-            if runtime.fast and pdu[0] == _READ and now < runtime.due and unit == self._meter.unit:
+            if unit == runtime.fast_unit and pdu[0] == _READ and now < runtime.due:
                 answer = self._execute(pdu, instant)
                 if answer is not None:
                     answers.append(_pack(transaction, 0, len(answer) + 1, unit) + answer)
