@@ -10,8 +10,8 @@ from drawing import draw_states
 
 from wattproof.cli import COMMANDS, build
 from wattproof.meters import registry, tables
-from wattproof.meters.bsm import machine
 from wattproof.meters.bsm.enums import SnapshotType
+from wattproof.meters.bsm.virtual import machine
 
 TARGET = Path(__file__).resolve().parent / "generated"
 NOTICE = "<!-- Generated from the device data by docs/generate.py. -->\n\n"

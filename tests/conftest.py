@@ -9,6 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("WATTPROOF_NO_SKIP") == "1"
+for name in ("COLUMNS", "FORCE_COLOR", "WATTPROOF_METER", "WATTPROOF_DEBUG"):
+    os.environ.pop(name, None)  # what the surroundings say must not decide what a command prints
 SOCKET_FOLDERS = ("live", "interop")
 
 

@@ -14,7 +14,7 @@ from wattproof.drivers.answers import accept
 from wattproof.drivers.modbus import run_blocking
 from wattproof.errors import ModbusRefused, ResponseTimeout
 from wattproof.meters.bsm.points import MAP, OCMF_BLOCKS
-from wattproof.meters.bsm.virtual import BsmMeter, create
+from wattproof.meters.bsm.virtual.meter import BsmMeter, create
 from wattproof.model.clock import VirtualClock
 from wattproof.virtual.base import SimulationOptions
 

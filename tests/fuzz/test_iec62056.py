@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattproof.errors import FrameError
-from wattproof.meters.bsm.optical_rows import energy, fixed
+from wattproof.meters.bsm.optical.rows import energy, fixed
 from wattproof.wire.iec62056 import Data, DataSet, MeterReceiver, ReaderReceiver, data_sets, encode_readout
 
 LINE = st.lists(

@@ -14,7 +14,7 @@ from wattproof.conformance.bsm import STATEMENTS, Bsm
 from wattproof.conformance.engine import Need, Outcome, run
 from wattproof.drivers.modbus import connect_blocking, run_blocking
 from wattproof.io.url import parse_url
-from wattproof.meters.bsm.virtual import create
+from wattproof.meters.bsm.virtual.meter import create
 from wattproof.virtual.base import SimulationOptions
 from wattproof.wire.modbus.pdu import read_request
 

@@ -13,7 +13,7 @@ from wattproof.drivers.modbus import run_blocking
 from wattproof.errors import ResponseTimeout
 from wattproof.meters.bsm.driver import BsmDriver
 from wattproof.meters.bsm.session import Session
-from wattproof.meters.bsm.virtual import create
+from wattproof.meters.bsm.virtual.meter import create
 from wattproof.model.clock import VirtualClock
 from wattproof.virtual.base import Meter, SimulationOptions
 

@@ -97,14 +97,12 @@ def _read(meter: Any, points: list[str], key_format: str | None) -> list[Reading
     readings: list[Reading] = meter.read(points)
     if key_format is None:
         return readings
-    from dataclasses import replace
-
     from wattproof.meters.bsm.publickey import key_bytes
     from wattproof.meters.bsm.publickey import key_format as form_of
 
     form = form_of(key_format)
     return [
-        replace(reading, value=key_bytes(reading.value, form))
+        reading._replace(value=key_bytes(reading.value, form))
         if reading.point.endswith(".PK") and isinstance(reading.value, bytes)
         else reading
         for reading in readings

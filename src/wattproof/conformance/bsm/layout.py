@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable
 
 from wattproof.conformance.bsm.subject import FIRST, LAST, Bsm, expect
 from wattproof.conformance.engine import Evidence, Need, Skipped, Statement
-from wattproof.meters.bsm.display import DisplayValues, address_rounds
 from wattproof.meters.bsm.enums import BAUD_RATES, NO_ERROR, Event, SnapshotType
 from wattproof.meters.bsm.points import END_BLOCK, MAP, OCMF_BLOCKS, SIGNING_METER_BLOCK, SNAPSHOT_BLOCKS
 from wattproof.meters.bsm.publickey import key_of
+from wattproof.meters.bsm.virtual.display import DisplayValues, address_rounds
 from wattproof.meters.sunspec import chain
 from wattproof.wire.modbus.bindings import Block, exponent_of
 

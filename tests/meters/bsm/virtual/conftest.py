@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.points import MAP, OCMF_BLOCKS, SNAPSHOT_BLOCKS
-from wattproof.meters.bsm.virtual import BsmMeter, create
+from wattproof.meters.bsm.virtual.meter import BsmMeter, create
 from wattproof.signed.formats import bsm
 from wattproof.virtual.base import SimulationOptions
 

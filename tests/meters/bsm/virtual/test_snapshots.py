@@ -7,8 +7,8 @@ import struct
 import pytest
 
 from wattproof.meters.bsm.enums import SnapshotType
-from wattproof.meters.bsm.machine import NEXT, TRANSITIONS, State, diagram, named_states, states
 from wattproof.meters.bsm.points import SNAPSHOT_BLOCKS
+from wattproof.meters.bsm.virtual.machine import NEXT, TRANSITIONS, State, diagram, named_states, states
 
 CURRENT, ON, OFF, START, END = SnapshotType
 SWITCHING = (ON, OFF)

@@ -10,9 +10,9 @@ import pytest
 
 from wattproof.drivers.modbus import run_blocking
 from wattproof.errors import FrameError, ResponseTimeout, UnknownName
-from wattproof.meters.bsm.optical import OpticalHead, OpticalValues
-from wattproof.meters.bsm.optical_reader import OpticalDriver, reading
-from wattproof.meters.bsm.optical_rows import READOUT
+from wattproof.meters.bsm.optical.head import OpticalHead, OpticalValues
+from wattproof.meters.bsm.optical.reader import OpticalDriver, reading
+from wattproof.meters.bsm.optical.rows import READOUT
 from wattproof.model.clock import VirtualClock
 from wattproof.model.readings import Reading
 from wattproof.model.values import Quality

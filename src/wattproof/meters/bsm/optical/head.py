@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from wattproof.meters.bsm.optical_rows import (
+from wattproof.meters.bsm.optical.rows import (
     BY_CODE,
     PACKETS,
     READOUT,
@@ -21,7 +21,7 @@ from wattproof.meters.bsm.optical_rows import (
     parse_address,
     parse_time,
 )
-from wattproof.meters.bsm.optical_source import OpticalSource, OpticalValues
+from wattproof.meters.bsm.optical.source import OpticalSource, OpticalValues
 from wattproof.wire.iec62056 import (
     ACK,
     NAK,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from wattproof.errors import InvalidValue
 from wattproof.meters.bsm.enums import SnapshotType
-from wattproof.meters.bsm.pulses import LED, S0
-from wattproof.meters.bsm.virtual import create
+from wattproof.meters.bsm.virtual.meter import create
+from wattproof.meters.bsm.virtual.pulses import LED, S0
 from wattproof.virtual.base import SECOND, SimulationOptions
 from wattproof.virtual.physics import WATT_HOUR
 

@@ -7,19 +7,19 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from wattproof.meters.bsm.creation import Maker
-from wattproof.meters.bsm.display import Display, DisplayValues
-from wattproof.meters.bsm.electrics import Electrics
 from wattproof.meters.bsm.enums import NO_ERROR, Event
-from wattproof.meters.bsm.faults import EXCLUDING, FAULTS
-from wattproof.meters.bsm.ocmf import Identity
-from wattproof.meters.bsm.optical_source import OpticalValues
-from wattproof.meters.bsm.options import Options
+from wattproof.meters.bsm.optical.source import OpticalValues
 from wattproof.meters.bsm.points import COMMON_BLOCK, FIRMWARE_HASH_BLOCK, SIGNING_METER_BLOCK
-from wattproof.meters.bsm.registers import Registers
-from wattproof.meters.bsm.signing import Signer
-from wattproof.meters.bsm.state import Counters, Durable
-from wattproof.meters.bsm.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
+from wattproof.meters.bsm.virtual.creation import Maker
+from wattproof.meters.bsm.virtual.display import Display, DisplayValues
+from wattproof.meters.bsm.virtual.electrics import Electrics
+from wattproof.meters.bsm.virtual.faults import EXCLUDING, FAULTS
+from wattproof.meters.bsm.virtual.ocmf import Identity
+from wattproof.meters.bsm.virtual.options import Options
+from wattproof.meters.bsm.virtual.registers import Registers
+from wattproof.meters.bsm.virtual.signing import Signer
+from wattproof.meters.bsm.virtual.state import Counters, Durable
+from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
 from wattproof.virtual.base import NEVER, Meter, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.contactor import Contactor
 from wattproof.virtual.faults import Armed, Faults
@@ -81,7 +81,7 @@ class Face(Meter):
         self.public_key = signer.public_key
         self.speed = simulation.speed
         self._early: list[tuple[str, Mapping[str, object]]] | None = []
-        self._journal = ignore
+        self._journal: Callable[[str, Mapping[str, object]], None] = ignore
         self.wake = sleep_on
         self.line = LineFaults(random.Random(seed))
         self.options = options

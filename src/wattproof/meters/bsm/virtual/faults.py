@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from wattproof.meters.bsm.registers import IN_AREA
+from wattproof.meters.bsm.virtual.registers import IN_AREA
 from wattproof.signed.formats import bsm
 from wattproof.virtual.faults import Choice, Count, Flag, Kind, Number, Row, Switch, Table, Text, Whole, instant, join
 from wattproof.virtual.line import LINE_FAULTS

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
-from wattproof.meters.bsm import ocmf, signing
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
-from wattproof.meters.bsm.machine import NEXT, Cause, State, Transition
-from wattproof.meters.bsm.options import nanoseconds
-from wattproof.meters.bsm.registers import BLOB, COPIED, IN_AREA, METADATA
+from wattproof.meters.bsm.virtual import ocmf, signing
+from wattproof.meters.bsm.virtual.machine import NEXT, Cause, State, Transition
+from wattproof.meters.bsm.virtual.options import nanoseconds
+from wattproof.meters.bsm.virtual.registers import BLOB, COPIED, IN_AREA, METADATA
 from wattproof.virtual.base import NEVER, SECOND
 
 if TYPE_CHECKING:
-    from wattproof.meters.bsm.face import Face
+    from wattproof.meters.bsm.virtual.face import Face
 
 FEEDBACK_LIMIT = SECOND // 2
 #: Signed fields that the OCMF text shows (fault tamper).

@@ -13,7 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from wattproof.meters.bsm.enums import BAUD_RATES
-from wattproof.meters.bsm.optical_source import Number, OpticalValues
+from wattproof.meters.bsm.optical.source import Number, OpticalValues
 from wattproof.wire.iec62056 import DataSet
 
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from wattproof.meters.bsm.optical import (
+from wattproof.meters.bsm.optical.head import (
     MILLISECOND,
     MODE_A,
     MODE_C,
@@ -15,7 +15,7 @@ from wattproof.meters.bsm.optical import (
     OpticalValues,
     State,
 )
-from wattproof.meters.bsm.optical_rows import READOUT, fixed, parse_address, parse_time
+from wattproof.meters.bsm.optical.rows import READOUT, fixed, parse_address, parse_time
 from wattproof.wire.iec62056 import Command, Data, DataSet, ReaderReceiver, sending_time
 
 SECOND = 1000 * MILLISECOND

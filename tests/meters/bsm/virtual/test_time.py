@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattproof.meters.bsm.enums import SnapshotType
-from wattproof.meters.bsm.ocmf import moment
-from wattproof.meters.bsm.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
+from wattproof.meters.bsm.virtual.ocmf import moment
+from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
 from wattproof.virtual.base import SECOND
 
 EPOCH, TZO = 1657267228, 120

@@ -11,7 +11,7 @@ from typing import Any
 
 from wattproof.errors import StorageError
 from wattproof.meters.bsm.enums import DEFAULT_BAUD_RATE, DEFAULT_UNIT
-from wattproof.meters.bsm.timekeeping import NO_EPOCH
+from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH
 
 VERSION = 1
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wattproof.meters.bsm.pulses import LED, S0
+from wattproof.meters.bsm.virtual.pulses import LED, S0
 
 ENERGY = st.fractions(min_value=0, max_value=1_000_000_000, max_denominator=3600)
 

@@ -9,7 +9,7 @@ import pytest
 
 from wattproof.errors import InvalidValue, UnknownName
 from wattproof.meters.bsm.enums import SnapshotType, decode_error
-from wattproof.meters.bsm.faults import BUS_FAULTS, CONTROLS, METER_FAULTS
+from wattproof.meters.bsm.virtual.faults import BUS_FAULTS, CONTROLS, METER_FAULTS
 from wattproof.signed.formats import bsm
 from wattproof.virtual.line import LINE_FAULTS
 

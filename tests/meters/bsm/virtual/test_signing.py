@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wattproof.errors import InvalidValue
-from wattproof.meters.bsm import ocmf
 from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.profiles import CM13, F1D3D06, FW17, PROFILES
-from wattproof.meters.bsm.registers import AREA, IN_AREA
-from wattproof.meters.bsm.signing import Signer
+from wattproof.meters.bsm.virtual import ocmf
+from wattproof.meters.bsm.virtual.registers import AREA, IN_AREA
+from wattproof.meters.bsm.virtual.signing import Signer
 from wattproof.signed.formats import bsm
 
 CURRENT, ON, OFF, START, END = SnapshotType

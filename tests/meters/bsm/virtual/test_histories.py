@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from wattproof.errors import InvalidValue
 from wattproof.meters.bsm.enums import SnapshotType
-from wattproof.meters.bsm.faults import METER_FAULTS
 from wattproof.meters.bsm.points import SNAPSHOT_BLOCKS
-from wattproof.meters.bsm.registers import IN_AREA
-from wattproof.meters.bsm.virtual import create
+from wattproof.meters.bsm.virtual.faults import METER_FAULTS
+from wattproof.meters.bsm.virtual.meter import create
+from wattproof.meters.bsm.virtual.registers import IN_AREA
 from wattproof.signed.formats import bsm
 from wattproof.virtual.base import SimulationOptions
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.profiles import Profile
-from wattproof.meters.bsm.registers import IN_AREA, TEXT
-from wattproof.meters.bsm.timekeeping import NO_EPOCH, NO_TZO
+from wattproof.meters.bsm.virtual.registers import IN_AREA, TEXT
+from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH, NO_TZO
 
 SESSION_REGISTER = "1-0:1.8.0*198"
 TOTAL_REGISTER = "1-0:1.8.0*255"

@@ -7,10 +7,10 @@ its own instant, so that one long step and many short ones lead to the same regi
 
 from __future__ import annotations
 
-from wattproof.meters.bsm.display import SECOND
-from wattproof.meters.bsm.face import UNSTAMPED, Face
-from wattproof.meters.bsm.machine import POWER_UP, REQUEST
-from wattproof.meters.bsm.options import nanoseconds
+from wattproof.meters.bsm.virtual.display import SECOND
+from wattproof.meters.bsm.virtual.face import UNSTAMPED, Face
+from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
+from wattproof.meters.bsm.virtual.options import nanoseconds
 from wattproof.virtual.base import NEVER
 
 SERVICE_TIME = 60 * SECOND

@@ -9,10 +9,10 @@ import pytest
 
 from wattproof.drivers.modbus import run_blocking
 from wattproof.errors import ResponseTimeout
-from wattproof.meters.bsm.optical import OpticalHead
-from wattproof.meters.bsm.optical_reader import OpticalDriver
+from wattproof.meters.bsm.optical.head import OpticalHead
+from wattproof.meters.bsm.optical.reader import OpticalDriver
 from wattproof.meters.bsm.points import MAP
-from wattproof.meters.bsm.virtual import BsmMeter, create
+from wattproof.meters.bsm.virtual.meter import BsmMeter, create
 from wattproof.model.clock import VirtualClock
 from wattproof.model.readings import Reading
 from wattproof.virtual.base import SECOND, SimulationOptions

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from wattproof.errors import InvalidValue
-from wattproof.meters.bsm.display import PAGE_TIME, SECOND, Display, DisplayValues, address_rounds
+from wattproof.meters.bsm.virtual.display import PAGE_TIME, SECOND, Display, DisplayValues, address_rounds
 
 VALUES = DisplayValues(
     rcr_wh=0,

@@ -9,8 +9,8 @@ import pytest
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName
 from wattproof.meters.bsm.enums import SnapshotType
-from wattproof.meters.bsm.options import OPTIONS
-from wattproof.meters.bsm.virtual import create
+from wattproof.meters.bsm.virtual.meter import create
+from wattproof.meters.bsm.virtual.options import OPTIONS
 from wattproof.virtual.base import SECOND, SimulationOptions
 
 CURRENT, ON, OFF, START, END = SnapshotType

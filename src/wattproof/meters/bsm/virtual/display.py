@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wattproof.errors import InvalidValue
-from wattproof.meters.bsm.optical_rows import address_text, energy, fixed, local_time
-from wattproof.meters.bsm.optical_source import Number
+from wattproof.meters.bsm.optical.rows import address_text, energy, fixed, local_time
+from wattproof.meters.bsm.optical.source import Number
 
 SECOND = 1_000_000_000
 PAGE_TIME = 8 * SECOND

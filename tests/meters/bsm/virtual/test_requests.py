@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from wattproof.meters.bsm.enums import BAUD_RATES
 from wattproof.meters.bsm.points import MAP
-from wattproof.meters.bsm.virtual import create
+from wattproof.meters.bsm.virtual.meter import create
 from wattproof.virtual.base import SimulationOptions
 
 HEADERS = [

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, cast
 
 from wattproof.errors import InvalidValue, UnknownName
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
-from wattproof.meters.bsm.faults import CONTROLS, FAULTS
-from wattproof.meters.bsm.machine import named_states
-from wattproof.meters.bsm.options import nanoseconds
-from wattproof.meters.bsm.registers import IN_AREA
+from wattproof.meters.bsm.virtual.faults import CONTROLS, FAULTS
+from wattproof.meters.bsm.virtual.machine import named_states
+from wattproof.meters.bsm.virtual.options import nanoseconds
+from wattproof.meters.bsm.virtual.registers import IN_AREA
 from wattproof.virtual.faults import ENDED, shown, split_fault
 from wattproof.virtual.line import LINE_FAULTS
 from wattproof.virtual.loads import Load, parse_load
 from wattproof.virtual.physics import WATT_HOUR
 
 if TYPE_CHECKING:
-    from wattproof.meters.bsm.virtual import BsmMeter
+    from wattproof.meters.bsm.virtual.meter import BsmMeter
 
 NAMED_STATES = frozenset(named_states())
 #: TotWhImp after the fault roll-over: 999 999.90 kWh.

@@ -11,16 +11,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wattproof.errors import InvalidValue
-from wattproof.meters.bsm import control, writing
-from wattproof.meters.bsm.body import SERVICE_TIME, Body
 from wattproof.meters.bsm.enums import DEFAULT_UNIT, UNITS, SnapshotType
-from wattproof.meters.bsm.face import DIGIT
-from wattproof.meters.bsm.machine import POWER_UP, REQUEST
-from wattproof.meters.bsm.options import INVALID, NOW, Options, read_options
 from wattproof.meters.bsm.points import BASE, COMMON_BLOCK, REGISTERS, SIGNING_METER_BLOCK
-from wattproof.meters.bsm.registers import GLITCHING
-from wattproof.meters.bsm.signing import Signer, read_key
-from wattproof.meters.bsm.state import Durable, decode
+from wattproof.meters.bsm.virtual import control, writing
+from wattproof.meters.bsm.virtual.body import SERVICE_TIME, Body
+from wattproof.meters.bsm.virtual.face import DIGIT
+from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
+from wattproof.meters.bsm.virtual.options import INVALID, NOW, Options, read_options
+from wattproof.meters.bsm.virtual.registers import GLITCHING
+from wattproof.meters.bsm.virtual.signing import Signer, read_key
+from wattproof.meters.bsm.virtual.state import Durable, decode
 from wattproof.virtual.base import NEVER, SimulationOptions
 from wattproof.virtual.faults import Armed
 from wattproof.virtual.line import LINE_FAULTS
@@ -28,7 +28,7 @@ from wattproof.virtual.loads import parse_load
 from wattproof.virtual.physics import WATT_HOUR
 
 if TYPE_CHECKING:
-    from wattproof.meters.bsm.optical import OpticalHead
+    from wattproof.meters.bsm.optical.head import OpticalHead
 
 _PREFIX = [bytes((writing.READ, 2 * count)) for count in range(writing.MOST_READ + 1)]
 
@@ -173,7 +173,7 @@ class BsmMeter(Body):
 
     def optical(self) -> OpticalHead:
         """A new head in front of this meter, in the mode of its options (section 21)."""
-        from wattproof.meters.bsm.optical import OpticalHead
+        from wattproof.meters.bsm.optical.head import OpticalHead
 
         return OpticalHead(self, self.options.optical, self.options.optical_password, self.options.d0_list)
 

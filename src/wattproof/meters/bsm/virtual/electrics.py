@@ -6,7 +6,7 @@ import random
 from decimal import Decimal
 from typing import cast
 
-from wattproof.meters.bsm.timekeeping import Timekeeping
+from wattproof.meters.bsm.virtual.timekeeping import Timekeeping
 from wattproof.virtual.base import NEVER
 from wattproof.virtual.contactor import Contactor, Stuck
 from wattproof.virtual.faults import Faults
