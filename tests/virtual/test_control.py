@@ -12,7 +12,8 @@ from wattproof.errors import InvalidURL, InvalidValue
 from wattproof.io.http import Request
 from wattproof.io.url import parse_url
 from wattproof.virtual.control import Control, read_change
-from wattproof.virtual.runtime import LoopTimers, Runtime
+from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.timers import LoopTimers
 
 TOKEN = "a-token"
 

@@ -26,7 +26,8 @@ from wattproof.meters import registry
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
 from wattproof.virtual.listeners import Listener, is_line, open_listener
-from wattproof.virtual.runtime import LoopTimers, Runtime
+from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.timers import LoopTimers
 
 #: Where a virtual meter listens when nothing is said: this port, or another free one.
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5020

@@ -15,8 +15,6 @@ A request passes these stations::
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
@@ -24,6 +22,7 @@ from typing import TYPE_CHECKING, Protocol
 from wattproof.errors import StorageError
 from wattproof.virtual.exchange import Describe, Ring, Times, as_dict
 from wattproof.virtual.line import Delivery
+from wattproof.virtual.timers import Cancel, Timers
 
 if TYPE_CHECKING:
     from wattproof.io.journal import StateFile
@@ -34,46 +33,6 @@ if TYPE_CHECKING:
 NEVER = 1 << 100
 #: Requests that wait for one meter at most; what comes on top is lost, as in any real meter.
 WAITING_LIMIT = 256
-
-
-class Cancel(Protocol):
-    """A timer that has been set."""
-
-    def cancel(self) -> None: ...
-
-
-class Timers(Protocol):
-    """Real time, as far as a virtual meter needs it."""
-
-    def now(self) -> int:
-        """Monotonic nanoseconds."""
-        ...
-
-    def utc(self) -> int:
-        """UTC Unix nanoseconds of the monotonic zero point."""
-        ...
-
-    def call_at(self, when: int, callback: Callable[[], None]) -> Cancel:
-        """Call back at the monotonic instant ``when`` or a little later."""
-        ...
-
-
-class LoopTimers:
-    """The timers of an event loop."""
-
-    __slots__ = ("_loop", "_utc")
-
-    now = staticmethod(time.monotonic_ns)
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._utc = time.time_ns() - time.monotonic_ns()
-
-    def utc(self) -> int:
-        return self._utc
-
-    def call_at(self, when: int, callback: Callable[[], None]) -> Cancel:
-        return self._loop.call_later(max(0, when - time.monotonic_ns()) / 1e9, callback)
 
 
 class Wire(Protocol):
