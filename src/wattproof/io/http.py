@@ -8,6 +8,7 @@ silent for ``idle`` seconds, sends more than the limits or does not read its ans
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
 import ssl
@@ -114,7 +115,14 @@ class HttpServer:
         for connection in list(self._connections):
             connection.abort()
         if self._server is not None:
-            await self._server.wait_closed()
+            await closed(self._server)
+
+
+async def closed(server: asyncio.Server) -> None:
+    """Wait until a closed server has let its connections go, but not for one that hangs in a TLS handshake."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await server.wait_closed()
 
 
 def address_error(place: str, error: OSError) -> PortInUse:

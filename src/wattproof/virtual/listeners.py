@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wattproof.errors import InvalidURL, UnknownName
-from wattproof.io.http import address_error
+from wattproof.io.http import address_error, closed
 from wattproof.io.serial import SerialSettings, open_device
 from wattproof.io.url import MeterURL
 from wattproof.virtual.runtime import Runtime
@@ -90,7 +90,7 @@ class SocketListener:
     async def close(self) -> None:
         self._server.close()
         self._close()
-        await self._server.wait_closed()
+        await closed(self._server)
 
 
 async def _listen(url: MeterURL, factory: Callable[[], asyncio.Protocol], close: Callable[[], None]) -> SocketListener:
