@@ -1,7 +1,8 @@
 """OCMF verification, P-256, one core: parse to full verdict with session rules, against the bare signature check.
 
 The records are made here: a small fleet of test keys, one begin-and-end record each time. ``bare`` is
-``cryptography``'s verify with the key objects kept; ``pyocmf`` reads the same records and keys.
+``cryptography``'s verify with the key objects kept; ``pyocmf`` reads the same records and keys and checks
+them for calibration law, which is its full verdict.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def main() -> bool:
 
     def theirs() -> None:
         for number, text in enumerate(texts):
-            if not pyocmf.OCMF.from_string(text).verify_signature(spki[number % METERS]):
+            if not pyocmf.OCMF.from_string(text).verify(spki[number % METERS])[0]:
                 raise SystemExit(f"pyocmf refuses record {number}")
 
     runs = {
