@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
+from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
+from pymodbus.server import ModbusTcpServer
 
 Simulate = Callable[..., dict[str, Any]]
 
@@ -50,3 +54,37 @@ def compiler() -> str:
     if found is None:
         pytest.skip("no C compiler")
     return found
+
+
+@pytest.fixture
+def pymodbus_server() -> Iterator[Callable[[Sequence[int]], int]]:
+    """``pymodbus_server(registers)``: pymodbus serves them from address 40000 as unit 42, in a thread; gives its port."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    servers: list[ModbusTcpServer] = []
+
+    def start(registers: Sequence[int]) -> int:
+        async def serve() -> None:
+            context = ModbusServerContext(
+                devices={42: ModbusDeviceContext(hr=ModbusSequentialDataBlock(40001, list(registers)))}, single=False
+            )
+            server = ModbusTcpServer(context, address=("127.0.0.1", 0))
+            await server.listen()
+            servers.append(server)
+
+        asyncio.run_coroutine_threadsafe(serve(), loop).result(10)
+        return int(servers[-1].transport.sockets[0].getsockname()[1])
+
+    async def stop() -> None:
+        for server in servers:
+            listener = server.transport
+            await server.shutdown()
+            listener.close()
+            await listener.wait_closed()
+
+    yield start
+    asyncio.run_coroutine_threadsafe(stop(), loop).result(10)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(10)
+    loop.close()

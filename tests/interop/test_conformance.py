@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 
 import pytest
-from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
-from pymodbus.server import ModbusTcpServer
 
 from wattproof.conformance.bsm import STATEMENTS, Bsm
 from wattproof.conformance.engine import Need, Outcome, run
@@ -25,31 +21,14 @@ BEHAVIOUR = {f"B-{number:03d}" for number in (8, 12, 13, 15, 29, 47, 49, 51, 56,
 
 
 @pytest.fixture
-def dumb_port() -> Iterator[int]:
-    """The registers of a new BSM on a pymodbus server, in a thread."""
+def dumb_port(pymodbus_server: Callable[[Sequence[int]], int]) -> int:
+    """The registers of a new BSM on a pymodbus server."""
     meter = create(SimulationOptions(model="bsm", seed=1))
     registers: list[int] = []
     for start in range(40000, 44293, 125):
         data = (meter.execute(read_request(3, start, min(125, 44293 - start)), 0) or b"")[2:]
         registers += [data[at] << 8 | data[at + 1] for at in range(0, len(data), 2)]
-    loop, started, port = asyncio.new_event_loop(), threading.Event(), []
-
-    async def serve() -> None:
-        block = ModbusSequentialDataBlock(40001, registers)
-        context = ModbusServerContext(devices={42: ModbusDeviceContext(hr=block)}, single=False)
-        server = ModbusTcpServer(context, address=("127.0.0.1", 0))
-        await server.listen()
-        port.append(server.transport.sockets[0].getsockname()[1])
-        started.set()
-
-    thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()))
-    thread.start()
-    assert started.wait(10)
-    yield port[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
+    return pymodbus_server(registers)
 
 
 def test_registers_without_behaviour_fail_where_they_should(dumb_port: int) -> None:

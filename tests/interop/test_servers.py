@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
+import socket
 import subprocess
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
-from pymodbus.server import ModbusTcpServer
 
 from wattproof.drivers.modbus import connect_blocking, run_blocking
 from wattproof.errors import ModbusRefused
@@ -18,29 +15,6 @@ from wattproof.io.url import parse_url
 from wattproof.wire.modbus.pdu import parse_read_response, read_request
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def pymodbus_port() -> Iterator[int]:
-    """A pymodbus server with registers 40000 to 44299 holding their own number, in a thread."""
-    loop, started, port = asyncio.new_event_loop(), threading.Event(), []
-
-    async def serve() -> None:
-        block = ModbusSequentialDataBlock(40001, [40000 + number for number in range(4300)])
-        context = ModbusServerContext(devices={42: ModbusDeviceContext(hr=block)}, single=False)
-        server = ModbusTcpServer(context, address=("127.0.0.1", 0))
-        await server.listen()
-        port.append(server.transport.sockets[0].getsockname()[1])
-        started.set()
-
-    thread = threading.Thread(target=lambda: (loop.run_until_complete(serve()), loop.run_forever()))
-    thread.start()
-    assert started.wait(10)
-    yield port[0]
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
-    loop.run_until_complete(asyncio.sleep(0))
-    loop.close()
 
 
 def read_and_be_refused(url: str) -> None:
@@ -57,8 +31,8 @@ def read_and_be_refused(url: str) -> None:
         run_blocking(link.close())
 
 
-def test_our_client_reads_from_pymodbus(pymodbus_port: int) -> None:
-    read_and_be_refused(f"tcp://127.0.0.1:{pymodbus_port}?timeout=5")
+def test_our_client_reads_from_pymodbus(pymodbus_server: Callable[[Sequence[int]], int]) -> None:
+    read_and_be_refused(f"tcp://127.0.0.1:{pymodbus_server(range(40000, 44300))}?timeout=5")
 
 
 def test_our_client_reads_from_libmodbus(compiler: str, tmp_path: Path) -> None:
@@ -69,8 +43,6 @@ def test_our_client_reads_from_libmodbus(compiler: str, tmp_path: Path) -> None:
     )
     if built.returncode != 0:
         pytest.skip("libmodbus is not installed (Debian package libmodbus-dev)")
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
