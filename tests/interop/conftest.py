@@ -58,7 +58,7 @@ def compiler() -> str:
 
 @pytest.fixture
 def pymodbus_server() -> Iterator[Callable[[Sequence[int]], int]]:
-    """``pymodbus_server(registers)``: pymodbus serves them from address 40000 as unit 42, in a thread; gives its port."""
+    """``pymodbus_server(registers)``: pymodbus serves them from address 40000 as unit 42, in a thread; its port."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
