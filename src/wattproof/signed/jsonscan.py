@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from wattproof.signed.records import Finding, Severity
 #: Strings and brackets; an unterminated string reaches to the end, so that a scan is always linear.
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
+_WHITE = frozenset(" \t\r\n")
 
 
 class Number(str):
@@ -57,41 +57,41 @@ class Scanned:
 _Scan = Callable[[str, int], tuple[Any, int]]
 
 
-class _Scanner(threading.local):
-    """One pair of C scanners a thread; ``repeats`` tells whether the last scan met a repeated key."""
+#: A new object whenever any thread meets a repeated key: who sees another one than before looks for his own.
+_last_repeat = object()
 
-    def __init__(self) -> None:
-        options: dict[str, Any] = {
-            "object_pairs_hook": self._object,
-            "parse_float": Number,
-            "parse_int": Number,
-            "parse_constant": _refuse,
-        }
-        self.repeats = False
-        self.strict: _Scan = getattr(json.JSONDecoder(strict=True, **options), "scan_once")  # noqa: B009 (not in typeshed)
-        self.lenient: _Scan = getattr(json.JSONDecoder(strict=False, **options), "scan_once")  # noqa: B009
 
-    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) == len(pairs):
-            return found
-        self.repeats = True
-        seen: set[str] = set()
-        repeated: dict[str, None] = {}
-        for key, _ in pairs:
-            if key in seen:
-                repeated[key] = None
-            seen.add(key)
-        special = Repeated(found)
-        special.keys_repeated = tuple(repeated)
-        return special
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    global _last_repeat  # noqa: PLW0603
+    _last_repeat = object()
+    seen: set[str] = set()
+    repeated: dict[str, None] = {}
+    for key, _ in pairs:
+        if key in seen:
+            repeated[key] = None
+        seen.add(key)
+    special = Repeated(found)
+    special.keys_repeated = tuple(repeated)
+    return special
 
 
 def _refuse(token: str) -> Any:
     raise JsonProblem("F-JSON", f"{token} is not JSON")
 
 
-_SCANNER = _Scanner()
+def _scanner(*, strict: bool) -> _Scan:
+    """The C scanner; like that of ``json.loads``, all threads share it."""
+    decoder = json.JSONDecoder(
+        strict=strict, object_pairs_hook=_object, parse_float=Number, parse_int=Number, parse_constant=_refuse
+    )
+    scan: _Scan = getattr(decoder, "scan_once")  # noqa: B009 (not in typeshed)
+    return scan
+
+
+_strict, _lenient = _scanner(strict=True), _scanner(strict=False)
 
 
 def check_depth(text: str, start: int = 0, limits: Limits = DEFAULT) -> None:
@@ -123,15 +123,13 @@ def scan(text: str, start: int = 0, limits: Limits = DEFAULT, *, shallow: bool |
     """
     if not (is_shallow(text, limits) if shallow is None else shallow):
         check_depth(text, start, limits)
-    scanner = _SCANNER
-    scanner.repeats = False
+    before = _last_repeat
     controls = False
     try:
         try:
-            value, end = scanner.strict(text, start)
+            value, end = _strict(text, start)
         except json.JSONDecodeError:
-            scanner.repeats = False
-            value, end = scanner.lenient(text, start)
+            value, end = _lenient(text, start)
             controls = True
     except json.JSONDecodeError as error:
         raise JsonProblem("F-JSON", f"no JSON: {error.msg}", error.pos) from None
@@ -140,7 +138,7 @@ def scan(text: str, start: int = 0, limits: Limits = DEFAULT, *, shallow: bool |
     except RecursionError:  # only with a configured depth beyond the interpreter's
         raise JsonProblem("F-JSON-DEPTH", "JSON nested too deeply", start) from None
     scanned = Scanned(value, end, controls)
-    if scanner.repeats:
+    if _last_repeat is not before:
         scanned.repeated = repeated_keys(value)
     if text.find("\\u", start, end) >= 0:
         scanned.value = _whole_characters(value)
@@ -189,6 +187,8 @@ def _whole_characters(value: Any) -> Any:
 
 def skip_space(text: str, start: int) -> int:
     """Offset of the first character at or after ``start`` that is no JSON white space."""
+    if text[start : start + 1] not in _WHITE:
+        return start
     match = _SPACE.match(text, start)
     return match.end() if match else start
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _WRITTEN = re.compile(
     r"(?:([0-9a-z]{1,3})-([0-9a-z]{1,3}):)?([0-9a-z]{1,3})\.([0-9a-z]{1,3})"
@@ -65,8 +66,7 @@ class ObisTokens:
     f: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterClass:
+class RegisterClass(NamedTuple):
     """What a register counts. Informative registers have neither direction, point nor scope.
 
     ``tariff`` is the E group where it names a tariff register; ``rank`` orders registers for billing, lowest first.

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from wattproof.signed.records import Severity
 
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from wattproof.signed.sessions import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(NamedTuple):
     """From where on a value is remarkable. ``now``: Unix seconds of the moment of checking."""
 
     now: float
