@@ -77,9 +77,8 @@ def detect(data: bytes) -> bool:
 
 def parse(data: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Unit]:
     """Every record of a document, one behind the other; at least one unit, and never an exception for bad content."""
-    text = _decode(data)
     units: list[Unit] = []
-    for unit in _records(text, carrier, limits):
+    for unit in _records(_decode(data), carrier, limits):
         unit.record.index = len(units)
         units.append(unit)
         if len(units) > limits.units:
@@ -124,7 +123,8 @@ def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
             shown = characters[start : min(end, start + _SHOWN)]
             unit = stopped(TOKEN, stop.code, str(stop), carrier=carrier, where=stop.where, text=jsonscan.whole(shown))
             at = end
-        unit.record.findings[:0] = text.findings
+        if text.findings:
+            unit.record.findings[:0] = text.findings
         yield unit
         at = jsonscan.skip_space(characters, at)
         if at >= size:
@@ -185,9 +185,13 @@ def _unit(text: _Text, sections: _Sections, carrier: Carrier, limits: Limits) ->
     """The record of found sections, with what its verification needs. Raises :class:`_Stop`."""
     payload: dict[str, Any] = sections.payload.value
     section: dict[str, Any] = sections.signature.value
-    record = _record(text, sections, carrier, limits)
-    findings = record.findings
-    version = ocmf_fields.VERSIONS.get(ocmf_fields.text_of(payload.get("FV")) or "", ocmf_fields.NEWEST)
+    findings = [*carrier.findings, *sections.findings]
+    if sections.payload.controls or sections.payload.repeated:
+        findings += jsonscan.form_findings(sections.payload)
+    if sections.signature.controls or sections.signature.repeated:
+        findings += jsonscan.form_findings(sections.signature, "signature/")
+    version = ocmf_fields.version(payload, findings)
+    record = _record(text, sections, carrier, limits, version, findings)
     algorithm = _algorithm(payload, section, version, findings)
     signature = _signature(section)
     keys = carrier.keys
@@ -201,13 +205,16 @@ def _unit(text: _Text, sections: _Sections, carrier: Carrier, limits: Limits) ->
     )
 
 
-def _record(text: _Text, sections: _Sections, carrier: Carrier, limits: Limits) -> Record:
+def _record(
+    text: _Text,
+    sections: _Sections,
+    carrier: Carrier,
+    limits: Limits,
+    version: ocmf_fields.Version,
+    findings: list[Finding],
+) -> Record:
+    """What the payload says, with findings about it. Raises :class:`_Stop`."""
     payload: dict[str, Any] = sections.payload.value
-    findings = [*carrier.findings, *sections.findings]
-    if sections.payload.controls or sections.payload.repeated:
-        findings += jsonscan.form_findings(sections.payload)
-    if sections.signature.controls or sections.signature.repeated:
-        findings += jsonscan.form_findings(sections.signature, "signature/")
     record = Record(
         TOKEN,
         carrier.container,
@@ -220,10 +227,9 @@ def _record(text: _Text, sections: _Sections, carrier: Carrier, limits: Limits) 
         session=carrier.session,
         extra=carrier.extra() if carrier is not NO_CARRIER else {},
     )
-    version = ocmf_fields.version(payload, findings)
     keep = len(record.signed) <= _KEPT
-    ocmf_fields.check_fields(payload, version, findings, keep=keep)
-    ocmf_fields.fill(record, payload)
+    layout = ocmf_fields.check_fields(payload, version, findings, keep=keep)
+    ocmf_fields.fill(record, payload, layout)
     entries = payload.get("RD")
     if isinstance(entries, list):
         if len(entries) > limits.readings:

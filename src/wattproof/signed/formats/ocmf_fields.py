@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from wattproof.signed.jsonscan import Number
 from wattproof.signed.records import Finding, Record, Severity
@@ -56,6 +56,15 @@ _PAGE = re.compile(r"[TF](?:0|[1-9][0-9]{0,19})", re.ASCII)
 
 #: Keys whose value is any text. VI and VV of versions below 0.4 are vendor keys later and need no check.
 _TEXTS = ("GI", "GS", "GV", "MV", "MM", "MS", "MF", "ID", "CI", "TT", "CF")
+#: Keys that a record holds as text.
+_FILLED = frozenset((*_TEXTS, "IL", "PG"))
+
+
+class Layout(NamedTuple):
+    """Which keys a payload has, with which types. ``plain``: what is used as text is written as text."""
+
+    findings: tuple[Finding, ...]
+    plain: bool
 
 
 def _flags(value: Any) -> str | None:
@@ -119,16 +128,12 @@ def version(payload: dict[str, Any], findings: list[Finding]) -> Version:
     return NEWEST
 
 
-def check_fields(payload: dict[str, Any], version: Version, findings: list[Finding], *, keep: bool) -> None:
+def check_fields(payload: dict[str, Any], version: Version, findings: list[Finding], *, keep: bool) -> Layout:
     """Adds a finding for every key that deviates. ``keep``: the record is small enough for the caches."""
-    layout = (_kept_layout if keep else _layout)(tuple(payload), version)
-    if layout:
-        findings += layout
+    layout = (_kept_layout if keep else _layout)(tuple(payload), tuple(map(type, payload.values())), version)
+    if layout.findings:
+        findings += layout.findings
     get = payload.get
-    for key in _TEXTS:
-        value = get(key)
-        if value.__class__ is not str and key in payload:
-            findings.append(Finding("F-TYPE", Severity.WARNING, "no text", f"/{key}"))
     flags = get("IF")
     choices = (get("IS"), get("IL"), tuple(flags) if flags.__class__ is list else flags, get("IT"), get("CT"))
     try:
@@ -145,6 +150,7 @@ def check_fields(payload: dict[str, Any], version: Version, findings: list[Findi
     if not get("MS") and not get("GS"):
         findings.append(Finding("F-MS", Severity.WARNING, "neither meter nor gateway serial is stated", "/MS"))
     _identification_shape(payload, findings)
+    return layout
 
 
 def _too_long(payload: dict[str, Any]) -> list[Finding]:
@@ -155,8 +161,8 @@ def _too_long(payload: dict[str, Any]) -> list[Finding]:
     ]
 
 
-def _layout(keys: tuple[str, ...], version: Version) -> tuple[Finding, ...]:
-    """What is to be said about which keys there are; a fleet repeats its layouts."""
+def _layout(keys: tuple[str, ...], types: tuple[type, ...], version: Version) -> Layout:
+    """What is to be said about which keys there are, and of which types; a fleet repeats its layouts."""
     found = [
         Finding("F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key", f"/{key[:64]}")
         for key in keys
@@ -166,7 +172,9 @@ def _layout(keys: tuple[str, ...], version: Version) -> tuple[Finding, ...]:
         found.append(Finding("F-RD", Severity.ERROR, "the readings are missing", "/RD"))
     if "PG" not in keys:
         found.append(Finding("F-PG", Severity.WARNING, "the page number is missing", "/PG"))
-    return tuple(found)
+    others = {key for key, kind in zip(keys, types, strict=True) if kind is not str}
+    found += [Finding("F-TYPE", Severity.WARNING, "no text", f"/{key}") for key in _TEXTS if key in others]
+    return Layout(tuple(found), others.isdisjoint(_FILLED))
 
 
 def _choices(early: bool, assigned: Any, level: Any, flags: Any, kind: Any, point: Any) -> tuple[Finding, ...]:
@@ -203,30 +211,31 @@ def _identification_shape(payload: dict[str, Any], findings: list[Finding]) -> N
         findings.append(Finding("F-ID-SHAPE", Severity.INFO, "longer than 40 characters", "/ID"))
 
 
-def fill(record: Record, payload: dict[str, Any]) -> None:
+def fill(record: Record, payload: dict[str, Any], layout: Layout) -> None:
     """The record's identity, user and page, from the payload; a malformed page adds ``F-PG``."""
-    get = payload.get
-    serial, gateway = text_of(get("MS")), text_of(get("GS"))
+    texts = payload if layout.plain else {key: text_of(value) for key, value in payload.items()}
+    get = texts.get
+    serial, gateway = get("MS"), get("GS")
     record.gateway_serial, record.meter_serial = gateway, serial
-    record.gateway_model, record.meter_model = text_of(get("GI")), text_of(get("MM"))
-    record.firmware = (text_of(get("GV")), text_of(get("MF")), text_of(get("CF")))
-    record.identification = text_of(get("ID"))
-    record.evse, record.tariff = text_of(get("CI")), text_of(get("TT"))
+    record.gateway_model, record.meter_model = get("GI"), get("MM")
+    record.firmware = (get("GV"), get("MF"), get("CF"))
+    record.identification = get("ID")
+    record.evse, record.tariff = get("CI"), get("TT")
     if serial and gateway and serial != gateway:
         record.identity_texts = (gateway, serial)
     elif serial or gateway:
         record.identity_texts = (serial or gateway or "",)
-    assigned = get("IS")
-    if isinstance(assigned, bool):
+    assigned = payload.get("IS")
+    if assigned is True or assigned is False:
         record.assigned = assigned
-        record.assignment_level = text_of(get("IL"))
+        record.assignment_level = get("IL")
     else:
-        record.assignment_level = text_of(get("IL")) or text_of(assigned)
+        record.assignment_level = get("IL") or text_of(assigned)
         if record.assignment_level is not None:
             record.assigned = record.assignment_level != "NONE"
     if "PG" in payload:
         page = payload["PG"]
-        record.page_text = text_of(page)
+        record.page_text = get("PG")
         if page.__class__ is str and _PAGE.fullmatch(page):
             record.page_letter, record.page = page[0], int(page[1:])
         else:

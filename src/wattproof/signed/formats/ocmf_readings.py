@@ -66,24 +66,25 @@ _LISTS: tuple[tuple[str, str, Severity, str, Callable[[Any], bool]], ...] = (
 )
 
 
-def _lists(*values: Any) -> tuple[tuple[str, str, Severity, str], ...]:
-    """The rows of ``_LISTS`` that deviate, for values in its order; ``_MISSING`` never does."""
-    return tuple(
+def _deviations(version: Version, keys: tuple[str, ...], *values: Any) -> tuple[tuple[str, str, Severity, str], ...]:
+    """Key, code, severity and message: keys that OCMF does not define, then the rows of ``_LISTS`` that deviate.
+
+    ``values`` are in the order of ``_LISTS``; ``_MISSING`` never deviates.
+    """
+    unknown = [
+        (key[:64], "F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key")
+        for key in keys
+        if key not in _KNOWN and not vendor(key) and not (key == "EI" and version < (0, 5))
+    ]
+    deviating = [
         (key, code, severity, message)
         for value, (key, code, severity, message, bad) in zip(values, _LISTS, strict=True)
         if value is not _MISSING and bad(value)
-    )
+    ]
+    return (*unknown, *deviating)
 
 
-def _unknown(keys: tuple[str, ...], version: Version) -> tuple[str, ...]:
-    """Keys of a reading that OCMF does not define."""
-    return tuple(
-        key for key in keys if key not in _KNOWN and not vendor(key) and not (key == "EI" and version < (0, 5))
-    )
-
-
-_kept_lists = lru_cache(maxsize=4096, typed=True)(_lists)
-_kept_unknown = lru_cache(maxsize=1024)(_unknown)
+_kept_deviations = lru_cache(maxsize=4096, typed=True)(_deviations)
 
 
 def read(
@@ -106,7 +107,7 @@ def read(
         _check_keys(entry, version, where, findings, keep)
         # What a reading states overrides, what it inherited goes on. Keys that are not inherited (RV, CL, EI, those of
         # the manufacturer) are only ever looked up in the entry itself.
-        state = {**before, **entry} if before else entry
+        state = entry if entry.keys() >= before.keys() else {**before, **entry}
         readings.append(_reading(entry, state, version, fiscal, where, findings, limits))
         before = state
         if position == 0:
@@ -127,11 +128,10 @@ def _check_first(entry: dict[str, Any], where: str, findings: list[Finding]) -> 
 
 def _check_keys(entry: dict[str, Any], version: Version, where: str, findings: list[Finding], keep: bool) -> None:
     """Only what a reading states itself is checked, not what it inherits."""
-    for key in (_kept_unknown if keep else _unknown)(tuple(entry), version):
-        message = "OCMF does not define this key"
-        findings.append(Finding("F-KEY-UNKNOWN", Severity.INFO, message, f"{where}/{key[:64]}"))
     get = entry.get
-    values = (
+    stated = (
+        version,
+        tuple(entry),
         get("TX", _MISSING),
         get("RI", _MISSING),
         get("RT", _MISSING),
@@ -140,9 +140,9 @@ def _check_keys(entry: dict[str, Any], version: Version, where: str, findings: l
         get("RU", _MISSING),
     )
     try:
-        deviating = (_kept_lists if keep else _lists)(*values)
+        deviating = (_kept_deviations if keep else _deviations)(*stated)
     except TypeError:  # an object or a list where a text belongs
-        deviating = _lists(*values)
+        deviating = _deviations(*stated)
     for key, code, severity, message in deviating:
         findings.append(Finding(code, severity, message, f"{where}/{key}"))
 
@@ -158,28 +158,29 @@ def _reading(
 ) -> Reading:
     if "RV" in entry and ("RI" in state) != ("RU" in state):
         findings.append(Finding("F-RI-RU", Severity.WARNING, "RI and RU come together", where))
+    get = state.get
     stamp = _NO_STAMP
-    time_text = state.get("TM")
+    time_text = get("TM")
     if "TM" in state:
         stamp = ocmf_times.parse(time_text) if type(time_text) is str else ocmf_times.UNREADABLE
         if not stamp.exact and "TM" in entry:
             message = "the time cannot be read" if stamp.time is None else "the time deviates from its format"
             findings.append(Finding("F-TM", Severity.WARNING, message, f"{where}/TM"))
-    reason = _text(state.get("TX"))
+    reason = _text(get("TX"))
     moment = MOMENTS.get(reason) if reason is not None else (Moment.FISCAL if fiscal else None)
     value, literal, value_error = _value(entry, where, findings, limits)
     return Reading(
         moment,
         reason,
-        _text(state.get("RI")),
+        _text(get("RI")),
         value,
         literal,
-        _text(state.get("RU")),
+        _text(get("RU")),
         stamp.time,
         _text(time_text),
         stamp.clock,
-        _text(state.get("ST")),
-        _text(state.get("EF")),
+        _text(get("ST")),
+        _text(get("EF")),
         _event_counter(entry) if version < (0, 5) else None,
         _loss(entry, where, findings, limits) if "CL" in entry else None,
         value_error,
