@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from wattproof.errors import StorageError, UnknownName
 from wattproof.model.codec.crc import crc16_modbus
 from wattproof.virtual.runtime import Runtime
+from wattproof.wire.modbus.framing.rtu import frame
 
 SECOND = 10**9
 MBAP = 7
@@ -335,3 +336,22 @@ def test_a_refused_change_leaves_the_runtime_working(timers: Any, small: Any, wi
     line.ask(read)
     timers.run(1)
     assert len(line.sent) == 1
+
+
+def test_a_frame_that_only_a_silence_ends_is_answered_when_nothing_follows(
+    timers: Any, small: Any, wire: Any, read: bytes
+) -> None:
+    line = wire(timers, Runtime(small(), timers), framing="rtu")
+    data = frame(42, b"\x06\x00\x08")  # two bytes too short: content says that more must come
+    line.stream.receive(data[:4], timers.time)
+    timers.run(0.01)
+    line.stream.receive(data[4:], timers.time)
+    assert line.answers == []
+    timers.run(0.1)
+    assert [answer[:3] for answer in line.answers] == [b"\x2a\x86\x01"]
+
+    line.stream.receive(frame(42, read)[:5], timers.time)  # a cut request is no frame
+    timers.run(1)
+    assert len(line.answers) == 1
+    line.ask(read)
+    assert len(line.answers) == 2

@@ -92,7 +92,6 @@ class Runtime:
         "_queue",
         "_start",
         "_stepwise",
-        "_timers",
         "_watched",
         "describe",
         "due",
@@ -104,6 +103,7 @@ class Runtime:
         "on_failure",
         "ring",
         "store",
+        "timers",
     )
 
     def __init__(
@@ -129,7 +129,7 @@ class Runtime:
         #: What ended this meter: its state could not be kept.
         self.failure: StorageError | None = None
         self.on_failure: Callable[[StorageError], None] | None = None
-        self._timers = timers
+        self.timers = timers
         self.now = timers.now
         self._origin = timers.now()
         self._start = start
@@ -192,7 +192,7 @@ class Runtime:
             self._alarm.cancel()
             self._alarm = None
         if wanted:
-            self._alarm = self._timers.call_at(self.due, self._tick)
+            self._alarm = self.timers.call_at(self.due, self._tick)
 
     def _tick(self) -> None:
         self._alarm = None
@@ -280,7 +280,7 @@ class Runtime:
         if moment <= now:
             self._send(job, answer, delivery)
         else:
-            self._timers.call_at(moment, lambda: self._send(job, answer, delivery))
+            self.timers.call_at(moment, lambda: self._send(job, answer, delivery))
         return True
 
     def _send(self, job: Job, answer: bytes, delivery: Delivery) -> None:
@@ -366,7 +366,7 @@ class Runtime:
     def journal(self, after: int = 0) -> list[dict[str, object]]:
         """Entries with a number above ``after``, oldest first, as the control interface shows them."""
         self.catch_up()
-        times = Times(self._timers.utc(), self.meter_time)
+        times = Times(self.timers.utc(), self.meter_time)
         return [as_dict(entry, times, self.describe) for entry in self.ring.entries(after)]
 
     def watch(self, callback: Callable[[], None]) -> Callable[[], None]:

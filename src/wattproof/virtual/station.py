@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from wattproof.virtual.line import Delivery
@@ -11,6 +11,7 @@ from wattproof.wire.modbus.framing.messages import Request, ServerFramer
 
 if TYPE_CHECKING:
     from wattproof.virtual.runtime import Runtime, Wire
+    from wattproof.virtual.timers import Cancel
 
 
 class Station:
@@ -72,11 +73,11 @@ class Stream:
 
     :param write: takes one answer with everything before it, and the instant at which its request ended.
     :param close: ends the connection; ``None`` where there is none (a line).
-    :param gap: nanoseconds of silence after which the framer is told to begin anew.
+    :param gap: nanoseconds of silence that end a frame, whatever its length.
     :param understands: whether a meter hears what is sent (it may have been told another bit rate).
     """
 
-    __slots__ = ("_close", "_framer", "_gap", "_heard", "_station", "_understands", "_write", "tcp")
+    __slots__ = ("_close", "_framer", "_gap", "_heard", "_silence", "_station", "_understands", "_write", "tcp")
 
     def __init__(
         self,
@@ -95,6 +96,7 @@ class Stream:
         self._gap = gap
         self._understands = understands
         self._heard = 0
+        self._silence: Cancel | None = None
         self._framer = framer
         self.tcp = tcp
 
@@ -114,14 +116,29 @@ class Stream:
 
     def receive(self, data: bytes, arrived: int) -> None:
         """Bytes that ended at the real instant ``arrived``."""
+        if self._silence is not None:
+            self._silence.cancel()
+            self._silence = None
         if arrived - self._heard > self._gap():
             self._framer.gap()
         self._heard = arrived
-        for request in self._framer.receive(data):
-            if self._understands is None or self._heard_by(request, arrived, self._understands):
-                self._station.route(request, self, arrived)
+        requests = self._framer.receive(data)
+        self._hand_over(requests)
+        if not requests and not self.tcp:
+            self._silence = self._station.runtimes[0].timers.call_at(arrived + self._gap(), self._fall_silent)
         if self._framer.broken is not None and self._close is not None:
             self._close()
+
+    def _fall_silent(self) -> None:
+        """Nothing followed: what only a silence completes (a frame of the wrong length) is refused now."""
+        self._silence = None
+        self._hand_over(self._framer.gap())
+
+    def _hand_over(self, requests: Iterable[Request]) -> None:
+        arrived = self._heard
+        for request in requests:
+            if self._understands is None or self._heard_by(request, arrived, self._understands):
+                self._station.route(request, self, arrived)
 
     def _heard_by(self, request: Request, arrived: int, understands: Callable[[Runtime], bool]) -> bool:
         runtime = self._station.find(request.unit)
