@@ -354,4 +354,5 @@ def test_a_frame_that_only_a_silence_ends_is_answered_when_nothing_follows(
     timers.run(1)
     assert len(line.answers) == 1
     line.ask(read)
+    timers.run(1)
     assert len(line.answers) == 2
