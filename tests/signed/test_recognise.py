@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -215,7 +217,7 @@ class _Point:
 
 def test_formats_of_other_packages_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
     assert metadata.entry_points(group=formats.GROUP) is not None
-    monkeypatch.setattr(formats, "entry_points", lambda group: [_Point])
+    monkeypatch.setattr(metadata, "entry_points", lambda group: [_Point])
     formats.rows.cache_clear()
     recognise._rows.cache_clear()
     try:
@@ -225,3 +227,12 @@ def test_formats_of_other_packages_take_part(monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.undo()
         formats.rows.cache_clear()
         recognise._rows.cache_clear()
+
+
+def test_writing_one_format_imports_no_parser_of_another() -> None:
+    code = "import sys; from wattproof.signed.formats import bsm; print(*sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "wattproof.signed.formats.bsm" in loaded
+    parsers = {f"wattproof.signed.formats.{name}" for name in ("ocmf", "chargeit", "safe_xml")}
+    assert loaded.isdisjoint(parsers | {"wattproof.signed.jsonscan"})

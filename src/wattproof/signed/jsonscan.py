@@ -65,7 +65,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    global _last_repeat  # noqa: PLW0603
+    global _last_repeat
     _last_repeat = object()
     seen: set[str] = set()
     repeated: dict[str, None] = {}

@@ -7,13 +7,13 @@ Formats that the specification describes but this version does not read are reco
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from wattproof.signed import jsonscan, keys, xmlscan
-from wattproof.signed.formats import OWN, FormatRow, format_rows, json_rows, ocmf, safe_xml
+from wattproof.signed.formats import FormatRow, format_rows, json_rows, ocmf, own_rows, safe_xml
 from wattproof.signed.jsonscan import JsonProblem
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import Finding, Record, Severity, Signature, Verdict
@@ -34,7 +34,7 @@ _LABELS = {
     "pcdf": "PCDF",
 }
 
-Read = Callable[[bytes, Carrier, Limits], list[Item]]
+Read = Callable[[bytes, Carrier, Limits], Sequence[Item]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
     return units
 
 
-def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Item]:
+def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequence[Item]:
     if len(data) > limits.document:
         message = f"more than the {limits.document} bytes that one document may have"
         return [stopped("unknown", "F-SIZE", message, carrier=carrier)]
@@ -304,19 +304,20 @@ _ROWS = (
 _MISSPELT = Row(
     "OCMF, misspelt",
     re.compile(rb"[A-Za-z]{1,16}\s*\|\s*\{").match,
-    lambda body, carrier, limits: list(ocmf.parse(body, carrier, limits)),
+    ocmf.parse,
 )
 
 
 @cache
 def _rows() -> tuple[Row, ...]:
     """This version's record formats (row g), the rows of the specification, formats of other packages."""
-    own = [_plug(row) for row in format_rows() if row in OWN]
-    others = [_plug(row) for row in format_rows() if row not in OWN]
+    own = [Row(row.token, row.detect, row.parse) for row in format_rows() if row in own_rows()]
+    others = [_plug(row) for row in format_rows() if row not in own_rows()]
     return (*own, *_ROWS, _MISSPELT, *others)
 
 
 def _plug(row: FormatRow) -> Row:
+    """A row of another package, whatever it returns: what goes wrong goes wrong while this document is read."""
     return Row(row.token, row.detect, lambda body, carrier, limits: list(row.parse(body, carrier, limits)))
 
 

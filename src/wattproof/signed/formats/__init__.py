@@ -3,6 +3,8 @@
 Three kinds of rows, in the order of recognition (specification of the verifier, 0.5): :class:`FormatRow` for texts
 that are records themselves, :class:`XmlRow` and :class:`JsonRow` for documents that hold records. Other packages add
 rows through the entry point group ``wattproof.formats``: an object of any kind under a name of its own.
+
+No parser is imported before somebody asks for the rows: who only writes one format does not pay for the others.
 """
 
 from __future__ import annotations
@@ -11,12 +13,11 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wattproof.signed.formats import chargeit, ocmf, safe_xml
-from wattproof.signed.limits import Limits
-from wattproof.signed.units import Carrier, Item, Unit
+if TYPE_CHECKING:
+    from wattproof.signed.limits import Limits
+    from wattproof.signed.units import Carrier, Item, Unit
 
 GROUP = "wattproof.formats"
 
@@ -50,16 +51,24 @@ class XmlRow:
 
 Row = FormatRow | JsonRow | XmlRow
 
-OWN: tuple[Row, ...] = (
-    FormatRow(ocmf.TOKEN, ocmf.detect, ocmf.parse),
-    XmlRow(safe_xml.CONTAINER, safe_xml.detect, safe_xml.read),
-    JsonRow(chargeit.CONTAINER, chargeit.detect, chargeit.read),
-)
+
+@cache
+def own_rows() -> tuple[Row, ...]:
+    """This package's rows."""
+    from wattproof.signed.formats import chargeit, ocmf, safe_xml
+
+    return (
+        FormatRow(ocmf.TOKEN, ocmf.detect, ocmf.parse),
+        XmlRow(safe_xml.CONTAINER, safe_xml.detect, safe_xml.read),
+        JsonRow(chargeit.CONTAINER, chargeit.detect, chargeit.read),
+    )
 
 
 @cache
 def rows() -> tuple[Row, ...]:
     """This package's rows and those of other installed packages, which come last; each is loaded once."""
+    from importlib.metadata import entry_points
+
     others = []
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         try:
@@ -71,7 +80,7 @@ def rows() -> tuple[Row, ...]:
             continue
         if isinstance(row, Row):
             others.append(row)
-    return (*OWN, *others)
+    return (*own_rows(), *others)
 
 
 def format_rows() -> list[FormatRow]:
