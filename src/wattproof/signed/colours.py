@@ -25,6 +25,8 @@ class SessionVerdict(StrEnum):
     NOT_APPLICABLE = "not-applicable"
 
 
+_VALID, _TRUSTED, _GREEN = Verdict.VALID, KeySource.TRUSTED, Colour.GREEN  # asked for with every record
+
 #: Colour of a record by its signature verdict; a valid one still depends on its key.
 _BY_VERDICT = {
     Verdict.INVALID: Colour.RED,
@@ -52,11 +54,11 @@ DONE, BAD, UNREADABLE, UNDECIDED = 0, 1, 2, 3
 def record_colour(record: Record, *, allow_test_keys: bool = False) -> Colour:
     """Colour of one record: its own signature and key only."""
     signature = record.signature
-    if signature.verdict is not Verdict.VALID:
+    if signature.verdict is not _VALID:
         return _BY_VERDICT[signature.verdict]
-    if signature.key_source is not KeySource.TRUSTED or (signature.test_key and not allow_test_keys):
+    if signature.key_source is not _TRUSTED or (signature.test_key and not allow_test_keys):
         return Colour.YELLOW
-    return Colour.GREEN
+    return _GREEN
 
 
 def session_colour(verdict: SessionVerdict, records: Iterable[Colour]) -> Colour:

@@ -20,6 +20,9 @@ class Form(StrEnum):
     RAW = "RAW"
 
 
+_DER = Form.DER
+
+
 class Refused(ValueError):
     """A signature that is not accepted; ``reason`` is ``V-SIG-ENCODING`` or ``V-SIG-RANGE``."""
 
@@ -66,7 +69,8 @@ def _canonical(content: bytes) -> bool:
 
 
 def _ranged(curve: Curve, r: int, s: int) -> None:
-    if not (0 < r < curve.order and 0 < s < curve.order):
+    order = curve.order
+    if not (0 < r < order and 0 < s < order):
         raise Refused("V-SIG-RANGE", f"r or s lies outside 1..order-1 of {curve.name}")
 
 
@@ -89,7 +93,7 @@ def decode(curve: Curve, data: bytes, *, der: bool = True, raw: bool = True) -> 
         r, s = int.from_bytes(one, "big"), int.from_bytes(two, "big")
         if _canonical(one) and _canonical(two):
             _ranged(curve, r, s)
-            return Decoded(r, s, Form.DER, data)
+            return Decoded(r, s, _DER, data)
         if 0 < len(one) <= curve.integer_bytes and 0 < len(two) <= curve.integer_bytes:
             _ranged(curve, r, s)
             return Decoded(r, s, Form.DER_INT, encode_signature(r, s))

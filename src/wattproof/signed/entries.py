@@ -14,6 +14,8 @@ from wattproof.signed.obis_classes import tokens
 from wattproof.signed.records import Moment, Reading, Record
 from wattproof.signed.registers import instant, watt_hours
 
+_BEGIN, _END = Moment.BEGIN, Moment.END  # asked for with every reading
+
 #: So many records of one owner with a begin in common are looked at; the others cannot matter to a real session.
 _CANDIDATES = 64
 
@@ -88,9 +90,9 @@ def enter(record: Record) -> Entry:
     begins = ends = unstated = 0
     for reading in record.readings:
         moment = reading.moment
-        if moment is Moment.BEGIN:
+        if moment is _BEGIN:
             begins += 1
-        elif moment is Moment.END:
+        elif moment is _END:
             ends += 1
         if reading.value is None:
             unstated += 1

@@ -40,6 +40,12 @@ KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
 #: Source name of data that came from no file.
 DATA = "data"
 
+#: By whether test keys are allowed.
+_TEST_KEY = {
+    True: Finding("F-TEST-KEY", Severity.INFO, TEST_KEY.en),
+    False: Finding("F-TEST-KEY", Severity.WARNING, TEST_KEY.en),
+}
+
 
 class Examination:
     """One run over several inputs: add them, then take the report.
@@ -65,7 +71,7 @@ class Examination:
             raise UnknownName(f"no profile {profile!r}: take one of {', '.join(PROFILES)}")
         self._trusted = _trusted(public_key)
         self._limits = limits
-        moment = now.timestamp() if isinstance(now, datetime.datetime) else time.time() if now is None else now
+        moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
         self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile)
         self._test_keys: set[bytes] = set()
@@ -92,12 +98,12 @@ class Examination:
     def report(self) -> Report:
         """The report of everything added so far; marks every record whose key is a published test key."""
         if self._test_keys:
-            severity = Severity.INFO if self._report.allow_test_keys else Severity.WARNING
+            finding = _TEST_KEY[bool(self._report.allow_test_keys)]
             for record in self._report.records:
                 signature = record.signature
                 if signature.public_key in self._test_keys and not signature.test_key:
                     signature.test_key = True
-                    record.findings.append(Finding("F-TEST-KEY", severity, TEST_KEY.en))
+                    record.findings.append(finding)
         return self._report
 
     def _verified(self, unit: Unit) -> Record:
@@ -116,7 +122,7 @@ def _thousand(value: Decimal | int) -> Decimal:
 def _trusted(key: KeyLike | None) -> KeyText | None:
     if key is None:
         return None
-    return _key_text(_read(key) if isinstance(key, os.PathLike) else key)
+    return _key_text(key if isinstance(key, (str, bytes)) else _read(key) if isinstance(key, os.PathLike) else key)
 
 
 @lru_cache(maxsize=1024)
@@ -155,14 +161,14 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
     ``TypeError`` for a wrong option.
     """
     examination = Examination(public_key, **options)
-    if isinstance(data, os.PathLike):
-        examination.add(_read(data), source or os.fspath(data))
-    elif isinstance(data, str):
+    if isinstance(data, str):
         content = data.encode("utf-8", "surrogatepass")
         if not recognise.is_recognised(content) and _names_file(data):
             examination.add(_read(Path(data)), source or data)
         else:
             examination.add(content, source or DATA)
+    elif isinstance(data, os.PathLike):
+        examination.add(_read(data), source or os.fspath(data))
     else:
         examination.add(bytes(data), source or DATA)
     return examination.report()

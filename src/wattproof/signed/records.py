@@ -118,6 +118,9 @@ class Signature:
     test_key: bool = False
 
 
+_UNREAD = Verdict.FORMAT_ERROR
+
+
 @dataclass(slots=True)
 class Record:
     """One signed unit and where it came from. Text fields are ``None`` when the record has no such field."""
@@ -128,7 +131,7 @@ class Record:
     index: int = 0
     text: str = ""  # for display: the record as text
     signed: bytes = b""  # exactly the bytes the hash is made over
-    signature: Signature = field(default_factory=lambda: Signature(Verdict.FORMAT_ERROR, "F-FORMAT"))
+    signature: Signature = field(default_factory=lambda: Signature(_UNREAD, "F-FORMAT"))
     findings: list[Finding] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     # identity, as signed

@@ -17,6 +17,7 @@ EXACT = Context(prec=160, rounding=ROUND_HALF_EVEN)
 #: Energy units and the power of ten that turns them into watt hours.
 WATT_HOUR_EXPONENTS = {"kWh": 3, "Wh": 0}
 _KILO = Decimal(1000)
+_BEGIN, _END = Moment.BEGIN, Moment.END  # asked for with every reading
 
 
 def watt_hours(reading: Reading) -> Decimal | None:
@@ -47,9 +48,9 @@ class Register:
         position = len(self.readings)
         self.readings.append(reading)
         self.energies.append(watt_hours(reading))
-        if reading.moment is Moment.BEGIN:
+        if reading.moment is _BEGIN:
             self.begins.append(position)
-        elif reading.moment is Moment.END:
+        elif reading.moment is _END:
             self.ends.append(position)
 
     @property

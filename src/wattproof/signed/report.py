@@ -78,7 +78,7 @@ class Report:
     @property
     def summary(self) -> dict[str, int]:
         """Counts: every session with its colour, every loose record with its own."""
-        counts = {"sessions": len(self.sessions), "loose_records": len(self.loose)} | _NO_COLOURS
+        counts = {"sessions": len(self.sessions), "loose_records": len(self.loose), **_NO_COLOURS}
         for colour in self.colours:
             counts[colour] += 1
         counts["unreadable"] = len(self.unreadable)

@@ -162,15 +162,16 @@ def _by_meter(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 def _session(entries: list[Entry]) -> Session:
     if len(entries) == 1:
-        counted, readings = entries, entries[0].readings
+        (entry,) = counted = entries
+        readings, fiscal = entry.readings, entry.record.page_letter == "F"
     else:
         entries = _ordered(entries)
         counted = [entry for entry in entries if not (entry.duplicate or entry.redundant)]
         readings = [reading for entry in counted for reading in entry.readings]
         extra = [r for e in entries if e.redundant and not e.duplicate for r in e.readings]
         _sort_in(readings, [reading for reading in extra if reading.moment is not Moment.BEGIN])
+        fiscal = all(entry.record.page_letter == "F" for entry in counted)
     registers, informative = sort_registers(readings)
-    fiscal = all(entry.record.page_letter == "F" for entry in counted)
     return Session(entries, counted, readings, registers, informative, billing_register(registers), fiscal)
 
 

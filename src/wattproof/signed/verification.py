@@ -20,7 +20,9 @@ from wattproof.signed.units import Algorithm, KeyText, Unit
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 _LONGEST_IDENTITY = 256
+_VALID = Verdict.VALID  # asked for with every record
 
+_DER = Form.DER
 _DEVIATIONS = {
     Form.DER_INT: Finding(
         "F-SIG-DER-INT",
@@ -59,7 +61,7 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
     named = algorithm.name
     if named is None and isinstance(key, PublicKey):
         named = f"ECDSA-{key.curve.name}-{algorithm.hash.upper()}"
-    signature = Signature(Verdict.VALID, None, [], named, key.spki, deciding.source)
+    signature = Signature(_VALID, None, [], named, key.spki, deciding.source)
     record.signature = signature
     if isinstance(key, PublicKey) and (curve is None or key.curve is curve):
         _judge(unit, key, signature)
@@ -80,7 +82,7 @@ def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
         if shorter is not None and _holds(unit, key, shorter, unit.record.signed):
             signature.hints.append("would_verify_without_trailing_bytes")
         return
-    if parts.form is not Form.DER and not (parts.form is Form.RAW and unit.raw):
+    if parts.form is not _DER and not (parts.form is Form.RAW and unit.raw):
         unit.record.findings.append(_DEVIATIONS[parts.form])
     if _holds(unit, key, parts, unit.record.signed):
         return
@@ -205,7 +207,7 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
 def is_test_key(record: Record) -> bool:
     """Whether the record is valid and its key is the published test key of an identity that it holds (0.8)."""
     signature = record.signature
-    if signature.verdict is not Verdict.VALID or signature.public_key is None or signature.algorithm is None:
+    if signature.verdict is not _VALID or signature.public_key is None or signature.algorithm is None:
         return False
     name = signature.algorithm.split("-")[1]
     for identity in record.identity_texts:

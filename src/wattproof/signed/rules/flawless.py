@@ -15,6 +15,8 @@ from wattproof.signed.rules.times import DAY, EARLIEST
 from wattproof.signed.sessions import Session
 
 _HOUR = 3_600_000  # milliseconds
+_BEGIN, _END, _SYNCHRONISED = Moment.BEGIN, Moment.END, Clock.SYNCHRONISED
+_EARLIEST = EARLIEST * 1000
 
 
 def is_flawless(session: Session, thresholds: Thresholds) -> bool:
@@ -27,8 +29,8 @@ def is_flawless(session: Session, thresholds: Thresholds) -> bool:
     return (
         not entry.repeated
         and _is_plain(entry.record)
-        and begin.moment is Moment.BEGIN
-        and end.moment is Moment.END
+        and begin.moment is _BEGIN
+        and end.moment is _END
         and end.code not in ("A", "P")
         and begin.register == end.register
         and begin.unit == end.unit
@@ -51,12 +53,7 @@ def _is_plain(record: Record) -> bool:
 
 
 def _is_good(reading: Reading) -> bool:
-    return (
-        reading.status == "G"
-        and not reading.error_flags
-        and reading.clock is Clock.SYNCHRONISED
-        and reading.loss is None
-    )
+    return reading.status == "G" and not reading.error_flags and reading.clock is _SYNCHRONISED and reading.loss is None
 
 
 def _is_growing(register: Register, begin: Reading, end: Reading, thresholds: Thresholds) -> bool:
@@ -68,7 +65,7 @@ def _is_growing(register: Register, begin: Reading, end: Reading, thresholds: Th
     kind, start, stop = register.kind, instant(begin.time), instant(end.time)
     if kind.direction != IMPORT or not 0 <= first < last or (first and kind.scope != TOTAL):
         return False
-    if not EARLIEST * 1000 <= start <= stop <= (thresholds.now + DAY) * 1000:
+    if not _EARLIEST <= start <= stop <= (thresholds.now + DAY) * 1000:
         return False
     energy = EXACT.subtract(last, first)
     return energy <= thresholds.energy_wh and energy * _HOUR <= thresholds.power_w * (stop - start)
