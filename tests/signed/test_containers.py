@@ -447,11 +447,47 @@ def test_every_signed_value_counts(example: dict[str, Any], name: str) -> None:
     assert last.signature.verdict is Verdict.VALID
 
 
+def _named(entries: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(entry for entry in entries if entry["measurand"]["name"] == name)
+
+
 @pytest.mark.proves("T-069", "B-113")
-def test_the_order_of_the_file_is_the_order_of_the_hash(example: dict[str, Any]) -> None:
-    entries = example["signedMeterValues"][0]["additionalValues"]
-    entries[1], entries[2] = entries[2], entries[1]
-    assert read(example)[0].signature.verdict is Verdict.INVALID
+def test_the_order_of_the_hash_is_fixed_whatever_the_order_of_the_file(example: dict[str, Any]) -> None:
+    before = read(example)[0]
+    example["signedMeterValues"][0]["additionalValues"].reverse()
+    after = read(example)[0]
+    assert after.signature.verdict is Verdict.VALID
+    assert (after.signed, after.readings, after.text) == (before.signed, before.readings, before.text)
+
+
+@pytest.mark.proves("T-125", "T-069")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("RCR", "TotWhImp"), ("DI", "DO"), ("OS", "Epoch"), ("RCnt", "Typ"), ("Meta1", "Meta2"), ("MA1", "Meta1")],
+)
+def test_names_that_change_places_are_not_valid(example: dict[str, Any], one: str, other: str) -> None:
+    snapshot = example["signedMeterValues"][0]
+    first, second = (_named(snapshot["additionalValues"], name) for name in (one, other))
+    for entry, content in ((first, 1), (second, 2)):  # whatever the captures hold, the two differ
+        stated = entry["measuredValue"]
+        stated["value"] = str(content) if stated["valueType"] == "String" else content
+    digest = hashlib.sha256(read(example)[0].signed).digest()
+    snapshot["signature"] = curves.sign_digest(testkeys.private_key("secp256r1", SERIAL), digest).hex()
+    snapshot["meterInfo"]["publicKey"] = KEY.spki.hex()
+    assert read(example)[0].signature.verdict is Verdict.VALID
+    first["measurand"]["name"], second["measurand"]["name"] = other, one
+    assert read(example)[0].signature.verdict is not Verdict.VALID
+
+
+@pytest.mark.proves("T-125", "T-122", "B-113")
+def test_a_value_that_the_order_does_not_sign_is_refused(vectors: Path) -> None:
+    manual = json.loads((vectors / "bsm/manual_appendix_d_vector.json").read_text())
+    document = legacy_document(manual)
+    extra = {"measurand": {"name": "RCR"}, "measuredValue": {"value": 99999, "scale": 1, "unitEncoded": 30}}
+    document["signedMeterValues"][0]["additionalValues"].append(extra)
+    (record,) = read(document)
+    assert (record.signature.verdict, record.signature.reason) == (Verdict.FORMAT_ERROR, "F-FORMAT")
+    assert record.readings == []
 
 
 def legacy_document(manual: dict[str, Any]) -> dict[str, Any]:
@@ -536,7 +572,19 @@ def test_text_above_ascii_verifies_in_its_encoding(encoding: str) -> None:
 
 
 @pytest.mark.proves("T-102")
-@pytest.mark.parametrize(("name", "text"), [("UTF-16", "x"), ("nonsense", "x"), (7, "x"), ("ISO-8859-1", "\u20ac")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("UTF-16", "x"),
+        ("nonsense", "x"),
+        (7, "x"),
+        ("latin1", "x"),
+        ("utf8", "x"),
+        ("iso8859-1", "x"),
+        (" UTF-8", "x"),
+        ("ISO-8859-1", "\u20ac"),
+    ],
+)
 def test_encodings_that_cannot_be_signed(name: Any, text: str) -> None:
     document = exported(own_registers(b"x"))
     for entry in document["signedMeterValues"][0]["additionalValues"]:
@@ -544,6 +592,26 @@ def test_encodings_that_cannot_be_signed(name: Any, text: str) -> None:
             entry["measuredValue"].update(value=text, valueEncoding=name)
     (record,) = read(document)
     assert (record.signature.verdict, record.signature.reason) == (Verdict.FORMAT_ERROR, "F-BSM-ENCODING")
+
+
+@pytest.mark.parametrize("name", ["iso-8859-1", "Utf-8"])
+def test_the_case_of_an_encoding_does_not_matter(name: str) -> None:
+    document = exported(own_registers(b"x"))
+    for entry in document["signedMeterValues"][0]["additionalValues"]:
+        if "valueEncoding" in entry["measuredValue"]:
+            entry["measuredValue"]["valueEncoding"] = name
+    assert read(document)[0].signature.verdict is Verdict.VALID
+
+
+@pytest.mark.proves("B-146", "T-122")
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("value", 5), ("value", "x"), ("value", {"measuredValue": 5}), ("value", []), ("meterInfo", 5)],
+)
+def test_a_copy_of_another_kind_contradicts(example: dict[str, Any], name: str, content: Any) -> None:
+    example["signedMeterValues"][0][name] = content
+    stated = read(example)[0].unsigned_mismatches
+    assert stated and stated[0].startswith(f"/signedMeterValues/0/{name}")
 
 
 @pytest.mark.proves("B-147", "B-117")

@@ -6,7 +6,6 @@ compared. Sources: specification of the verifier, 2.10; BSM specification, 13 an
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from wattproof.signed.units import Carrier, KeyText, Unit, stopped
 TOKEN = "BSM"  # noqa: S105 (the name of the format)
 
 OBIS = {"MA1": "1-0:0.0.0*255", "RCR": "1-0:1.8.0*198", "TotWhImp": "1-0:1.8.0*255", "W": "1-0:1.7.0*255"}
-_ENCODINGS = {"iso8859-1": "ISO-8859-1", "utf-8": "UTF-8"}
+_ENCODINGS = frozenset({"ISO-8859-1", "UTF-8"})
 
 _MOMENTS = {
     0: Moment.INTERMEDIATE,
@@ -100,7 +99,11 @@ def read(snapshot: dict[str, Any], carrier: Carrier, surroundings: Surroundings,
 
 
 def _values(snapshot: dict[str, Any]) -> tuple[dict[str, Value | bytes | None], Sequence[Field]]:
-    """The signed values and their order: that of the file, which must be complete. Raises :class:`_Stop`."""
+    """The signed values in the order of signing, and that order; all of them, no others. Raises :class:`_Stop`.
+
+    The order in the file means nothing: names that changed places must change the hash. A value that this order does
+    not sign would be shown as if it were, so its snapshot is refused.
+    """
     entries = snapshot.get("additionalValues")
     if not isinstance(entries, list):
         raise _Stop("F-FORMAT", "additionalValues, which hold the signed values, are missing")
@@ -119,12 +122,15 @@ def _values(snapshot: dict[str, Any]) -> tuple[dict[str, Value | bytes | None], 
         values[field.name] = (
             _text(field, measured, where) if field.kind is Kind.TEXT else _number(field, measured, where)
         )
-    wanted = LEGACY if any("Chg" in name for name in values) else CURRENT
-    missing = [field.name for field in wanted if field.name not in values]
+    order = LEGACY if any("Chg" in name for name in values) else CURRENT
+    names = [field.name for field in order]
+    missing = [name for name in names if name not in values]
     if missing:
         raise _Stop("F-FORMAT", f"signed values are missing: {', '.join(missing)}", "/additionalValues")
-    names = {field.name for field in wanted}
-    return values, [FIELDS[name] for name in values if name in names]
+    unsigned = [name for name in values if name not in names]
+    if unsigned:
+        raise _Stop("F-FORMAT", f"{', '.join(unsigned)} is not among the values that are signed", "/additionalValues")
+    return {name: values[name] for name in names}, order
 
 
 def _path(value: Any, *names: str) -> Any:
@@ -158,16 +164,13 @@ def _text(field: Field, measured: dict[str, Any], where: str) -> bytes:
         text = ""
     if type(text) is not str:
         raise _Stop("F-FORMAT", f"{field.name} is no text", where)
-    try:
-        encoding = codecs.lookup(name).name if type(name) is str else ""
-    except (LookupError, ValueError):
-        encoding = ""
+    encoding = name.upper() if type(name) is str else ""
     if encoding not in _ENCODINGS:
         raise _Stop("F-BSM-ENCODING", f"{field.name} is in an encoding other than ISO-8859-1 and UTF-8", where)
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
-        raise _Stop("F-BSM-ENCODING", f"{field.name} cannot be expressed in {_ENCODINGS[encoding]}", where) from None
+        raise _Stop("F-BSM-ENCODING", f"{field.name} cannot be expressed in {encoding}", where) from None
 
 
 def _shown(data: Value | bytes | None) -> str:
@@ -281,10 +284,10 @@ def _compare(
     stated = snapshot.get("time")
     if stated is not None and not _same_time(stated, record.readings[0].time):
         said.append(f"{where}/time")
-    meter = _path(snapshot, "meterInfo", "meterId")
+    meter = _copy(snapshot.get("meterInfo"), "meterId")
     if meter is not None and meter != record.meter_serial:
         said.append(f"{where}/meterInfo/meterId")
-    if not _same_value(_path(snapshot, "value", "measuredValue"), values.get("RCR")):
+    if not _same_value(_copy(snapshot.get("value"), "measuredValue"), values.get("RCR")):
         said.append(f"{where}/value")
     if not _same_contract(snapshot.get("contract"), record):
         said.append(f"{where}/contract")
@@ -294,6 +297,11 @@ def _compare(
     if version and surroundings.controller_version and version != surroundings.controller_version:
         message = f"the controller's version is stated as {surroundings.controller_version[:64]!r}, signed is another"
         record.findings.append(Finding("F-UNSIGNED-DIFFERS", Severity.INFO, message, "controllerSoftwareVersion"))
+
+
+def _copy(holder: Any, name: str) -> Any:
+    """What an object of the snapshot states; something else in its place is a statement too, and a wrong one."""
+    return holder.get(name) if isinstance(holder, dict) else holder
 
 
 def _same_time(stated: Any, signed: Time | None) -> bool:
@@ -311,8 +319,10 @@ def _same_time(stated: Any, signed: Time | None) -> bool:
 
 
 def _same_value(measured: Any, signed: Value | bytes | None) -> bool:
-    if not isinstance(measured, dict) or not isinstance(signed, Value):
-        return measured is None or not isinstance(signed, Value)
+    if not isinstance(measured, dict):
+        return measured is None
+    if not isinstance(signed, Value):  # the older order signs no RCR
+        return True
     unit = measured.get("unitEncoded")
     return (
         _whole(measured.get("value")) == signed.raw
