@@ -195,6 +195,29 @@ def test_fw17_has_no_start_and_end(bench):
     assert meter.snapshot(CURRENT) == 0
 
 
+@pytest.mark.proves("B-092")
+@pytest.mark.parametrize(("current", "raw"), [("327", 0x7FFF), ("-327", -0x7FFF)])
+def test_a_power_beyond_its_register_is_signed_as_the_register_shows_it(bench, tmp_path, current, raw):
+    load = tmp_path / "load.csv"
+    load.write_text(f"t,u1,i1,u2,i2\n0,1000,{current},1000,{current}\n")
+    meter = bench(load=f"csv:{load}", wiring="direct")
+    assert meter.raw("ac_meter.W") == raw
+    assert meter.snapshot(START) == 0 and meter.verifies(START)
+    assert meter.field(START, "W") == raw
+
+
+@pytest.mark.proves("B-074", "B-094")
+def test_a_creation_that_breaks_down_fails_and_the_meter_lives_on(bench):
+    meter = bench()
+    meter.meter.counters.response = meter.meter.counters.reserved = 0xFFFFFFFF  # no number is left
+    assert meter.snapshot(ON) == 3 and meter.ocmf_status(ON) == 3
+    assert meter.field(ON, "BSig") == 0 and meter.text(ON) == b""
+    assert meter.meter.counters.response == 0xFFFFFFFF
+    assert [details["state"] for event, details in meter.journal if event == "creation-failed"] == ["signing"]
+    meter.meter.counters.response = meter.meter.counters.reserved = 6
+    assert meter.snapshot(ON) == 0 and meter.field(ON, "RCnt") == 7
+
+
 @pytest.mark.proves("B-102")
 def test_turn_on_under_load_opens_first(bench):
     meter = bench()

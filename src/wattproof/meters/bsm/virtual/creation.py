@@ -5,6 +5,7 @@ Each state may have an action on entry and a question that yields the cause for 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -120,8 +121,7 @@ def _collecting(meter: Face, job: Creation, now: int) -> Cause | None:
         return None
     if meter.faults.hit("cm-init-failed") or meter.faults.hit("collecting-fails"):
         return Cause.COLLECTING_FAILED
-    _collect(meter, job)
-    return Cause.COLLECTED
+    return Cause.COLLECTED if _done(_collect, meter, job) else Cause.COLLECTING_FAILED
 
 
 def _closing(meter: Face, job: Creation, now: int) -> Cause | None:
@@ -137,8 +137,7 @@ def _signing(meter: Face, job: Creation, now: int) -> Cause | None:
         return Cause.SIGNING_FAILED
     if meter.faults.hit("stale-snapshot"):
         return _leave_stale(meter, job)
-    _sign(meter, job)
-    return Cause.SIGNED
+    return Cause.SIGNED if _done(_sign, meter, job) else Cause.SIGNING_FAILED
 
 
 _CAUSES: Mapping[State, Callable[[Face, Creation, int], Cause | None]] = {
@@ -192,6 +191,17 @@ _ACTIONS: Mapping[State, Callable[[Face, Creation, int], None]] = {
 }
 
 
+def _done(work: Callable[[Face, Creation], None], meter: Face, job: Creation) -> bool:
+    """Whether this step of a creation came to its end. Whatever stops it is a failed creation, not a dead meter."""
+    try:
+        work(meter, job)
+    except Exception as error:
+        meter.journal("creation-failed", {"instance": job.kind.word, "state": str(job.state), "reason": repr(error)})
+        logging.getLogger(__name__).exception("meter %s: no %s snapshot", meter.serial, job.kind.word)
+        return False
+    return True
+
+
 def _collect(meter: Face, job: Creation) -> None:
     """Take the values of this moment; turn-on and start set RCR to zero with its hidden digits."""
     if job.kind.resets and (job.kind is SnapshotType.TURN_ON or meter.options.start_resets_rcr):
@@ -213,9 +223,9 @@ def _collect(meter: Face, job: Creation) -> None:
 def _sign(meter: Face, job: Creation) -> None:
     """Both signatures, one after the other, and everything stored together (BD-51)."""
     counters, faults, profile = meter.counters, meter.faults, meter.options.profile
-    counters.response = counters.reserved = counters.response + 1
+    number = counters.response + 1
     area = bytearray(job.area)
-    area[IN_AREA["RCnt"]] = counters.response.to_bytes(4, "big")
+    area[IN_AREA["RCnt"]] = number.to_bytes(4, "big")
     spoiled, another = faults.hit("bad-signature"), faults.hit("wrong-key")
 
     def sign(digest: bytes) -> bytes:
@@ -238,6 +248,7 @@ def _sign(meter: Face, job: Creation) -> None:
             signed = ocmf.payload(bytes(area), meter.identity, profile, job.synchronised)
     text = b"" if faults.hit("ocmf-fails") else ocmf.document(signed, text_signature) or b""
     meter.registers.store(job.kind, bytes(area), text)
+    counters.response = counters.reserved = number
 
 
 def _tamper(area: bytearray, name: str) -> None:

@@ -16,7 +16,7 @@ from wattproof.meters.bsm.virtual.electrics import Electrics
 from wattproof.meters.bsm.virtual.faults import EXCLUDING, FAULTS
 from wattproof.meters.bsm.virtual.ocmf import Identity
 from wattproof.meters.bsm.virtual.options import Options
-from wattproof.meters.bsm.virtual.registers import Registers
+from wattproof.meters.bsm.virtual.registers import Registers, clamp
 from wattproof.meters.bsm.virtual.signing import Signer
 from wattproof.meters.bsm.virtual.state import Counters, Durable
 from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
@@ -212,9 +212,9 @@ class Face(Meter):
         return energy // DIGIT * self.options.profile.raw_per_digit
 
     def measured(self) -> tuple[int, int, int]:
-        """TotWhImp, RCR and W of this moment, raw, whatever model 203 shows."""
-        energy = self.electrics.energy
-        return self.shown(energy.total), self.shown(energy.resettable), nearest(self.electrics.segment.power, 10**7)
+        """TotWhImp, RCR and W of this moment, raw, in the limits of model 203 but also while that is frozen."""
+        energy, watts = self.electrics.energy, clamp(nearest(self.electrics.segment.power, 10**7))
+        return self.shown(energy.total), self.shown(energy.resettable), watts
 
     # registers
 
