@@ -1,1 +1,0 @@
-"""A server in front of a bus."""

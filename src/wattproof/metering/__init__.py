@@ -1,1 +1,0 @@
-"""Pure engines over readings: integration, profiles, demand, tariffs."""
