@@ -695,6 +695,21 @@ def test_repeated_keys_make_a_snapshot_ambiguous(vectors: Path) -> None:
     assert [record.ambiguous for record in read(outside)] == [["chargePointInfo/evseId"]] * 2
 
 
+@pytest.mark.proves("T-114")
+def test_repeated_keys_are_found_once_at_the_record_they_belong_to(example: dict[str, Any]) -> None:
+    count = 300
+    value = example["signedMeterValues"][0]
+    text = json.dumps(value).replace('"measurementId": 4276', '"measurementId": 4276, "measurementId": 4276')
+    document = json.dumps({**example, "signedMeterValues": ["@"] * count}).replace('"@"', text)
+    found = read(document.replace('"evseId":', '"evseId": "x", "evseId":', 1))
+    assert [codes(record) for record in found] == [
+        [*(["F-JSON-DUPKEY:chargePointInfo/evseId"] if position == 0 else []), "F-JSON-DUPKEY:measurementId"]
+        for position in range(count)
+    ]
+    assert found[-1].findings[0].where == f"/signedMeterValues/{count - 1}/measurementId"
+    assert all(len(record.ambiguous) == 2 for record in found)
+
+
 @pytest.mark.parametrize("value", [None, 7, "x", [], {}, {"@context": 3}, {"format": "EMH"}, {"format": "ALFEN"}])
 def test_values_of_other_kinds_do_not_stop_the_container(example: dict[str, Any], value: Any) -> None:
     example["signedMeterValues"].append(value)

@@ -26,9 +26,20 @@ def test_numbers_stay_as_written() -> None:
 @pytest.mark.proves("T-026")
 def test_repeated_keys_have_paths_and_the_last_counts() -> None:
     found = jsonscan.scan('{"PG":1,"RD":[{"RV":1,"RV":2,"RV":3}],"PG":2,"\\u0050G":3}')
-    assert found.repeated == ["PG", "RD/0/RV"]
+    assert found.repeated
+    assert [*map(jsonscan.path_text, jsonscan.repeated_keys(found.value))] == ["PG", "RD/0/RV"]
     assert found.value == {"PG": "3", "RD": [{"RV": "3"}]}
     assert not jsonscan.scan('{"a":1}').repeated
+
+
+@pytest.mark.proves("T-026")
+def test_repeated_keys_without_end_are_counted_not_listed() -> None:
+    long = "k" * 10_000
+    text = f'{{"{long}":{{' + ",".join(f'"{n}":1,"{n}":2' for n in range(5000)) + "}}"
+    findings = jsonscan.form_findings(jsonscan.scan(text))
+    assert len(findings) == jsonscan.MOST_REPEATED + 1
+    assert findings[-1].message.startswith("4900 more keys")
+    assert sum(len(finding.code) + len(finding.where) for finding in findings) < 20_000
 
 
 def test_control_characters_are_accepted_and_noticed() -> None:

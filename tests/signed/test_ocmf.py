@@ -440,6 +440,11 @@ def test_vendor_keys_say_nothing_and_unknown_keys_only_inform() -> None:
         ('"RV":1.500', '"RV":9,"RV":1.500', "RD/0/RV", True),
         ('"RV":1.500', '"RV":1.500,"R\\u0056":9', "RD/0/RV", True),
         ('"PG": "T1"', '"PG": "T1","ZZ":1,"ZZ":2', "ZZ", False),
+        ('"PG": "T1"', '"PG": "T1","XQ":{"RV":1,"RV":2}', "XQ/RV", False),
+        ('"RV":1.500', '"RV":1.500,"XQ":{"RV":1,"RV":2}', "RD/0/XQ/RV", False),
+        ('"PG": "T1"', '"PG": "T1","ZZ":{"RD":[{"RV":1,"RV":2}]}', "ZZ/RD/0/RV", False),
+        ('"PG": "T1"', '"PG": "T1","RV":1,"RV":2', "RV", False),
+        ('"PG": "T1"', '"PG": "T1","LC":{"LR":1,"LR":2,"LU":"mOhm"}', "LC/LR", True),
     ],
 )
 def test_repeated_keys(before: str, after: str, path: str, ambiguous: bool) -> None:
@@ -449,6 +454,16 @@ def test_repeated_keys(before: str, after: str, path: str, ambiguous: bool) -> N
     assert record.signature.verdict is Verdict.VALID
     assert f"F-JSON-DUPKEY:{path}" in codes(record)
     assert record.ambiguous == ([path] if ambiguous else [])
+
+
+@pytest.mark.proves("T-114", "T-035")
+def test_any_number_of_findings_is_listed_shortly_and_hides_no_checked_key() -> None:
+    odd = "".join(f'"{n}":1,"{n}":2,' for n in range(500))
+    text = payload().replace('"PG":', f'{odd}"PG":"T9","PG":', 1)
+    record = one(signed(text), key())
+    assert record.signature.verdict is Verdict.VALID
+    assert len(record.findings) <= 101 and record.findings[-1].code == "F-MORE"
+    assert record.ambiguous == ["PG"]
 
 
 # --- readings -------------------------------------------------------------------------------------------------------

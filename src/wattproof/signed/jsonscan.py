@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from wattproof.signed.limits import DEFAULT, Limits
@@ -21,6 +22,8 @@ from wattproof.signed.records import Finding, Severity
 _STRUCTURE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _SPACE = re.compile(r"[ \t\r\n]*")
 _WHITE = frozenset(" \t\r\n")
+#: Repeated keys of one value that are named, and characters of each part of their paths.
+MOST_REPEATED, _LONGEST_PART = 100, 64
 
 
 class Number(str):
@@ -46,14 +49,15 @@ class JsonProblem(ValueError):
 
 @dataclass(slots=True)
 class Scanned:
-    """A JSON value, the offset after it, and what was unusual. ``repeated`` holds paths such as ``RD/0/RV``."""
+    """A JSON value, the offset after it, and what was unusual. ``repeated``: some key in it occurs more than once."""
 
     value: Any
     end: int
     controls: bool = False
-    repeated: Sequence[str] = ()
+    repeated: bool = False
 
 
+Path = tuple[str, ...]
 _Scan = Callable[[str, int], tuple[Any, int]]
 
 
@@ -139,29 +143,33 @@ def scan(text: str, start: int = 0, limits: Limits = DEFAULT, *, shallow: bool |
         raise JsonProblem("F-JSON-DEPTH", "JSON nested too deeply", start) from None
     scanned = Scanned(value, end, controls)
     if _last_repeat is not before:
-        scanned.repeated = repeated_keys(value)
+        scanned.repeated = next(repeated_keys(value), None) is not None
     if text.find("\\u", start, end) >= 0:
         scanned.value = _whole_characters(value)
     return scanned
 
 
-def _collect(value: Any, path: str, found: list[str]) -> None:
-    """Paths of repeated keys below ``value``."""
+def repeated_keys(value: Any, trail: Path = ()) -> Iterator[Path]:
+    """The path, such as ``("RD", "0", "RV")``, of every key that occurs more than once in a scanned value.
+
+    One at a time: hostile input can hold more of them than one wants to keep.
+    """
+    if isinstance(value, Repeated):
+        for key in value.keys_repeated:
+            yield (*trail, key)
+    items: Iterable[tuple[object, Any]] = ()
     if isinstance(value, dict):
-        if isinstance(value, Repeated):
-            found.extend(path + key for key in value.keys_repeated)
-        for key, item in value.items():
-            _collect(item, f"{path}{key}/", found)
+        items = value.items()
     elif isinstance(value, list):
-        for position, item in enumerate(value):
-            _collect(item, f"{path}{position}/", found)
+        items = enumerate(value)
+    for place, item in items:
+        if isinstance(item, (dict, list)):
+            yield from repeated_keys(item, (*trail, str(place)))
 
 
-def repeated_keys(value: Any) -> list[str]:
-    """Paths, such as ``RD/0/RV``, of the keys that occur more than once in a scanned value."""
-    found: list[str] = []
-    _collect(value, "", found)
-    return found
+def path_text(path: Path) -> str:
+    """A path as text, such as ``RD/0/RV``; very long keys are cut."""
+    return "/".join(whole(part if len(part) <= _LONGEST_PART else f"{part[:_LONGEST_PART]}...") for part in path)
 
 
 def whole(text: str) -> str:
@@ -194,9 +202,10 @@ def skip_space(text: str, start: int) -> int:
 
 
 def load(data: bytes | str, limits: Limits = DEFAULT) -> tuple[Any, list[Finding]]:
-    """A whole JSON document and the findings about its form. Raises :class:`JsonProblem`.
+    """A whole JSON document and the findings about its text. Raises :class:`JsonProblem`.
 
-    Bytes are UTF-8; otherwise they are read as Windows-1252 with ``F-UTF8``.
+    Bytes are UTF-8; otherwise they are read as Windows-1252 with ``F-UTF8``. Keys that occur more than once are left
+    to the reader of the container, who knows which record each belongs to (:func:`repeated_findings`).
     """
     findings: list[Finding] = []
     if isinstance(data, bytes):
@@ -218,24 +227,38 @@ def load(data: bytes | str, limits: Limits = DEFAULT) -> tuple[Any, list[Finding
     end = skip_space(text, scanned.end)
     if end != len(text):
         raise JsonProblem("F-JSON", "text after the JSON value", end)
-    findings += form_findings(scanned)
+    if scanned.controls:
+        findings.append(_control("/"))
     return scanned.value, findings
+
+
+def _control(where: str) -> Finding:
+    return Finding("F-JSON-CTRL", Severity.WARNING, "a raw control character stands in a string", where)
 
 
 def form_findings(scanned: Scanned, where: str = "/") -> list[Finding]:
     """``F-JSON-CTRL`` and ``F-JSON-DUPKEY`` of a scanned value; ``where`` stands before each path."""
-    findings = []
-    if scanned.controls:
-        findings.append(Finding("F-JSON-CTRL", Severity.WARNING, "a raw control character stands in a string", where))
-    findings += [
+    findings = [_control(where)] if scanned.controls else []
+    if scanned.repeated:
+        findings += repeated_findings(repeated_keys(scanned.value), where)
+    return findings
+
+
+def repeated_findings(paths: Iterator[Path], where: str = "/") -> list[Finding]:
+    """``F-JSON-DUPKEY`` for the first hundred paths, and one finding that counts the others."""
+    findings = [
         Finding(
             f"F-JSON-DUPKEY:{path}",
             Severity.ERROR,
             "the key occurs more than once, the last value is shown",
             where + path,
         )
-        for path in scanned.repeated
+        for path in map(path_text, islice(paths, MOST_REPEATED))
     ]
+    further = sum(1 for _ in paths)
+    if further:
+        message = f"{further} more keys occur more than once, the last value of each is shown"
+        findings.append(Finding("F-JSON-DUPKEY", Severity.ERROR, message, where))
     return findings
 
 

@@ -159,6 +159,8 @@ def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
     for row in json_rows():
         if row.detect(value):
             return list(row.read(value, carrier, limits))
+    repeated = jsonscan.repeated_findings(jsonscan.repeated_keys(value))
+    carrier = replace(carrier, findings=(*carrier.findings, *repeated))
     for test, format, container, name in _JSON_KINDS:
         if test(body, value):
             return [_unsupported(carrier, format, container, name)]

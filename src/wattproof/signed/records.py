@@ -67,6 +67,19 @@ class Finding:
     where: str = ""
 
 
+#: Findings of one record that are listed; hostile input can give rise to any number.
+MOST_FINDINGS = 100
+_GRAVEST_FIRST = list(Severity)
+
+
+def limit(findings: list[Finding]) -> None:
+    """Shortens a long list: the first hundred stay, one more counts the others and is as grave as they are."""
+    others = findings[MOST_FINDINGS:]
+    if others:
+        gravest = min((finding.severity for finding in others), key=_GRAVEST_FIRST.index)
+        findings[MOST_FINDINGS:] = [Finding("F-MORE", gravest, f"{len(others)} more findings are not listed")]
+
+
 class Time(NamedTuple):
     """A time stamp as signed.
 

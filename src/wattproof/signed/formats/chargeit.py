@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from wattproof.signed import jsonscan
@@ -46,17 +47,29 @@ def read(document: Any, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT)
     if len(values) > limits.units:
         return [stopped("unknown", "F-SIZE", f"{len(values)} signed values in one document", carrier=inside)]
     surroundings = _surroundings(document)
-    repeated = jsonscan.repeated_keys({key: item for key, item in document.items() if key != "signedMeterValues"})
-    if isinstance(document, jsonscan.Repeated):
-        repeated += document.keys_repeated
-    items: list[Item] = []
-    for position, value in enumerate(values):
-        where = f"/signedMeterValues/{position}"
-        item = _item(value, inside, surroundings, where)
-        if isinstance(item, Unit):
-            item.record.ambiguous = repeated + [f"{where}/{path}" for path in jsonscan.repeated_keys(value)]
-        items.append(item)
+    items = [
+        _item(value, inside, surroundings, f"/signedMeterValues/{position}") for position, value in enumerate(values)
+    ]
+    _note_repeated(document, items)
     return items
+
+
+def _note_repeated(document: dict[str, Any], items: list[Item]) -> None:
+    """Keys that occur more than once: those of a value at its record, those around the values at the first one.
+
+    A repeated key around the values makes every record ambiguous, for which one path is enough.
+    """
+    around = jsonscan.Repeated(document, signedMeterValues=None)
+    around.keys_repeated = getattr(document, "keys_repeated", ())
+    units = [(position, item) for position, item in enumerate(items) if isinstance(item, Unit)]
+    if units:
+        units[0][1].record.findings += jsonscan.repeated_findings(jsonscan.repeated_keys(around))
+    shared = [jsonscan.path_text(path) for path in islice(jsonscan.repeated_keys(around), 1)]
+    for position, unit in units:
+        value, where = document["signedMeterValues"][position], f"/signedMeterValues/{position}/"
+        unit.record.findings += jsonscan.repeated_findings(jsonscan.repeated_keys(value), where)
+        own = islice(jsonscan.repeated_keys(value), jsonscan.MOST_REPEATED)
+        unit.record.ambiguous = [*shared, *(where + jsonscan.path_text(path) for path in own)]
 
 
 def _surroundings(document: dict[str, Any]) -> Surroundings:

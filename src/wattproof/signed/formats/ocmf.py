@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from wattproof.signed import algorithms, jsonscan
@@ -18,7 +19,7 @@ from wattproof.signed.formats import ocmf_fields, ocmf_readings
 from wattproof.signed.jsonscan import JsonProblem, Scanned
 from wattproof.signed.keys import decode_base64
 from wattproof.signed.limits import DEFAULT, Limits
-from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
+from wattproof.signed.records import MOST_FINDINGS, Finding, KeySource, Record, Severity, Signature, Verdict, limit
 from wattproof.signed.units import NO_CARRIER, Algorithm, Alternative, Carrier, KeyText, Unit, stopped
 
 TOKEN = "OCMF"  # noqa: S105 (the name of the format)
@@ -116,6 +117,8 @@ def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
             sections = _split(characters, at, shallow, limits)
             at = sections.end
             unit = _unit(text, sections, carrier, limits)
+            if len(unit.record.findings) > MOST_FINDINGS:
+                limit(unit.record.findings)
         except _Stop as stop:
             beyond = start + 1 if characters.startswith("OCMF", start) else start
             following = _HEADER.search(characters, max(at, beyond))
@@ -236,8 +239,8 @@ def _record(
             raise _Stop("F-SIZE", f"{len(entries)} readings, at most {limits.readings} are read", "/RD")
         record.readings = ocmf_readings.read(entries, version, record.page_letter == "F", findings, limits, keep=keep)
     if sections.payload.repeated:
-        checked = ocmf_fields.CHECKED_KEYS
-        record.ambiguous = [path for path in sections.payload.repeated if path.rpartition("/")[2] in checked]
+        checked = filter(ocmf_fields.is_checked, jsonscan.repeated_keys(payload))
+        record.ambiguous = [jsonscan.path_text(path) for path in islice(checked, jsonscan.MOST_REPEATED)]
     return record
 
 

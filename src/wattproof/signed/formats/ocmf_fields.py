@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from wattproof.signed.jsonscan import Number
-from wattproof.signed.records import Finding, Record, Severity
+from wattproof.signed.records import Finding, Record, Severity, limit
 
 Version = tuple[int, int]
 NEWEST: Version = (1, 4)
@@ -95,13 +95,28 @@ def _loss(value: Any) -> str | None:
 
 #: Every key of a payload that is defined and not the manufacturer's.
 KEYS = frozenset("FV GI GS GV PG MV MM MS MF IS IL IF IT ID TT CF LC CT CI RD".split())
-#: Every key of the payload (1.2) and of a reading (1.3): a repeated one makes the record ambiguous.
-CHECKED_KEYS = KEYS | frozenset("VI VV LN LI LR LU TM TX RV RI RU RT CL EF EI ST".split())
+_PAYLOAD_KEYS = KEYS | {"VI", "VV"}
+_READING_KEYS = frozenset("TM TX RV RI RU RT CL EF EI ST".split())
 
 
 def vendor(key: str) -> bool:
     """Whether the key belongs to the manufacturer: shown, never interpreted."""
     return key[:1] in ("U", "V", "W", "X", "Y", "Z")
+
+
+def is_checked(path: tuple[str, ...]) -> bool:
+    """Whether a path leads to a key of the payload (1.2) or of a reading (1.3), which, repeated, is ambiguous.
+
+    Keys of the same name inside an object of the manufacturer are not.
+    """
+    match path:
+        case (key,):
+            return key in _PAYLOAD_KEYS
+        case ("LC", key):
+            return key in _LOSS_KEYS
+        case ("RD", _, key):
+            return key in _READING_KEYS
+    return False
 
 
 def text_of(value: Any) -> str | None:
@@ -174,6 +189,7 @@ def _layout(keys: tuple[str, ...], types: tuple[type, ...], version: Version) ->
         found.append(Finding("F-PG", Severity.WARNING, "the page number is missing", "/PG"))
     others = {key for key, kind in zip(keys, types, strict=True) if kind is not str}
     found += [Finding("F-TYPE", Severity.WARNING, "no text", f"/{key}") for key in _TEXTS if key in others]
+    limit(found)
     return Layout(tuple(found), others.isdisjoint(_FILLED))
 
 
