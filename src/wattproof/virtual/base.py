@@ -111,6 +111,13 @@ class Meter(ABC):
     def execute(self, pdu: bytes, now: int) -> bytes | None:
         """One request for this meter: the answer, or ``None`` for silence. Advances to ``now`` by itself."""
 
+    def execute_late(self, pdu: bytes, now: int) -> bytes | None:
+        """As ``execute``, for a request that came while the meter was ``blocked`` and had to wait."""
+        return self.execute(pdu, now)
+
+    def before_request(self, now: int) -> None:  # noqa: B027 - most families have no such state
+        """A request is about to be executed: what was armed for the named state ``request`` comes into force."""
+
     @abstractmethod
     def foreign(self, unit: int, tcp: bool) -> int | None:
         """Exception code with which a request for another unit is answered, ``None`` for silence."""

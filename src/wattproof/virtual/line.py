@@ -2,8 +2,8 @@
 
 ``LineFaults`` stands between anything that answers requests and the bytes that leave it: a virtual meter today, a
 proxy in front of a real one as well. It does no I/O and knows no clock; chance comes from a seeded generator, one
-stream a fault, drawn once for every request in the order of arrival. Equal seed and equal requests give equal hits,
-whatever other fault is active.
+stream a fault, drawn once for every request in the order of arrival; for a fault that comes into force while a request
+is under way, when it does. Equal seed and equal requests give equal hits, whatever other fault is active.
 
 Order of events for one request (bsm.md 28.4)::
 
@@ -132,7 +132,7 @@ class LineFaults:
 
     @property
     def active(self) -> Mapping[str, Value]:
-        """Names in force with their values, in the order of the table."""
+        """Names in force with their values, in the order of the table; another object after every change."""
         return self._active
 
     def set(self, name: str, value: Value) -> None:
@@ -148,7 +148,8 @@ class LineFaults:
 
     def clear(self, name: str) -> None:
         """End a fault; nothing happens if it is not in force."""
-        if self._active.pop(name, None) is not None:
+        if name in self._active:
+            self._active = {known: value for known, value in self._active.items() if known != name}
             self.changed()
 
     def strike(self, *, tcp: bool = False, optical: bool = False, connection: bool = True) -> tuple[str, ...]:
@@ -156,14 +157,32 @@ class LineFaults:
 
         Every percent fault in force draws once. A fault that cannot act on this transport draws and does not hit.
         """
-        hits = []
+        return self.strike_again((), {}, tcp=tcp, optical=optical, connection=connection)
+
+    def strike_again(
+        self,
+        hits: tuple[str, ...],
+        drawn: Mapping[str, Value],
+        *,
+        tcp: bool = False,
+        optical: bool = False,
+        connection: bool = True,
+    ) -> tuple[str, ...]:
+        """The hits of a request that was drawn for while ``drawn`` was ``active``, which has changed since.
+
+        What is still in force keeps its draw, what has come since draws now, and what has ended hits no more.
+        """
+        found = []
         for name, value in self._active.items():
             row = LINE_FAULTS[name]
-            hit = row.kind != "percent" or self._stream(name).random() * 100 < value
+            if drawn.get(name) == value:
+                hit = name in hits
+            else:
+                hit = row.kind != "percent" or self._stream(name).random() * 100 < value
             acts = (row.tcp or not tcp) and (row.optical or not optical) and (connection or name != "disconnect")
             if hit and acts and not (name == "wrong-transaction" and not tcp):
-                hits.append(name)
-        return tuple(hits)
+                found.append(name)
+        return tuple(found)
 
     def exception_answer(self, request: Request) -> bytes:
         """The answer of the fault ``exception``."""

@@ -6,8 +6,11 @@ nothing: it has no timer, no task and no thread; it catches up when somebody loo
 
 A request passes these stations::
 
-    submit -> [drop] -> wait while the meter is blocked -> [silent: lost] -> [exception] -> execute
-           -> checkpoint to disk -> bus faults -> wait for the answer delay -> reply
+    submit -> [drop] -> wait while the meter is blocked -> [silent: lost] -> named state ``request``
+           -> [drop, exception] -> execute -> checkpoint to disk -> bus faults -> wait for the answer delay -> reply
+
+Chance is asked when a request arrives, so that its order decides; a bus fault that comes into force on the way (it was
+armed for a named state) is drawn for when it does.
 
 ``fast`` says that none of them has anything to do for a plain read before the moment ``due``; then a listener may call
 ``meter.execute`` itself (``virtual.tcp`` does, for that is where the time of a busy server goes).
@@ -27,8 +30,10 @@ from wattproof.virtual.timers import Cancel, Timers
 if TYPE_CHECKING:
     from wattproof.io.journal import StateFile
     from wattproof.virtual.base import Meter
+    from wattproof.virtual.line import LineFaults, Value
     from wattproof.wire.modbus.framing.messages import Request
 
+_NOTHING: Mapping[str, Value] = {}
 #: Later than any real moment.
 NEVER = 1 << 100
 #: Requests that wait for one meter at most; what comes on top is lost, as in any real meter.
@@ -65,13 +70,25 @@ class Wire(Protocol):
 class Job:
     """One request on its way through the meter."""
 
-    __slots__ = ("arrived", "hits", "request", "wire")
+    __slots__ = ("_drawn", "arrived", "hits", "request", "waited", "wire")
 
-    def __init__(self, request: Request, wire: Wire, arrived: int, hits: tuple[str, ...]) -> None:
+    def __init__(self, request: Request, wire: Wire, arrived: int) -> None:
         self.request = request
         self.wire = wire
         self.arrived = arrived
-        self.hits = hits
+        #: Whether the meter was blocked when it came.
+        self.waited = False
+        #: The bus faults that hit it.
+        self.hits: tuple[str, ...] = ()
+        self._drawn = _NOTHING
+
+    def strike(self, line: LineFaults) -> None:
+        """Draw for the bus faults that are in force now and were not before."""
+        active = line.active
+        if active is not self._drawn and (active or self._drawn):
+            wire = self.wire
+            self.hits = line.strike_again(self.hits, self._drawn, tcp=wire.tcp, connection=wire.connection)
+            self._drawn = active
 
 
 class Runtime:
@@ -218,12 +235,11 @@ class Runtime:
         ring.record(
             arrived, "request", unit=request.unit, pdu=request.pdu, data=frame or wire.encode(request, request.pdu)
         )
-        line = self.meter.line
-        hits = line.strike(tcp=wire.tcp, connection=wire.connection) if line.active else ()
-        if "drop" in hits:
-            line.lose()
-            return self._lost(request, "the fault drop took it")
-        job = Job(request, wire, arrived, hits)
+        job = Job(request, wire, arrived)
+        job.strike(self.meter.line)
+        if "drop" in job.hits:
+            self._drop(job)
+            return
         if self._queue:
             self._wait(job)
         else:
@@ -231,9 +247,13 @@ class Runtime:
             if not self._attempt(job):
                 self._wait(job)
         self.refresh()
-        return None
+
+    def _drop(self, job: Job) -> None:
+        self.meter.line.lose()
+        self._lost(job.request, "the fault drop took it")
 
     def _wait(self, job: Job) -> None:
+        job.waited = True
         if self._queue is None:
             self._queue = deque()
         if job.wire.supersedes:
@@ -255,25 +275,40 @@ class Runtime:
 
     def _attempt(self, job: Job) -> bool:
         """Serve one request at the present moment; ``False`` if it has to wait."""
-        meter, request = self.meter, job.request
-        if self.failure is not None:
-            self._lost(request, "the meter's state cannot be kept")
-            return True
-        if meter.silent:
-            self._lost(request, "the meter has no supply, or is starting")
-            return True
-        if meter.blocked:
+        meter = self.meter
+        if meter.blocked and not meter.silent and self.failure is None:
             return False
-        if "exception" in job.hits:
-            answer: bytes | None = meter.line.exception_answer(request)
-        else:
-            answer = meter.execute(request.pdu, self.meter_time(self.now()))
+        if self.failure is not None:
+            self._lost(job.request, "the meter's state cannot be kept")
+            return True
+        now = self.meter_time(self.now())
+        if not meter.silent:
+            meter.before_request(now)
+        if meter.silent:
+            self._lost(job.request, "the meter has no supply, or is starting")
+            return True
+        job.strike(meter.line)
+        if "drop" in job.hits:
+            self._drop(job)
+            return True
+        answer = self._execute(job, now)
         if not self.keep():
-            self._lost(request, "the meter's state cannot be kept")
-            return True
-        if answer is None:
-            self._lost(request, "the meter does not answer it")
-            return True
+            self._lost(job.request, "the meter's state cannot be kept")
+        elif answer is None:
+            self._lost(job.request, "the meter does not answer it")
+        else:
+            job.strike(meter.line)
+            self._answer(job, answer)
+        return True
+
+    def _execute(self, job: Job, now: int) -> bytes | None:
+        meter, request = self.meter, job.request
+        if "exception" in job.hits:
+            return meter.line.exception_answer(request)
+        return meter.execute_late(request.pdu, now) if job.waited else meter.execute(request.pdu, now)
+
+    def _answer(self, job: Job, answer: bytes) -> None:
+        meter, request = self.meter, job.request
         delivery = meter.line.deliver(job.hits, request, answer, job.wire.encode, tcp=job.wire.tcp)
         now = self.now()
         moment = max(now, job.arrived + meter.answer_delay * self._denominator // self._numerator) + delivery.delay
@@ -281,7 +316,6 @@ class Runtime:
             self._send(job, answer, delivery)
         else:
             self.timers.call_at(moment, lambda: self._send(job, answer, delivery))
-        return True
 
     def _send(self, job: Job, answer: bytes, delivery: Delivery) -> None:
         if self.failure is not None:

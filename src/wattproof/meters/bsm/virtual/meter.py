@@ -50,20 +50,27 @@ class BsmMeter(Body):
                 return _PREFIX[count] + self._image[start * 2 : (start + count) * 2]
         return self._execute(pdu, now)
 
-    def _execute(self, pdu: bytes, now: int) -> bytes | None:
-        """The rules of 2.3 to 2.6, whatever is special about this request."""
-        self.advance(now)
-        if self._watch:
+    def execute_late(self, pdu: bytes, now: int) -> bytes | None:
+        return self._execute(pdu, now, late=True)
+
+    def before_request(self, now: int) -> None:
+        if self._watch and any(armed.when == REQUEST for armed in self._armed):
+            self.advance(now)
             self.entered(REQUEST)
             self.follow()
             self.advance(now)
+
+    def _execute(self, pdu: bytes, now: int, *, late: bool = False) -> bytes | None:
+        """The rules of 2.3 to 2.6, whatever is special about this request."""
+        self.advance(now)
+        self.before_request(now)
         if self.silent or not pdu:
             return None
         try:
             if pdu[0] == writing.READ:
                 return self._read(pdu)
             if pdu[0] == writing.WRITE:
-                answer = self._write(pdu, now)
+                answer = self._write(pdu, now, late=late)
                 return None if self.silent else answer
             raise writing.Rejected(writing.ILLEGAL_FUNCTION)
         except writing.Rejected as rejected:
@@ -96,7 +103,8 @@ class BsmMeter(Body):
             self.faults.hit("counter-glitch")
             self._look_out()
 
-    def _write(self, pdu: bytes, now: int) -> bytes:
+    def _write(self, pdu: bytes, now: int, *, late: bool) -> bytes:
+        """``late``: it came during a creation; a trigger in it met that one and starts no second (section 11)."""
         request = writing.parse(pdu)
         values = {change.name: change.value for change in request.changes}
         timely = "Epoch" in values or "TZO" in values
@@ -119,7 +127,10 @@ class BsmMeter(Body):
         if "DO" in values:
             self.demand(bool((values["DO"] or 0) & 1))
         for kind in kinds:
-            self.maker.begin(kind, self._now)
+            if late:
+                self.journal("trigger-ignored", {"instance": kind.word, "reason": "it came during a creation"})
+            else:
+                self.maker.begin(kind, self._now)
         if values:
             self.follow()
             self.advance(now)
