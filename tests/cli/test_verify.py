@@ -226,6 +226,23 @@ def test_time_zone_and_locale_of_the_machine_do_not_matter(good: Path) -> None:
     assert json.loads(text)["sessions"][0]["begin"] == "2024-03-01T10:00:00+01:00"
 
 
+@pytest.mark.proves("T-082", "T-079")
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_an_output_that_lacks_characters_gets_escapes(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.ocmf"
+    path.write_text(record(TT="T\u00fcr \u20ac \u6f22"), encoding="utf-8")
+    command = [sys.executable, "-m", "wattproof", "verify", str(path), "--public-key", KEY]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+
+    def output_of(*options: str) -> bytes:
+        return subprocess.run([*command, *options], env=environment, capture_output=True, check=True, timeout=60).stdout
+
+    text = output_of()
+    assert b"GREEN" in text and b"\\u6f22" in text and NOTICE.en.encode() in text
+    with_options = json.loads(output_of("--json").decode("ascii"))
+    assert with_options["sessions"][0]["overall"] == "green"
+
+
 def test_large_hostile_files_end_soon(verify: Any, tmp_path: Path) -> None:
     path = tmp_path / "deep"
     path.write_bytes(b"[" * 2_000_000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from wattproof.errors import StorageError, UsageError
 
@@ -40,16 +41,26 @@ def errors() -> Console:
 def _console(*, stderr: bool) -> Console:
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
+    stream = sys.stderr if stderr else _stdout()
     width = None if stream.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=False)
 
 
+def _stdout() -> TextIO:
+    """Stdout, on which characters that its encoding lacks are written as escapes (stderr does so by itself)."""
+    stream = sys.stdout
+    if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
 def print_json(value: object, *, indent: int | None = 2) -> None:
     """Write one JSON value and a line end to stdout at once. ``indent`` ``None``: on one line."""
-    text = json.dumps(value, indent=indent, ensure_ascii=False, default=str)
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    stream = _stdout()
+    unicode = (stream.encoding or "").lower().replace("_", "-") in ("utf-8", "utf8")
+    text = json.dumps(value, indent=indent, ensure_ascii=not unicode, default=str)
+    stream.write(text + "\n")
+    stream.flush()
 
 
 def say(text: str) -> None:
