@@ -9,8 +9,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any
 
+from wattproof.drivers.mapped import RegisterDriver
 from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_blocking
 from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
 from wattproof.io.trace import Trace
@@ -125,7 +127,18 @@ async def _driver(link: ModbusLink, place: MeterURL, family: Family | None, vari
     if "timeout" in place.options:
         options["patience"] = place.number("timeout", 0)
     unit = family.unit if place.unit is None else place.unit
-    return family.load("driver")(link, unit, **options)
+    return asking(family)(link, unit, **options)
+
+
+def asking(family: Family) -> Callable[..., Any]:
+    """What makes the Modbus driver of a family: its own class, or the plain one where it has nothing but points.
+
+    Raises :class:`~wattproof.errors.UnknownName` if it has neither.
+    """
+    if family.driver is None and family.points is not None:
+        return partial(RegisterDriver, registers=family.load("points"), family=family.name)
+    maker: Callable[..., Any] = family.load("driver")
+    return maker
 
 
 async def detect(link: ModbusLink, unit: int | None) -> Family:

@@ -5,19 +5,21 @@ A family outside this package registers the same row through an entry point::
     [project.entry-points."wattproof.meters"]
     acme = "acme_meters:FAMILY"       # an object of class Family
 
-Its name may not be one of those below.
+Its name may not be one of those below. What cannot be loaded is left out, with a warning, and harms no other family.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
-from wattproof.errors import InvalidValue, UnknownName
+from wattproof.errors import UnknownName
 
 GROUP = "wattproof.meters"
 
@@ -26,10 +28,11 @@ GROUP = "wattproof.meters"
 class Family:
     """One meter family. Texts of the form ``package.module:name`` are imported when first used.
 
-    ``driver``: class of the Modbus driver. ``readers``: other drivers by URL scheme. ``virtual``: function that makes
-    a virtual meter. ``points``: its :class:`~wattproof.wire.modbus.bindings.RegisterMap`. ``models``: its SunSpec
-    models. ``tables``: closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine
-    function ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus.
+    ``driver``: class of the Modbus driver; without it the plain register driver reads ``points``. ``readers``: other
+    drivers by URL scheme. ``virtual``: function that makes a virtual meter; without it the meter cannot be simulated.
+    ``points``: its :class:`~wattproof.wire.modbus.bindings.RegisterMap`. ``models``: its SunSpec models. ``tables``:
+    closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
+    ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
     """
 
     name: str
@@ -118,23 +121,43 @@ def load(target: str) -> Any:
 def families() -> dict[str, Family]:
     """All families by name: those of this package, then those of installed packages.
 
-    Raises :class:`~wattproof.errors.InvalidValue` if an installed package offers no family, or one whose name is taken.
+    An entry point that cannot be loaded, is no family or takes a name that exists is left out, and a warning says so.
     """
     found = {row.name: row for row in BUILT_IN}
     for point in entry_points(group=GROUP):
-        row = point.load()
+        try:
+            row = point.load()
+        except Exception as error:  # whatever the code of another package does when it is imported
+            _left_out(f"{point.name} = {point.value}", f"it cannot be loaded ({type(error).__name__}: {error})")
+            continue
         if not isinstance(row, Family):
-            raise InvalidValue(f"entry point {point.name} = {point.value} of group {GROUP} is no meter family")
-        if row.name in found:
-            raise InvalidValue(f"entry point {point.name} = {point.value}: a family {row.name!r} exists already")
-        found[row.name] = row
+            _left_out(f"{point.name} = {point.value}", "it is no object of class wattproof.meters.registry.Family")
+        elif row.name in found:
+            _left_out(f"{point.name} = {point.value}", f"a family {row.name!r} exists already")
+        else:
+            found[row.name] = row
     return found
+
+
+@cache
+def _left_out(entry: str, why: str) -> None:
+    """Say once that an entry point, or a part of what it brings, is of no use."""
+    logging.getLogger(__name__).warning("entry point %s of group %s is left out: %s", entry, GROUP, why)
 
 
 def probing() -> list[Family]:
     """The families that can recognise their meters, the base ``sunspec`` after those that build on it."""
-    rows = [row for row in families().values() if row.probe]
+    rows = [row for row in families().values() if row.probe and (row in BUILT_IN or _recognises(row))]
     return sorted(rows, key=lambda row: row.name == "sunspec")
+
+
+def _recognises(row: Family) -> bool:
+    """Whether the probe of another package can be loaded; if not, the meters of all other families are still found."""
+    try:
+        return row.load("probe") is not None
+    except Exception as error:  # whatever the code of another package does when it is imported
+        _left_out(f"{row.name}, probe {row.probe}", f"it cannot be loaded ({type(error).__name__}: {error})")
+        return False
 
 
 def family(name: str) -> Family:

@@ -164,7 +164,11 @@ class Simulation:
         plan = self.plan
         family, variant = registry.find(plan.model)
         if family.virtual is None:
-            raise InvalidValue(f"{family.name} can be driven, not simulated by itself: simulate bsm, which contains it")
+            virtual = ", ".join(row.name for row in registry.families().values() if row.virtual)
+            raise InvalidValue(
+                f"{family.name} ({family.label}) cannot be simulated: it has no virtual meter; "
+                f"those that have: {virtual}"
+            )
         variant = variant if ":" in plan.model else None
         unit = (
             plan.unit if plan.unit is not None else next((url.unit for url in addresses if url.unit is not None), None)

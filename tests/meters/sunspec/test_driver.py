@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from wattproof.drivers.mapped import joined
 from wattproof.errors import InvalidValue, ResponseTimeout, UnknownName
 from wattproof.meters.bsm.points import MAP
-from wattproof.meters.sunspec.driver import SunspecDriver, joined, probe
+from wattproof.meters.sunspec.driver import SunspecDriver, probe
 
 Make = Callable[..., Any]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from wattproof.drivers.mapped import Value
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.registers import read_planned
 from wattproof.errors import (
@@ -43,7 +44,7 @@ from wattproof.meters.bsm.points import (
 from wattproof.meters.bsm.publickey import key_bytes
 from wattproof.meters.bsm.taken import Snapshot
 from wattproof.meters.bsm.values import data_of, failure, number_of, status_of, text_of
-from wattproof.meters.sunspec.driver import SunspecDriver, Value
+from wattproof.meters.sunspec.driver import SunspecDriver
 from wattproof.meters.sunspec.model import Model
 from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
@@ -78,7 +79,7 @@ class BsmDriver(SunspecDriver):
     ``patience``: seconds that a request may take after a trigger. ``limit``: seconds until a snapshot is given up.
     """
 
-    family: ClassVar[str] = "bsm"
+    family = "bsm"
     default_unit: ClassVar[int] = DEFAULT_UNIT
     known: ClassVar[Mapping[int, Model]] = {model.id: model for model in MODELS}
     overview: ClassVar[Sequence[str]] = ("common", "ac_meter", "bs_meter")
