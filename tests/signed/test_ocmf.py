@@ -466,6 +466,47 @@ def test_any_number_of_findings_is_listed_shortly_and_hides_no_checked_key() -> 
     assert record.ambiguous == ["PG"]
 
 
+@pytest.mark.proves("T-125", "T-031")
+def test_a_byte_in_one_record_changes_no_other() -> None:
+    good = signed(payload(TT="@").replace("@", "T\u00fcr \u6f22"))
+    broken = signed(payload(TT="@").replace("@", "\xfc").encode("latin-1"))
+    lost = b'OCMF|{"a":"\xfc T\xc3\xbcr"'
+    alone = one(good, key())
+    for document, place in ((good + b"\n" + broken, 0), (broken + good, 1), (lost + b"\n" + good, 1)):
+        found = [verify(unit, key()) for unit in ocmf.parse(document)]
+        assert found[place].text.strip() == alone.text
+        assert (found[place].signed, found[place].tariff, codes(found[place])) == (alone.signed, alone.tariff, [])
+        assert found[place].signature.verdict is Verdict.VALID
+        assert "F-UTF8" in codes(found[1 - place])
+    assert [finding.where for finding in one(broken, key()).findings] == [f"@{broken.index(0xFC)}"]
+
+
+@pytest.mark.proves("T-022")
+@pytest.mark.parametrize("header", ["XOCMF", "OCMF1OCMF", "ocmfOCMF"])
+def test_no_record_is_found_inside_a_wrong_header(header: str) -> None:
+    wrong = signed(payload()).replace(b"OCMF", header.encode(), 1)
+    (record,) = (verify(unit, key()) for unit in ocmf.parse(wrong))
+    assert record.signature.verdict is Verdict.FORMAT_ERROR
+    first, second = (verify(unit, key()) for unit in ocmf.parse(wrong + b"\n" + signed(payload())))
+    assert (first.signature.verdict, second.signature.verdict) == (Verdict.FORMAT_ERROR, Verdict.VALID)
+
+
+@pytest.mark.parametrize("space", [" " * 100, "\r\n" * 5000])
+def test_any_white_space_may_stand_before_the_first_pipe(space: str) -> None:
+    text = signed(payload()).replace(b"OCMF", b"OCMF" + space.encode(), 1)
+    assert ocmf.detect(text)
+    record = one(text, key())
+    assert record.signature.verdict is Verdict.VALID and codes(record) == ["F-HEADER-WS"]
+
+
+@pytest.mark.proves("T-021")
+@pytest.mark.parametrize("text", ["====", "=", " "])
+def test_a_signature_of_no_bytes_is_none(text: str) -> None:
+    head, _, _ = signed(payload()).rpartition(b"|")
+    record = one(head + b'|{"SE":"base64","SD":"' + text.encode() + b'"}', key())
+    assert (record.signature.verdict, record.signature.reason) == (Verdict.FORMAT_ERROR, "F-SD")
+
+
 # --- readings -------------------------------------------------------------------------------------------------------
 
 

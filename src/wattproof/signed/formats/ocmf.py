@@ -25,6 +25,9 @@ from wattproof.signed.units import NO_CARRIER, Algorithm, Alternative, Carrier, 
 TOKEN = "OCMF"  # noqa: S105 (the name of the format)
 
 _HEADER = re.compile(r"OCMF[ \t\r\n]*\|")
+#: Where reading goes on behind a broken record: not inside a longer word, which would be a wrong header.
+_NEXT = re.compile(r"(?<![A-Za-z0-9])OCMF[ \t\r\n]*\|")
+_DETECTED = re.compile(rb"OCMF\s*\|")
 _SPACE = " \t\r\n"
 _BOM = b"\xef\xbb\xbf"
 _KEPT = 16 * 1024  # bytes of a payload whose checks are kept for the next one
@@ -46,12 +49,13 @@ class _Stop(Exception):
 
 
 class _Text(NamedTuple):
-    """A document as text, with the way back to its bytes. ``single``: one character a byte."""
+    """Text with the way back to its bytes. ``single``: one character a byte; ``broken``: the bytes are no UTF-8."""
 
     text: str
     data: bytes
     single: bool
-    findings: tuple[Finding, ...]
+    findings: tuple[Finding, ...] = ()
+    broken: bool = False
 
     def cut(self, start: int, end: int) -> bytes:
         """The original bytes of the characters from ``start`` to ``end``."""
@@ -73,7 +77,7 @@ class _Sections(NamedTuple):
 
 def detect(data: bytes) -> bool:
     """Whether the text (stripped of BOM and white space) begins like OCMF."""
-    return data[:4] == b"OCMF" and data[4:68].lstrip()[:1] == b"|"
+    return _DETECTED.match(data) is not None
 
 
 def parse(data: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Unit]:
@@ -97,10 +101,20 @@ def _decode(data: bytes) -> _Text:
         findings = (Finding("F-BOM", Severity.INFO, "a byte order mark stands before the record", "@0"),)
     try:
         text = data.decode()
-    except UnicodeDecodeError as error:
-        note = Finding("F-UTF8", Severity.ERROR, "not valid UTF-8, shown as Windows-1252", f"@{error.start}")
-        return _Text(jsonscan.windows_1252(data), data, True, (*findings, note))
+    except UnicodeDecodeError:
+        return _Text(jsonscan.windows_1252(data), data, True, findings, broken=True)
     return _Text(text, data, len(text) == len(data), findings)
+
+
+def _alone(text: _Text, start: int, end: int) -> _Text:
+    """One record of a document that is no UTF-8, decoded by itself: a byte elsewhere must not change what it shows."""
+    data = text.data[start:end]
+    try:
+        own = data.decode()
+    except UnicodeDecodeError as error:
+        note = Finding("F-UTF8", Severity.ERROR, "not valid UTF-8, shown as Windows-1252", f"@{start + error.start}")
+        return _Text(text.text[start:end], data, True, (*text.findings, note))
+    return _Text(own, data, len(own) == len(data), text.findings)
 
 
 def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
@@ -116,22 +130,31 @@ def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
         try:
             sections = _split(characters, at, shallow, limits)
             at = sections.end
-            unit = _unit(text, sections, carrier, limits)
+            record = text
+            if text.broken:
+                record = _alone(text, start, at)
+                sections = _split(record.text, 0, shallow, limits)
+            unit = _unit(record, sections, carrier, limits)
             if len(unit.record.findings) > MOST_FINDINGS:
                 limit(unit.record.findings)
         except _Stop as stop:
-            beyond = start + 1 if characters.startswith("OCMF", start) else start
-            following = _HEADER.search(characters, max(at, beyond))
-            end = following.start() if following else size
-            shown = characters[start : min(end, start + _SHOWN)]
+            if at == start:  # no sections were found
+                at = _next(characters, start)
+            record = _alone(text, start, at) if text.broken else text
+            shown = record.text[:_SHOWN] if text.broken else characters[start : min(at, start + _SHOWN)]
             unit = stopped(TOKEN, stop.code, str(stop), carrier=carrier, where=stop.where, text=jsonscan.whole(shown))
-            at = end
-        if text.findings:
-            unit.record.findings[:0] = text.findings
+        if record.findings:
+            unit.record.findings[:0] = record.findings
         yield unit
         at = jsonscan.skip_space(characters, at)
         if at >= size:
             return
+
+
+def _next(text: str, start: int) -> int:
+    """Where reading goes on behind a record at ``start`` that has no sections: the next header, or the end."""
+    following = _NEXT.search(text, start + 1 if text.startswith("OCMF", start) else start)
+    return following.start() if following else len(text)
 
 
 def _split(text: str, start: int, shallow: bool, limits: Limits) -> _Sections:
@@ -270,9 +293,12 @@ def _signature(section: dict[str, Any]) -> bytes:
     if type(text) is not str or not text:
         raise _Stop("F-SD", "the signature SD is missing or empty", "signature/SD")
     try:
-        return binascii.unhexlify(text) if encoding == "hex" else decode_base64(text)
+        signature = binascii.unhexlify(text) if encoding == "hex" else decode_base64(text)
     except ValueError:
         raise _Stop("F-SD", f"the signature SD is not {encoding}", "signature/SD") from None
+    if not signature:
+        raise _Stop("F-SD", f"the signature SD holds no byte in {encoding}", "signature/SD")
+    return signature
 
 
 def _alternatives(text: _Text, sections: _Sections, carrier: Carrier, limits: Limits) -> list[Alternative]:
