@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 from wattproof.io.serial import SerialSettings, set_line
 from wattproof.virtual.line import Delivery
+from wattproof.virtual.reading import PIECE, Reading
 
 if TYPE_CHECKING:
+    from wattproof.virtual.line import Value
     from wattproof.virtual.runtime import Runtime
 
-_NAK = b"\x15"
-_ETX = 3
+_SOH, _ETX, _LF, _NAK = 0x01, 0x03, 0x0A, 0x15
+#: What has so many bytes and no end is no message.
+_LONGEST = 1024
 
 
 class Output(Protocol):
@@ -71,6 +74,7 @@ class OpticalPort:
         self._message = bytearray()
         self._request = b""
         self._hits: tuple[str, ...] = ()
+        self._drawn: Mapping[str, Value] = {}
         self._listeners = 0
 
     def joined(self) -> None:
@@ -94,16 +98,25 @@ class OpticalPort:
         runtime.catch_up()
         for byte in data:
             if not self._message:
-                line = runtime.meter.line
-                self._hits = line.strike(optical=True, connection=self._close is not None) if line.active else ()
+                self._strike(anew=True)
             self._message.append(byte)
             if _complete(self._message):
                 self._end_message()
-        if len(self._message) > 1024:
-            self._message.clear()
+            elif len(self._message) > _LONGEST:
+                self._message.clear()
         runtime.keep()
         runtime.refresh()
         self._pump()
+
+    def _strike(self, *, anew: bool) -> None:
+        """Draw for a new message, or, for the same one, for what has come into force since."""
+        line = self._runtime.meter.line
+        if anew:
+            self._hits, self._drawn = (), {}
+        if line.active is not self._drawn:
+            connection = self._close is not None
+            self._hits = line.strike_again(self._hits, self._drawn, optical=True, connection=connection)
+            self._drawn = line.active
 
     def _end_message(self) -> None:
         runtime, now = self._runtime, self._runtime.now()
@@ -137,9 +150,8 @@ class OpticalPort:
         if not runtime.keep():
             return
         line = runtime.meter.line
+        self._strike(anew=self.head.broadcasts)
         hits = self._hits
-        if self.head.broadcasts:
-            hits = line.strike(optical=True, connection=self._close is not None) if line.active else ()
         delivery = line.deliver_text(hits, self._request, output.data) if hits else Delivery(data=output.data)
         if delivery.close and self._close is not None:
             self._close()
@@ -163,53 +175,55 @@ class OpticalPort:
 
 def _complete(message: bytearray) -> bool:
     """Whether a message of a reader ends here: a line, a NAK, or ETX and the check character behind it."""
-    if message[0] & 0x7F == 1:
+    first = message[0] & 0x7F
+    if first == _SOH:
         return len(message) > 1 and message[-2] & 0x7F == _ETX
-    return message[-1] & 0x7F == 0x0A or bytes(message) == _NAK
+    return message[-1] & 0x7F == _LF or (first == _NAK and len(message) == 1)
 
 
 def _text(data: bytes) -> str:
     return data[:80].decode("ascii", "backslashreplace").strip() + (f" ... {len(data)} bytes" if len(data) > 80 else "")
 
 
-class OpticalConnection(asyncio.Protocol):
+class OpticalConnection(Reading):
     """One client on a socket. Modes A and C serve one at a time, a further one is closed at once; D0 sends to all."""
 
-    __slots__ = ("_clients", "_port", "_transport")
+    __slots__ = ("_clients", "_port")
 
     def __init__(self, port: OpticalPort, clients: set[OpticalConnection]) -> None:
+        super().__init__()
         self._port = port
         self._clients = clients
-        self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._clients and (not self._port.head.broadcasts or len(self._clients) >= 64):
-            transport.close()
+            cast(asyncio.Transport, transport).close()
             return
-        self._transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         self._clients.add(self)
         self._port.joined()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
         if self in self._clients:
             self._clients.discard(self)
             self._port.left()
 
-    def data_received(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
         if self in self._clients:
             self._port.receive(data)
 
     def write(self, data: bytes) -> None:
         """Send; who does not read for long is let go."""
-        if self._transport is not None:
-            self._transport.write(data)
-            if self._transport.get_write_buffer_size() > 1 << 20:
-                self._transport.abort()
+        if self.transport is not None:
+            self.transport.write(data)
+            if self.transport.get_write_buffer_size() > 1 << 20:
+                self.transport.abort()
 
     def abort(self) -> None:
         """End it now."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
 
 class OpticalLine:
@@ -233,7 +247,7 @@ class OpticalLine:
 
     def _readable(self) -> None:
         try:
-            data = os.read(self._descriptor, 4096)
+            data = os.read(self._descriptor, PIECE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

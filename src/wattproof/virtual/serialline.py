@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from wattproof.io.pty import PseudoTerminal
 from wattproof.io.serial import SerialSettings, open_device, set_line
 from wattproof.virtual.line import Delivery
+from wattproof.virtual.reading import PIECE
 from wattproof.virtual.runtime import Runtime
 from wattproof.wire.modbus.framing import silent_interval
 
@@ -55,7 +56,7 @@ class Terminal:
 
     def _readable(self) -> None:
         try:
-            data = os.read(self.descriptor, 65536)
+            data = os.read(self.descriptor, PIECE)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

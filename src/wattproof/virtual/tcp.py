@@ -11,8 +11,9 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from wattproof.virtual.reading import PIECE, Reading
 from wattproof.virtual.station import Station, Stream
 from wattproof.wire.modbus.framing.messages import Request, ServerFramer
 from wattproof.wire.modbus.framing.tcp import LONGEST, MBAP, SHORTEST
@@ -59,19 +60,19 @@ class Connections:
         return len(self._open)
 
 
-class Connection(asyncio.Protocol):
-    """What every connection has: its transport, a place among the others, and a client that may not read."""
+class Connection(Reading):
+    """What every connection has: its transport, and a place among the others."""
 
-    __slots__ = ("_connections", "transport", "used")
+    __slots__ = ("_connections", "used")
 
     def __init__(self, connections: Connections) -> None:
+        super().__init__()
         self._connections = connections
-        self.transport: asyncio.Transport | None = None
         #: Real instant of the last received bytes.
         self.used = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
+        super().connection_made(transport)
         peer = transport.get_extra_info("socket")
         if peer is not None:
             # A client whose machine was switched off is found out, however long clients may be idle.
@@ -79,17 +80,8 @@ class Connection(asyncio.Protocol):
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
+        super().connection_lost(exc)
         self._connections.discard(self)
-
-    def pause_writing(self) -> None:
-        # Who does not read answers is not asked for more requests.
-        if self.transport is not None:
-            self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.transport is not None:
-            self.transport.resume_reading()
 
     def abort(self) -> None:
         """End it now."""
@@ -132,7 +124,14 @@ class ModbusTcp(Connection):
                     self.transport.write(_pack(transaction, 0, len(answer) + 1, unit) + answer)
                     runtime.ring.exchange(now, unit, transaction, pdu, answer)
                 return
-        self._several(data, now, instant)
+        if len(data) > PIECE or self._later:
+            self.take_in_turns(data)
+        else:
+            self._several(data, now, instant)
+
+    def take(self, data: bytes) -> None:
+        now = self.used = self._runtime.now()
+        self._several(data, now, self._runtime.meter_time(now))
 
     def _several(self, data: bytes, now: int, instant: int) -> None:
         """Any other piece of data: several requests, a part of one, or something that takes the long way."""
@@ -208,7 +207,7 @@ class ModbusStream(Connection):
         self._now = now
         self._stream = Stream(station, framer, self._write, close=self.shut, tcp=tcp)
 
-    def data_received(self, data: bytes) -> None:
+    def take(self, data: bytes) -> None:
         self.used = self._now()
         self._stream.receive(data, self.used)
 
