@@ -12,6 +12,7 @@
     |-- LinkError                      4   the other side cannot be reached
     |   |-- Unreachable                    no connection
     |   |-- ResponseTimeout                connected, but no answer in time
+    |   |   `-- UnitSilent                     a gateway says so in its place; it is a ModbusRefused as well
     |   `-- Disconnected                   the connection ended in the middle
     |-- ProtocolError                  4   the other side answers, but not by the rules
     |   `-- FrameError                     damaged bytes: check sum, length, framing
@@ -128,6 +129,10 @@ class SnapshotFailed(Refused):
 
 class SessionFailed(Refused):
     """A charging session could not be begun, did not progress, or could not be ended."""
+
+
+class UnitSilent(ResponseTimeout, ModbusRefused):
+    """A gateway answered that the unit behind it does not: exceptions 0x0A and 0x0B (section 7 of the standard)."""
 
 
 class VerificationError(WattproofError):

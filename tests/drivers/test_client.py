@@ -413,3 +413,13 @@ async def test_a_line_full_of_noise_delays_but_does_not_stop(bench: Make) -> Non
     with pytest.raises((FrameError, ResponseTimeout)):
         await one.run(one.client.exchange(42, READ), limit=5)
     noise.cancel()
+
+
+@pytest.mark.parametrize("code", [0x0A, 0x0B])
+async def test_a_gateway_that_reaches_nobody_is_no_refusal_of_the_unit(bench: Make, code: int) -> None:
+    one = bench("tcp")
+    one.bend = lambda bench, request, frame: frame[:5] + bytes((3, request.unit, request.pdu[0] | 0x80, code))
+    with pytest.raises(ResponseTimeout, match=f"no answer from unit 1 at memory://bench .*exception {code}") as caught:
+        await one.run(one.client.exchange(1, read_request(3, 40000, 2)))
+    assert isinstance(caught.value, ModbusRefused)
+    assert (caught.value.exit_code, caught.value.code, caught.value.http_status) == (4, code, 504)

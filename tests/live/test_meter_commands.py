@@ -184,7 +184,7 @@ def test_errors_have_their_exit_codes(meter: Simulated, capsys: Capture) -> None
         port = free.getsockname()[1]
     for arguments, code, words in (
         (["read", f"bsm+tcp://127.0.0.1:{port}"], 4, "127.0.0.1"),
-        (["read", f"{meter.url}?unit=7&timeout=0.2&retries=0"], 1, "refused"),
+        (["read", f"{meter.url}?unit=7&timeout=0.2&retries=0"], 4, "no answer from unit 7"),
         (["read", meter.url, "bs_meter.Nope"], 2, "Nope"),
         (["read", meter.url, "W"], 2, "ac_meter.W"),
         (["read", meter.url, "--registers", "44290:10"], 1, "44290"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from wattproof.errors import FrameError, InvalidValue, ModbusRefused
-from wattproof.wire.modbus.exceptions import describe
+from wattproof.errors import FrameError, InvalidValue, ModbusRefused, UnitSilent
+from wattproof.wire.modbus.exceptions import SILENT_UNIT, describe
 from wattproof.wire.modbus.pdu import EXCEPTION_FLAG, FUNCTIONS, check_response
 
 _ADDRESS_COUNT = struct.Struct(">HH")
@@ -41,7 +41,8 @@ def accept(request: bytes, answer: bytes, who: str) -> bytes:
     Requests that break the standard's own limits are sent by conformance checks; for those only the function counts.
 
     Raises:
-        ModbusRefused: it is an exception answer to this function.
+        UnitSilent: a gateway says that the unit does not answer.
+        ModbusRefused: it is another exception answer to this function.
         FrameError: it belongs to another request, or its length is wrong.
     """
     function = request[0]
@@ -51,6 +52,10 @@ def accept(request: bytes, answer: bytes, who: str) -> bytes:
         if octets < 256 and len(answer) == octets + 2 and answer[1] == octets:
             return answer
     if len(answer) == 2 and answer[0] == function | EXCEPTION_FLAG:
+        if answer[1] in SILENT_UNIT:
+            raise UnitSilent(
+                answer[1], f"no answer from {who} to the {describe_request(request)}: {describe(answer[1])}"
+            )
         raise ModbusRefused(answer[1], f"{who} refused the {describe_request(request)}: {describe(answer[1])}")
     try:
         check_response(request, answer)

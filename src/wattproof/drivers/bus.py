@@ -16,10 +16,6 @@ from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.schedule import BackOff, Entry, Priority, Schedule, UnitState
 from wattproof.errors import Disconnected, FrameError, ModbusRefused, ResponseTimeout, WattproofError
 from wattproof.model.clock import Clock
-from wattproof.wire.modbus.exceptions import ExceptionCode
-
-#: What a gateway says when its unit is as silent to it as to us.
-_NOBODY = frozenset({ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND})
 
 
 @dataclass(slots=True, eq=False)
@@ -144,14 +140,11 @@ class Bus:
         outcome = entry.work.outcome
         try:
             answer = await self._link.exchange(entry.unit, entry.pdu, timeout=entry.work.timeout, retries=0)
-        except ModbusRefused as error:
-            if error.code in _NOBODY:
-                self._no_answer(entry, error)
-            else:
-                self._schedule.answered(entry, self.clock.now(), refused=True)
-                _fail(outcome, error)
         except (ResponseTimeout, FrameError) as error:
             self._no_answer(entry, error)
+        except ModbusRefused as error:
+            self._schedule.answered(entry, self.clock.now(), refused=True)
+            _fail(outcome, error)
         except WattproofError as error:
             self._schedule.dropped(entry)
             _fail(outcome, error)

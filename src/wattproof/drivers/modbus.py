@@ -54,7 +54,7 @@ class ModbusLink(Protocol):
 
         Raises:
             ModbusRefused: the unit answered with an exception.
-            ResponseTimeout: no answer came, repetitions included.
+            ResponseTimeout: no answer came, repetitions included, or a gateway says that none will (`UnitSilent`).
             Unreachable: there is no connection.
             Disconnected: the connection ended and could not be taken up again, or the request was a write whose
                 fate is unknown.

@@ -15,15 +15,12 @@ from wattproof.drivers.modbus import ModbusClient, ModbusLink, connect
 from wattproof.errors import FrameError, LinkError, ModbusRefused, ResponseTimeout, Unreachable, WattproofError
 from wattproof.io.url import MeterURL
 from wattproof.model.devices import DeviceInfo
-from wattproof.wire.modbus.exceptions import ExceptionCode
 from wattproof.wire.modbus.pdu import read_request
 
 #: Unit addresses of a serial line (Modbus over Serial Line 1.02, 2.2).
 UNITS = range(1, 248)
 #: A register that is asked for to hear whether anybody is there: the first of a SunSpec map, else any.
 KNOCK = read_request(3, 40000, 2)
-#: Answers of a gateway on behalf of a unit that does not exist.
-_NOBODY = frozenset({ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND})
 
 #: Towards a unit that is known to be there; knocking is less patient.
 PATIENCE = Timing()
@@ -160,10 +157,10 @@ async def knock(link: ModbusLink, unit: int) -> str | None:
     """
     try:
         await link.exchange(unit, KNOCK)
-    except ModbusRefused as error:
-        return None if error.code in _NOBODY else f"exception {error.code}"
     except ResponseTimeout:
         return None
+    except ModbusRefused as error:
+        return f"exception {error.code}"
     except FrameError:
         # Bytes came, so somebody is there: a wrong bit rate or parity, or two units with one address.
         return "damaged bytes"

@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from wattproof.drivers.answers import accept
 from wattproof.drivers.mapped import joined
+from wattproof.drivers.modbus import run_blocking
 from wattproof.errors import InvalidValue, ResponseTimeout, UnknownName
+from wattproof.meters.bsm.driver import probe as bsm_probe
 from wattproof.meters.bsm.points import MAP
 from wattproof.meters.sunspec.driver import SunspecDriver, probe
+from wattproof.model.clock import VirtualClock
+from wattproof.wire.modbus.exceptions import exception
 
 Make = Callable[..., Any]
 
@@ -52,6 +57,24 @@ def test_probe_takes_only_meters(bench: Make) -> None:
     assert one.run(probe(one.link, 42)).model == "sunspec"
     with pytest.raises(ResponseTimeout):
         one.run(probe(one.link, 3))
+
+
+class BehindGateway:
+    """A link whose gateway finds nobody at any unit."""
+
+    clock = VirtualClock()
+
+    async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+        return accept(pdu, exception(pdu[0], 0x0B), f"unit {unit} at tcp://gateway:502")
+
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("recognise", [probe, bsm_probe])
+def test_a_unit_that_its_gateway_does_not_reach_is_not_there(recognise: Any) -> None:
+    with pytest.raises(ResponseTimeout, match="no answer from unit 1 at tcp://gateway:502"):
+        run_blocking(recognise(BehindGateway(), 1))
 
 
 def test_symbols_can_be_written_by_name_and_wrong_ones_are_refused(bench: Make) -> None:

@@ -6,7 +6,7 @@ from wattproof.conformance.bsm.subject import FIRST, LAST, Bsm, expect
 from wattproof.conformance.engine import Evidence, Failed, Need, Skipped, Statement
 from wattproof.errors import ModbusRefused, ResponseTimeout
 from wattproof.meters.bsm.enums import DEFAULT_UNIT, UNITS
-from wattproof.wire.modbus.exceptions import ExceptionCode
+from wattproof.wire.modbus.exceptions import SILENT_UNIT, ExceptionCode
 from wattproof.wire.modbus.pdu import read_request, write_multiple_request
 
 FUNCTION, ADDRESS, VALUE = (
@@ -37,12 +37,11 @@ async def foreign_unit(meter: Bsm) -> str | None:
     remark = "" if meter.unit == DEFAULT_UNIT else f"unit was set to {meter.unit}"
     try:
         await meter.ask(read_request(3, FIRST, 2), unit=unit)
+    except ModbusRefused as refused:
+        expect(refused.code in SILENT_UNIT, f"unit {unit} answers exception 0x{refused.code:02x}")
+        return f"exception 0x{refused.code:02x} (Modbus TCP, BD-14)"
     except ResponseTimeout:
         return remark or None
-    except ModbusRefused as refused:
-        gateway = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
-        expect(refused.code in gateway, f"unit {unit} answers exception 0x{refused.code:02x}")
-        return f"exception 0x{refused.code:02x} (Modbus TCP, BD-14)"
     raise Failed(f"unit {unit} answers")
 
 

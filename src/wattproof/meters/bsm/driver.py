@@ -15,6 +15,7 @@ from wattproof.drivers.registers import read_planned
 from wattproof.errors import (
     Disconnected,
     InvalidValue,
+    LinkError,
     ModbusRefused,
     ProtocolError,
     Refused,
@@ -372,6 +373,8 @@ async def probe(link: ModbusLink, unit: int) -> DeviceInfo | None:
         if header != SIGNING_METER_HEADER:
             return None
         return await driver.info()
+    except LinkError:  # also where a gateway says it, which is a refusal as well
+        raise
     except (ProtocolError, Refused):
         return None
 

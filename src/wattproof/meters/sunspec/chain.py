@@ -9,7 +9,7 @@ import struct
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from wattproof.errors import ModbusRefused, ProtocolError
+from wattproof.errors import LinkError, ModbusRefused, ProtocolError
 from wattproof.meters.sunspec.model import BASES, END, HEADER_REGISTERS, MARKER, Model, header
 from wattproof.wire.modbus.bindings import Block, Point, RegisterMap
 
@@ -44,6 +44,8 @@ async def find_base(read: Read, bases: Collection[int] = BASES) -> int:
         try:
             if await read(base, 2) == MARKER:
                 return base
+        except LinkError:
+            raise
         except ModbusRefused:
             continue
     places = ", ".join(map(str, bases))

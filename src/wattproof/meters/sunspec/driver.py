@@ -81,10 +81,10 @@ async def probe(link: ModbusLink, unit: int) -> DeviceInfo | None:
         if not any(block.id in METERS for block in registers.blocks):
             return None
         return await driver.info()
+    except LinkError:  # also where a gateway says it, which is a refusal as well
+        raise
     except (ProtocolError, Refused):
         return None
-    except LinkError:
-        raise
 
 
 #: Numbers of the AC meter models.

@@ -23,6 +23,9 @@ class ExceptionCode(IntEnum):
     GATEWAY_TARGET_FAILED_TO_RESPOND = 0x0B
 
 
+#: Answers of a gateway in place of a unit that it does not reach.
+SILENT_UNIT = frozenset({ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND})
+
 #: What each code says, and what its reader can do.
 MEANINGS: dict[int, tuple[str, str]] = {
     0x01: ("illegal function", "the device does not offer this function"),
