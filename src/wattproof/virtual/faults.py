@@ -191,7 +191,27 @@ class Row:
             return self.kind.read(value)
         except (ValueError, TypeError):
             pass
-        raise InvalidValue(f"{what} {self.name}: {value!r} is not possible: write {self.limits}")
+        raise InvalidValue(f"{what} {self.name}: {spoken(value)} is not possible: write {self.limits}")
+
+
+_WORDS: Mapping[object, str] = {True: "true", False: "false", None: "null"}
+
+
+def spoken(value: object) -> str:
+    """A value as people wrote it, in a message: texts in quotes, numbers and words of JSON as they stand.
+
+    >>> spoken(Decimal("1.5")), spoken("x"), spoken(None), spoken([1])
+    ('1.5', "'x'", 'null', 'a list')
+    """
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    if isinstance(value, str):
+        return repr(value) if len(value) <= 100 else f"a text of {len(value)} characters"
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "so large a number"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    return "a list" if isinstance(value, list | tuple) else "an object"
 
 
 #: The value that ends a fault.

@@ -283,7 +283,7 @@ class LineFaults:
         if "late" not in hits:
             return 0
         seconds = self._active.get("late", 0)
-        self._hit("late", seconds=float(seconds))
+        self._hit("late", seconds=int(seconds) if seconds == int(seconds) else float(seconds))
         return round(seconds * 10**9)
 
     def _foreign_frames(self, request: Request, encode: Encoder) -> tuple[bytes, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -640,3 +641,54 @@ def test_the_state_has_the_stated_keys(bench):
     meter.trigger(CURRENT)
     meter.meter.advance(meter.now)
     assert meter.meter.state()["snapshots"]["current"] == {"St": 2, "state": "collecting", "RCnt": None}
+
+
+# without supply
+
+
+@pytest.mark.proves("B-195", "B-163")
+def test_controls_inside_the_meter_do_nothing_without_supply(bench):
+    meter = bench()
+    meter.charge()
+    meter.control(power=False)
+    for controls in ({"do": True}, {"clock": "2026-01-01T00:00:00Z"}, {"key": "1"}):
+        meter.control(**controls)
+    assert [
+        details["control"] for event, details in meter.journal if event == "control-ignored"
+    ] == "do clock key".split()
+    meter.control(power=True)
+    meter.wait(2)
+    state = meter.state
+    assert state["signals"]["demand"] is False and state["time"]["epoch"] is None
+    assert (meter.raw("bs_meter.DO"), meter.raw("bs_meter.Epoch"), meter.raw("bs_meter.DOChgOS")) == (0, None, None)
+    assert state["display"]["page"] == 1
+
+
+@pytest.mark.proves("B-195")
+def test_the_display_is_dark_without_supply(bench):
+    meter = bench(language="de")
+    keys = list(meter.state["display"])
+    meter.control(power=False)
+    state = meter.state
+    assert list(state["display"]) == keys
+    assert state["display"] == {"language": "de", "lines": [], "light": False} | dict.fromkeys(
+        ("page", "obis", "value", "power", "checksum")
+    )
+    assert state["leds"] == {"adr": False, "doe": False, "do": False}
+
+
+@pytest.mark.proves("B-190")
+def test_values_are_shown_as_numbers_and_named_in_plain_words(bench):
+    meter = bench()
+    meter.fault(phase_lost="3", garble="100", late=5)
+    assert meter.state["faults"] == {"phase-lost": 3, "garble": 100, "late": 5}
+    shown = [details["value"] for event, details in meter.journal if event == "fault-set"]
+    assert [repr(value) for value in shown] == ["3", "100", "5"]
+    for faults, words in (
+        ({"pagination-gap": Decimal("1.5")}, "pagination-gap: 1.5 is not possible"),
+        ({"pagination-gap": [1]}, "pagination-gap: a list is not possible"),
+        ({"pagination-gap": 10**5000}, "pagination-gap: so large a number is not possible"),
+        ({"frozen": {}}, "frozen: an object is not possible"),
+    ):
+        with pytest.raises(InvalidValue, match=re.escape(words)):
+            meter.meter.patch(meter.now, {}, faults, None)

@@ -141,6 +141,7 @@ class Body(Face):
 
     def _power_up(self) -> None:
         self.clock.start(self._now)
+        self.demanded = False
         self.count_start()
         self.di_stamp = self.do_stamp = UNSTAMPED
         self.di = self._level()

@@ -62,7 +62,11 @@ def apply(meter: BsmMeter, controls: Mapping[str, object], faults: Mapping[str, 
     for name, value in faults.items():
         put_fault(meter, name, value)
     for name, value in controls.items():
-        meter.journal("control", {"control": name, "value": _text(value)})
+        details = {"control": name, "value": _text(value)}
+        if name in _POWERED and not meter.supplied:
+            meter.journal("control-ignored", {**details, "reason": "the meter has no supply"})
+            continue
+        meter.journal("control", details)
         _CONTROLS[name](meter, value)
     if faults:
         meter.present()
@@ -94,9 +98,13 @@ def _put_line_fault(meter: BsmMeter, name: str, value: object) -> None:
             meter.line.clear(name)
             meter.journal("fault-ended", {"fault": name})
         return
-    plain = value if isinstance(value, bool | int) else float(cast(Decimal, value))
-    meter.line.set(name, plain)
-    meter.journal("fault-set", {"fault": name, "value": plain})
+    number = value if isinstance(value, bool | int) else _json_number(cast(Decimal, value))
+    meter.line.set(name, number)
+    meter.journal("fault-set", {"fault": name, "value": number})
+
+
+def _json_number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 # Faults that act at the moment they are set.
@@ -200,6 +208,10 @@ _CONTROLS: Mapping[str, Callable[[BsmMeter, object], None]] = {
 }
 
 
+#: Controls that act inside the meter; without supply there is nothing that they could reach.
+_POWERED = ("do", "clock", "key")
+
+
 # GET /
 
 
@@ -252,7 +264,7 @@ def state(meter: BsmMeter) -> dict[str, object]:
             "RCR": meter.shown(electrics.energy.resettable) * scale,
         },
         "snapshots": {kind.word: _instance(meter, kind) for kind in SnapshotType},
-        "display": meter.display.state(meter.display_values, meter.now),
+        "display": meter.display.state(meter.display_values, meter.now) if meter.supplied else meter.display.dark(),
         "leds": {
             "adr": meter.supplied and meter.display.address_led,
             "doe": meter.supplied and meter.enabled,

@@ -220,6 +220,11 @@ class Display:
             "light": self.light(values),
         }
 
+    def dark(self) -> dict[str, object]:
+        """The object ``display`` while there is no supply: it shows nothing."""
+        nothing = dict.fromkeys(("page", "obis", "lines", "value", "power", "checksum"))
+        return {"language": str(self.language), **nothing, "lines": [], "light": False}
+
     def press(self, key: str, values: DisplayValues, now: int) -> None:
         """One key at this time (20.5). A key that means nothing on the present page does nothing.
 

@@ -88,7 +88,7 @@ class Electrics:
             segment = idle(segment) if self.supplied else _OFF
         lost = faults.get("phase-lost")
         if lost is not None:
-            segment = without(segment, int(cast(str, lost)))
+            segment = without(segment, cast(int, lost))
         noise = faults.get("noise")
         self.noisy = noise is not None and self.supplied
         if self.noisy:

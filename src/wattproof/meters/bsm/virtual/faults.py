@@ -60,7 +60,7 @@ METER_FAULTS = (
     Row("counter-jump", Whole(1, 10_000_000, "Wh"), 1_000_000, "TotWhImp and RCR += value.", _METER, once=True),
     Row("roll-over", Flag(), True, "TotWhImp := 999 999.90 kWh.", _METER, once=True),
     _flag("frozen", "Model 203 keeps its present values; the meter goes on counting inside."),
-    Row("phase-lost", Choice(("1", "2", "3")), "1", "Voltage, current, power of the phase are 0.", _METER),
+    Row("phase-lost", Whole(1, 3), 1, "Voltage, current, power of the phase are 0.", _METER),
     _flag("phase-order", "Counter-clockwise field; values unaffected."),
     _flag("reverse", "All currents reversed: W negative, no energy counted."),
     Row("noise", Number(0, 100, "%"), Decimal(1), "Voltage and current of each phase vary every second.", _METER),

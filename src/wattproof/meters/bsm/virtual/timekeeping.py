@@ -122,6 +122,7 @@ class Timekeeping:
         self.lose()
 
     def start(self, now: int) -> None:
-        """Supply on."""
+        """Supply on, without a time."""
+        self.lose()
         self.boot = now
         self.running = True
