@@ -74,7 +74,8 @@ def test_a_change_answers_the_new_state(control: Control) -> None:
         (b"\xff", "JSON object"),
         (b'{"faults": {"garble": NaN}}', "NaN"),
         (b'{"faults": {"garble": 1, "garble": 2}}', "garble"),
-        (b"[" * 50_000, "JSON object"),
+        (b"[" * 50_000, "nested"),
+        (b'{"faults": {"garble": ' + b"9" * 5000 + b"}}", "5000 digits"),
     ],
 )
 def test_what_is_not_in_the_tables_is_refused_by_name(control: Control, body: object, named: str) -> None:

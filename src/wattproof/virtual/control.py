@@ -33,6 +33,8 @@ from wattproof.wire.http1 import Response, json_refusal, json_response
 
 #: Longest wait of one journal request in real seconds.
 LONGEST_WAIT = 600
+#: Digits of a whole number in a change.
+_LONGEST_NUMBER = 100
 _PATCH_KEYS = ("controls", "faults", "when")
 
 
@@ -51,11 +53,17 @@ def read_change(body: bytes) -> Change:
     :raises InvalidValue: no JSON object of the three known keys, each at most once.
     """
     try:
-        content = json.loads(body, object_pairs_hook=_object, parse_float=Decimal, parse_constant=_constant)
+        content = json.loads(
+            body, object_pairs_hook=_object, parse_float=Decimal, parse_int=_whole, parse_constant=_constant
+        )
+    except InvalidValue:
+        raise
+    except json.JSONDecodeError as error:
+        raise InvalidValue(f"the body is no JSON object: {error.msg}, at character {error.pos}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidValue("the body is no JSON object: it is no UTF-8 text") from error
     except (ValueError, RecursionError) as error:
-        if isinstance(error, InvalidValue):
-            raise
-        raise InvalidValue(f"the body is no JSON object: {error}") from error
+        raise InvalidValue("the body is no JSON object: it is nested too deep") from error
     if not isinstance(content, dict):
         raise InvalidValue('the body is no JSON object: write {"controls": {...}, "faults": {...}, "when": "..."}')
     for name in content:
@@ -77,6 +85,12 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
         raise InvalidValue(f"the key {twice!r} comes twice")
     return result
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise InvalidValue(f"a number of {len(text)} digits is too large for anything here")
+    return int(text)
 
 
 def _constant(text: str) -> object:
