@@ -86,6 +86,7 @@ def test_a_file_holds_each_row_until_the_next():
         ("t,w\n0,99999\n", "line 2, column w"),
         ("t,pf1\n0,1.1\n", "pf1"),
         ("t,i1\n0,nan\n", "i1"),
+        ("t,i1\n0,327.68\n", "i1: 327.68 is out of range: write -327.67 to 327.67"),
     ],
 )
 def test_bad_files_are_named_by_line(content, complaint):
@@ -103,6 +104,8 @@ def test_files_that_cannot_be_read(tmp_path):
         parse_load(f"csv:{tmp_path}/binary")
     (tmp_path / "good.csv").write_text("t,w\n0,12.5\n")
     assert watts(parse_load(f"csv:{tmp_path}/good.csv")) == 12.5
+    (tmp_path / "marked.csv").write_text("\ufefft,i1\n0,327.67\n", encoding="utf-8")
+    assert parse_load(f"csv:{tmp_path}/marked.csv").segment(0, 0).phases[0].current == 327_670_000
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from wattproof.virtual.physics import UNITY, WATT_HOUR, Phase, Segment, nearest,
 #: Nominal supply: 3 x 230.0 V, 50.0 Hz.
 VOLTS = 230_000
 HERTZ = 50_000
+#: The largest current that a register of the meter can show.
+MOST_AMPERES = Decimal("327.67")
 #: The largest power of a directly connected meter of 3 x 60 A.
 MOST_WATTS = 41_400
 
@@ -133,16 +135,16 @@ class Recorded(Load):
 
 
 #: Limits of the columns of a load file and what one unit of them is inside.
-_COLUMNS: Mapping[str, tuple[int, int, int]] = {
+_COLUMNS: Mapping[str, tuple[Decimal | int, Decimal | int, int]] = {
     "w": (-MOST_WATTS, MOST_WATTS, 1_000_000),
     **{f"u{number}": (0, 1000, 1000) for number in (1, 2, 3)},
-    **{f"i{number}": (-327, 327, 1_000_000) for number in (1, 2, 3)},
+    **{f"i{number}": (-MOST_AMPERES, MOST_AMPERES, 1_000_000) for number in (1, 2, 3)},
     **{f"pf{number}": (-1, 1, UNITY) for number in (1, 2, 3)},
     "hz": (0, 1000, 1000),
 }
 
 
-def _number(text: str, what: str, low: int, high: int) -> Decimal:
+def _number(text: str, what: str, low: Decimal | int, high: Decimal | int) -> Decimal:
     try:
         value = Decimal(text.strip())
     except InvalidOperation:
@@ -204,7 +206,7 @@ def recorded(text: str, content: str) -> Recorded:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidValue(f"load csv:{path}: the file is not UTF-8 text") from None
     except FileNotFoundError:
