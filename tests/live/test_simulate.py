@@ -203,6 +203,9 @@ def test_a_taken_port_is_an_error_unless_it_is_the_default() -> None:
     [
         (("bms",), "bms"),
         (("bsm:cm99",), "cm99"),
+        (("bsm:",), "no variant"),
+        (("bsm", "--serial", ""), "serial"),
+        (("bsm", "--serial", "001BZR9999999998", "--count", "3"), "001BZR9999999998"),
         (("bsm", "--set", "colour=red"), "colour"),
         (("bsm", "--set", "colour"), "KEY=VALUE"),
         (("bsm", "--set", "answer-delay=11"), "answer-delay"),

@@ -175,6 +175,6 @@ def family(name: str) -> Family:
 
 def find(model: str) -> tuple[Family, str | None]:
     """Family and variant of a MODEL: ``bsm``, ``bsm:cm12``. Raises :class:`~wattproof.errors.UnknownName`."""
-    name, _, variant = model.partition(":")
+    name, colon, variant = model.partition(":")
     row = family(name.lower())
-    return row, row.check_variant(variant or None)
+    return row, row.check_variant(variant if colon else None)

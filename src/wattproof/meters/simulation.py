@@ -98,6 +98,8 @@ def read_speed(speed: str | int | float | Decimal | Fraction) -> Fraction:
 def following_serial(serial: str, step: int) -> str:
     """The serial ``step`` further: its last digits counted up, as many as there are.
 
+    :raises InvalidValue: they do not suffice.
+
     >>> following_serial("001BZR1521070006", 5)
     '001BZR1521070011'
     """
@@ -105,7 +107,10 @@ def following_serial(serial: str, step: int) -> str:
     if found is None:
         return serial if step == 0 else f"{serial}{step}"
     digits = found.group()
-    return serial[: found.start()] + str((int(digits) + step) % 10 ** len(digits)).zfill(len(digits))
+    following = str(int(digits) + step).zfill(len(digits))
+    if len(following) > len(digits):
+        raise InvalidValue(f"serial {serial} has no {step} serials behind it: begin with a smaller one")
+    return serial[: found.start()] + following
 
 
 class Simulation:
@@ -184,7 +189,7 @@ class Simulation:
         options = SimulationOptions(
             model=family.name,
             variant=variant,
-            serial=plan.serial or self._first_kept_serial(),
+            serial=self._first_kept_serial() if plan.serial is None else plan.serial,
             unit=unit,
             seed=seed,
             speed=read_speed(plan.speed),
@@ -320,7 +325,7 @@ class _Reader:
     def __call__(self, name: str) -> str:
         if name not in self._texts:
             try:
-                self._texts[name] = Path(name).read_text(encoding="utf-8")
+                self._texts[name] = Path(name).read_text(encoding="utf-8-sig")
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
                 raise InvalidValue(f"load csv:{name}: the file cannot be read: {reason}") from error
