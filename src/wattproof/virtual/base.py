@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wattproof.virtual.line import LineFaults
+    from wattproof.virtual.optical import Head
 
 #: Meter nanoseconds in a meter second.
 SECOND = 1_000_000_000
@@ -121,6 +122,10 @@ class Meter(ABC):
     @abstractmethod
     def foreign(self, unit: int, tcp: bool) -> int | None:
         """Exception code with which a request for another unit is answered, ``None`` for silence."""
+
+    def optical(self) -> Head | None:
+        """A new optical head in front of this meter, ``None`` if it has none."""
+        return None
 
     @abstractmethod
     def state(self) -> dict[str, object]:

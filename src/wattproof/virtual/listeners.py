@@ -188,10 +188,9 @@ def _line_listener(url: MeterURL, runtimes: Sequence[Runtime], line: Line) -> Li
 def _head(url: MeterURL, runtimes: Sequence[Runtime]) -> Head:
     if len(runtimes) != 1:
         raise InvalidURL(f"{url}: an optical head belongs to one meter; give each its own address")
-    make = getattr(runtimes[0].meter, "optical", None)
-    if make is None:
+    head = runtimes[0].meter.optical()
+    if head is None:
         raise UnknownName(f"{url}: a {runtimes[0].meter.model} has no optical head")
-    head: Head = make()
     return head
 
 
