@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from wattproof.drivers.job import Timing
 from wattproof.drivers.modbus import ModbusClient, ModbusLink
-from wattproof.drivers.scan import Found, Probe, Progress, scan
+from wattproof.drivers.scan import Failure, Found, Probe, Progress, scan
 from wattproof.errors import ModbusRefused, ProtocolError, Unreachable
 from wattproof.io.url import MeterURL, parse_url
 from wattproof.model.devices import DeviceInfo
@@ -131,8 +132,24 @@ async def test_bit_rates_are_tried_on_a_device(bench: Make) -> None:
 
 async def test_a_line_that_cannot_be_opened_does_not_stop_the_others(bench: Make) -> None:
     building = Building(bench, {"rtu://h:1": only(3)})
-    found = await collect(building, [parse_url("rtu://gone:1"), LINE], units=[3])
+    failures: list[Failure] = []
+    found = await collect(building, [parse_url("rtu://gone:1"), LINE], units=[3], failed=failures.append)
     assert [one.unit for one in found] == [3]
+    assert [(str(one.url), str(one.error)) for one in failures] == [("rtu://gone:1", "cannot connect to rtu://gone:1")]
+
+
+async def test_the_unit_of_an_address_is_asked_alone(bench: Make) -> None:
+    building = Building(bench, {"rtu://h:1": only(3, 4, 5), "rtu://h:2": only(3, 4)})
+    urls = [parse_url("rtu://h:1?unit=5"), parse_url("rtu://h:2")]
+    steps: list[Progress] = []
+
+    async def gather() -> list[Found]:
+        search = scan(urls, PROBES, units=[3, 4], connector=building.connect, progress=steps.append)
+        return [found async for found in search]
+
+    found = await asyncio.wait_for(gather(), 10)
+    assert sorted(str(one.url) for one in found) == ["odd+rtu://h:1?unit=5", "odd+rtu://h:2?unit=3", "rtu://h:2?unit=4"]
+    assert {step.total for step in steps} == {3}
 
 
 async def test_no_line_at_all_is_an_error(bench: Make) -> None:

@@ -387,6 +387,22 @@ def test_a_bus_is_searched(meter: Simulated, capsys: Capture) -> None:
     assert document(capsys, "read", found[0]["url"], "common.DA")["readings"][0]["value"] == "42"
     assert meter.ready["serial"] in printed(capsys, "scan", bare, "--units", "42")
     assert "nothing answered" in printed(capsys, "scan", bare, "--units", "1-2")
+    assert [item["unit"] for item in document(capsys, "scan", f"{bare}?unit=42", "--units", "1-2")["meters"]] == [42]
+
+
+def test_a_bus_that_cannot_be_searched_is_named(meter: Simulated, capsys: Capture) -> None:
+    good = f"{meter.url.removeprefix('bsm+')}?unit=42"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # nobody listens there
+        dead = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        assert run(["scan", good, dead, "--units", "1", "--json"]) == 0
+        captured = capsys.readouterr()
+        found = json.loads(captured.out)
+        assert [item["unit"] for item in found["meters"]] == [42]
+        assert [item["url"] for item in found["failures"]] == [dead]
+        assert f"not searched: {dead}" in captured.err
+        assert run(["scan", dead, "--units", "1"]) == 4
+        assert dead in capsys.readouterr().err
 
 
 async def test_open_meter_and_open_meter_sync_read_the_same(meter: Simulated) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -13,7 +13,7 @@ from wattproof.cli.meter import positive
 from wattproof.errors import InvalidValue, UsageError
 
 if TYPE_CHECKING:
-    from wattproof.drivers.scan import Found, Probe
+    from wattproof.drivers.scan import Failure, Found, Probe
 
 
 def command(
@@ -25,12 +25,14 @@ def command(
 ) -> int:
     """Find the meters on a bus.
 
-    Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once.
+    Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once. A
+    bus that cannot be searched is named on stderr; exit code 4 if that is true of all.
 
     Examples:
 
         wattproof scan tcp://192.168.1.20:502
-        wattproof scan rtu:///dev/ttyUSB0?parity=E --baudrates 9600,19200,115200
+        wattproof scan 'tcp://192.168.1.20:502?unit=42'
+        wattproof scan 'rtu:///dev/ttyUSB0?parity=E' --baudrates 9600,19200,115200
         wattproof scan tcp://192.168.1.20:502 --units 1-10,42 --json
 
     Parameters
@@ -38,7 +40,7 @@ def command(
     bus_urls
         Lines to search.
     units
-        Unit identifiers to ask, such as 1-10,42.
+        Unit identifiers to ask, such as 1-10,42; on a bus whose address has ?unit= that one alone.
     baudrates
         Bit rates to try one after another on serial devices.
     timeout
@@ -49,9 +51,18 @@ def command(
     if not bus_urls:
         raise UsageError("no bus: give its address, such as tcp://192.168.1.20:502 or rtu:///dev/ttyUSB0?parity=E")
     positive(timeout, "--timeout", "seconds")
-    found = asyncio.run(_scan(bus_urls, numbers(units, "--units", 0, 255), _rates(baudrates), timeout, json))
+    failures: list[Failure] = []
+    asked = numbers(units, "--units", 0, 255)
+    found = asyncio.run(_scan(bus_urls, asked, _rates(baudrates), timeout, json, failures.append))
+    for failure in failures:
+        output.warn(f"not searched: {failure.url}: {failure.error}")
     if json:
-        output.print_json({"meters": [found_dict(item) for item in found]})
+        output.print_json(
+            {
+                "meters": [found_dict(item) for item in found],
+                "failures": [{"url": str(failure.url), "error": str(failure.error)} for failure in failures],
+            }
+        )
     elif found:
         rows = [
             (
@@ -69,7 +80,14 @@ def command(
     return 0
 
 
-async def _scan(urls: Sequence[str], units: list[int], rates: list[int], timeout: float, quiet: bool) -> list[Found]:
+async def _scan(
+    urls: Sequence[str],
+    units: list[int],
+    rates: list[int],
+    timeout: float,
+    quiet: bool,
+    failed: Callable[[Failure], None],
+) -> list[Found]:
     from rich.progress import Progress
 
     from wattproof.drivers import scan
@@ -83,7 +101,7 @@ async def _scan(urls: Sequence[str], units: list[int], rates: list[int], timeout
             words = f"{progress.url.place} unit {progress.unit}, {progress.found} found"
             bar.update(task, completed=progress.done, total=progress.total, description=words)
 
-        found = scan.scan(lines, probes(), units=units, baudrates=rates, timeout=timeout, progress=step)
+        found = scan.scan(lines, probes(), units=units, baudrates=rates, timeout=timeout, progress=step, failed=failed)
         return [item async for item in found]
 
 

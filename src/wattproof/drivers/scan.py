@@ -60,6 +60,14 @@ class Progress:
     found: int
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A line that could not be searched, or not to its end, and why."""
+
+    url: MeterURL
+    error: LinkError
+
+
 async def scan(
     urls: Sequence[MeterURL],
     probes: Sequence[Probe],
@@ -68,32 +76,42 @@ async def scan(
     baudrates: Sequence[int] = (),
     timeout: float = 0.3,
     progress: Callable[[Progress], None] | None = None,
+    failed: Callable[[Failure], None] | None = None,
     connector: Connect | None = None,
 ) -> AsyncIterator[Found]:
     """Find the units on ``urls``, each found one as soon as it is known; different lines at the same time.
+
+    Of an address with ``?unit=`` only this unit is asked, of the others all ``units``. ``failed`` is told of each line
+    that cannot be searched.
 
     ``baudrates`` are tried one after another on serial devices. ``timeout`` seconds are given to each address, so a
     line takes at most about ``len(units) * timeout`` plus what its units need; a slow line adds its characters.
 
     Raises:
-        Unreachable: none of the lines could be opened. Lines that fail while others work are passed over.
+        Unreachable: none of the lines could be searched. If only some fail, the others are searched all the same.
     """
     addresses = list(units)
-    lines = [line for url in urls for line in _settings(url.line, baudrates)]
-    total = len(lines) * len(addresses)
+    lines = [
+        _Line(line, addresses if url.unit is None else [url.unit])
+        for url in urls
+        for line in _settings(url.line, baudrates)
+    ]
+    total = sum(len(line.units) for line in lines)
     queue: asyncio.Queue[Found | None] = asyncio.Queue()
     state = _State(total, progress)
     open_line = connector or _connect
-    groups: dict[str, list[MeterURL]] = {}
+    groups: dict[str, list[_Line]] = {}
     for line in lines:
-        groups.setdefault(line.place, []).append(line)
+        groups.setdefault(line.url.place, []).append(line)
 
-    async def visit(group: list[MeterURL]) -> None:
+    async def visit(group: list[_Line]) -> None:
         for line in group:
             try:
-                await _scan_line(line, addresses, probes, Timing(timeout, 0), open_line, state, queue)
+                await _scan_line(line, probes, Timing(timeout, 0), open_line, state, queue)
             except LinkError as error:
                 state.failures.append(error)
+                if failed is not None:
+                    failed(Failure(line.url, error))
 
     tasks = [asyncio.create_task(visit(group)) for group in groups.values()]
     everything = asyncio.gather(*tasks)
@@ -108,6 +126,14 @@ async def scan(
         await asyncio.gather(*tasks, everything, return_exceptions=True)
     if state.failures and len(state.failures) == len(lines):
         raise state.failures[0] if len(lines) == 1 else Unreachable("; ".join(str(error) for error in state.failures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line with its settings, and the units to ask on it."""
+
+    url: MeterURL
+    units: Sequence[int]
 
 
 class _State:
@@ -127,25 +153,24 @@ class _State:
 
 
 async def _scan_line(
-    line: MeterURL,
-    addresses: Sequence[int],
+    line: _Line,
     probes: Sequence[Probe],
     timing: Timing,
     open_line: Connect,
     state: _State,
     queue: asyncio.Queue[Found | None],
 ) -> None:
-    link = await open_line(line, timing)
+    link = await open_line(line.url, timing)
     try:
-        for unit in addresses:
+        for unit in line.units:
             answer = await knock(link, unit)
             if answer is not None:
                 link.timings[unit] = PATIENCE
                 family, info = await recognise(link, unit, probes)
                 state.found += 1
-                url = line.with_model(family).with_options(unit=unit)
+                url = line.url.with_model(family).with_options(unit=unit)
                 await queue.put(Found(url, unit, family, info, answer))
-            state.step(line, unit)
+            state.step(line.url, unit)
     finally:
         await link.close()
 
