@@ -258,6 +258,21 @@ def test_state_survives_kill_and_is_locked_while_in_use(tmp_path: Path) -> None:
         assert meter.end() == (0, "")
 
 
+def test_a_meter_that_powers_up_is_ready_when_it_answers_and_can_be_interrupted(tmp_path: Path) -> None:
+    options = ("bsm", *FREE, "--set", "answer-delay=0", "--set", "start-delay=1")
+    begun = time.monotonic()
+    with simulate(*options) as meter:
+        assert time.monotonic() - begun > 1
+        assert read(meter.ready["listen"][0], 40000, 2) == b"SunS"
+    link = tmp_path / "meter"
+    waiting = Process("bsm", "--listen", f"pty://{link}", "--set", "start-delay=600", wait=False)
+    while not link.exists():
+        assert waiting.process.poll() is None
+        time.sleep(0.01)
+    assert waiting.end() == (0, "")
+    assert not link.is_symlink()
+
+
 def test_a_damaged_state_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state.journal").write_bytes(b"rubbish")
     code, errors = refused("bsm", *FREE, "--state", str(tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -71,7 +72,8 @@ def command(
     fault
         Fault as NAME[=VALUE][@INSTANCE:STATE], may be given several times.
     state
-        Folder in which energy, counters and key survive; an existing one means power-up after a power failure.
+        Folder in which energy, counters and key survive; an existing one means power-up after a power failure: the
+        meter is ready when its start-delay (2 s) has passed.
     count
         Number of meters: consecutive ports, or consecutive units on one line; serials are counted up.
     control
@@ -137,7 +139,14 @@ async def serve(plan: Plan, *, as_json: bool) -> int:
 
     _on_signal(loop, signal.SIGTERM, end, 0)
     _on_signal(loop, signal.SIGINT, end, INTERRUPTED)
-    simulation = await Simulation.start(plan)
+    starting = loop.create_task(Simulation.start(plan))
+    await asyncio.wait((starting, ended), return_when=asyncio.FIRST_COMPLETED)
+    if not starting.done():  # interrupted while the meters were powering up
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        return ended.result()
+    simulation = await starting
     try:
         announce(simulation, as_json=as_json)
         failed = loop.create_task(simulation.failed.wait())

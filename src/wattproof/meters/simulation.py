@@ -127,7 +127,7 @@ class Simulation:
 
     @classmethod
     async def start(cls, plan: Plan) -> Simulation:
-        """Everything of a plan, or nothing.
+        """Everything of a plan, or nothing; the meters answer when this returns.
 
         :raises UsageError: what the plan asks for is not possible; the message says what is.
         :raises PortInUse: an address is taken.
@@ -162,6 +162,9 @@ class Simulation:
         if plan.control is not None:
             url = parse_url(plan.control)
             self.control = await Control.open(url, [one.runtime for one in self.meters], plan.token)
+        for one in self.meters:
+            while seconds := one.runtime.until_ready():
+                await asyncio.sleep(seconds)
 
     # -- making ----------------------------------------------------------------------------------------------------
 

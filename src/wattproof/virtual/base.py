@@ -100,6 +100,11 @@ class Meter(ABC):
     def silent(self) -> bool:
         """No supply, or starting: requests are lost."""
 
+    @property
+    def starting(self) -> bool:
+        """Supplied, and not yet answering."""
+        return False
+
     @abstractmethod
     def advance(self, now: int) -> None:
         """Do everything that is due until ``now``, in its order."""

@@ -211,6 +211,11 @@ class Runtime:
         if wanted:
             self._alarm = self.timers.call_at(self.due, self._tick)
 
+    def until_ready(self) -> float:
+        """Real seconds to wait before asking again whether the start-up of the meter is over; 0 when it is."""
+        self.catch_up()
+        return max(1e-3, (self.due - self.now()) / 1e9) if self.meter.starting else 0.0
+
     def _tick(self) -> None:
         self._alarm = None
         self.catch_up()

@@ -148,6 +148,8 @@ def bench() -> Callable[..., Bench]:
         faults: tuple[str, ...] = (), serial: str | None = "001BZR9900000001", seed: int = 1, key: bytes | None = None,
         unit: int | None = None, wall: int | None = EPOCH, now: int = 0, **settings: str
     ) -> Bench:  # fmt: skip
+        if state is not None:
+            settings.setdefault("start_delay", "0")
         options = SimulationOptions(
             "bsm", variant=variant, serial=serial, unit=unit, seed=seed, speed=Fraction(speed), load=load,
             settings={name.replace("_", "-"): text for name, text in settings.items()},

@@ -223,3 +223,27 @@ def test_a_meter_is_small():
     size = (tracemalloc.get_traced_memory()[0] - before) / len(meters)
     tracemalloc.stop()
     assert size < 20_000, f"{size:.0f} bytes a meter"
+
+
+@pytest.mark.proves("B-186", "B-194")
+def test_a_process_that_goes_on_with_kept_state_powers_up_first(bench):
+    kept = bench().meter.checkpoint()
+    for settings in ({"state": kept, "start_delay": "2"}, {"start_delay": "2"}):
+        meter = bench(faults=("meter-fatal@power-up",), **settings)
+        assert meter.meter.silent and meter.meter.starting
+        meter.wait(1.999)
+        assert meter.ask(b"\x03\x9c\x40\x00\x02") is None and meter.state["faults"] == {}
+        meter.wait(0.001)
+        assert not meter.meter.silent and not meter.meter.starting
+        assert meter.raw("bs_meter.OS") == 2 and meter.raw("bs_meter.ErrM") == "00100000"
+    assert not bench().meter.silent and not bench(start_delay="0").meter.silent
+
+
+@pytest.mark.proves("B-186")
+def test_a_start_that_is_cut_short_is_not_over(bench):
+    meter = bench(start_delay="2", faults=("power-cut=1",))
+    assert meter.meter.silent and not meter.meter.starting
+    meter.wait(1)
+    assert meter.meter.starting
+    meter.wait(2)
+    assert not meter.meter.silent and meter.raw("bs_meter.PDCnt") == 1

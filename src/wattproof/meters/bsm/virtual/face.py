@@ -157,6 +157,10 @@ class Face(Meter):
         return not self.supplied or self._silent_until < NEVER
 
     @property
+    def starting(self) -> bool:
+        return self.supplied and self._silent_until < NEVER
+
+    @property
     def now(self) -> int:
         """The instant up to which everything has happened, meter nanoseconds, steps included."""
         return self._now

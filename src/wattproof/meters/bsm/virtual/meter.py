@@ -239,8 +239,15 @@ class BsmMeter(Body):
         self._kept = kept
         return durable.encode()
 
-    def begin(self, time: tuple[int, int] | None, faults: list[tuple[str, object, str | None]]) -> None:
-        """The first moment of this run: identity into the registers, options into force."""
+    def begin(
+        self, time: tuple[int, int] | None, faults: list[tuple[str, object, str | None]], *, starting: bool
+    ) -> None:
+        """The first moment of this run: identity into the registers, options into force.
+
+        ``starting``: the supply has just come, and the start-up takes its time.
+        """
+        if starting:
+            self._silent_until = self._now + self.options.start_delay
         registers, serial = self.registers, self.serial
         texts = {"SNM": serial[-8:], "SNC": module_serial(serial), "MA1": serial}
         for name, text in texts.items():
@@ -257,7 +264,8 @@ class BsmMeter(Body):
                 self.faults.check({name: value})
             if when is None:
                 control.put_fault(self, name, value)
-        self.entered(POWER_UP)
+        if not starting:
+            self.entered(POWER_UP)
         self._look_out()
         self.present()
         self.follow()
@@ -297,7 +305,10 @@ def read_serial(text: str) -> str:
 
 
 def create(options: SimulationOptions) -> BsmMeter:
-    """A virtual BSM, powered up and ready (the start-up delay has passed). Deterministic for a given seed.
+    """A virtual BSM. Deterministic for a given seed.
+
+    A new one is ready at once; one with kept state, or with the option ``start-delay`` given, powers up now and answers
+    when that time has passed (section 18).
 
     Raises ``UnknownName`` and ``InvalidValue`` for what is not in the closed tables of sections 27 and 28, and for a
     state directory of another meter; ``StorageError`` for one that holds no state of a BSM.
@@ -321,7 +332,8 @@ def create(options: SimulationOptions) -> BsmMeter:
     meter.electrics.energy.total = int(Fraction(chosen.energy) * 1000 * WATT_HOUR)
     if durable is not None:
         meter.restore(durable)
-    meter.begin(_time(chosen, options.wall), faults)
+    starting = (durable is not None or "start-delay" in options.settings) and chosen.start_delay > 0
+    meter.begin(_time(chosen, options.wall), faults, starting=starting)
     return meter
 
 
