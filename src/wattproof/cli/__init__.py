@@ -72,6 +72,7 @@ def run(arguments: Sequence[str]) -> int:
             result = _call(name, arguments[1:])
         else:
             result = build()(list(arguments), exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except CycloptsError as error:
         _complain(f"{error}", hint=f"see 'wattproof {name} --help'" if name in COMMANDS else "see 'wattproof --help'")
         return 2
@@ -80,11 +81,17 @@ def run(arguments: Sequence[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read has enough, as head has
+        _drop_output()
         return 0
+    except SystemExit as end:
+        if isinstance(end.__context__, BrokenPipeError):  # how rich says the same
+            return 0
+        raise
     except OSError as error:
-        _complain(str(error))
+        _drop_output()
+        # Whoever opens a file says so in an error of its own: what has no name is stdout.
+        _complain(f"{error}" if error.filename else f"standard output cannot be written: {error.strerror or error}")
         return 5
     except Exception as error:
         if os.environ.get(DEBUG):
@@ -112,6 +119,14 @@ def _call(name: str, arguments: Sequence[str]) -> Any:
     )
     app.default(importlib.import_module(f"wattproof.cli.{module}").command)
     return app(list(arguments), exit_on_error=False, print_error=False)
+
+
+def _drop_output() -> None:
+    """What is still to be written to stdout goes nowhere if it cannot be written, so that the end is quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(message: str, hint: str | None = None) -> None:
