@@ -160,12 +160,42 @@ async def test_bad_requests_end_the_connection_with_a_status(data: bytes, status
     assert pipe.closing
 
 
-async def test_too_many_connections_are_told_so() -> None:
-    server, _, first = connect(Limits(connections=1))
+async def test_idle_connections_make_room_for_a_new_one() -> None:
+    server, protocol, asking = connect(Limits(connections=3))
+    protocol.data_received(GET)
+    await settle()
+    _, _, silent = connect(server=server)
+    _, protocol, last = connect(server=server)
+    protocol.data_received(GET)
+    await settle()
+    newer = [connect(server=server) for _ in range(2)]
+    assert silent.closing and not asking.closing and not last.closing  # who never asked goes first
+    assert newer[0][2].closing and not newer[1][2].closing
+    newer[1][1].data_received(GET)
+    await settle()
+    connect(server=server)
+    assert asking.closing and not last.closing  # then who asked longest ago
+    assert len(server._connections) == 3
+    await server.close()
+
+
+async def test_when_all_are_being_served_a_new_one_is_told_so() -> None:
+    going_on = asyncio.Event()
+
+    async def slow(request: Request) -> Response:
+        await going_on.wait()
+        return json_response(200, {})
+
+    server, protocol, first = connect(server=HttpServer(slow, json_refusal, Limits(connections=1)))
+    protocol.data_received(GET)
+    await settle()
     _, _, second = connect(server=server)
     assert second.data.startswith(b"HTTP/1.1 503 ")
     assert second.closing
     assert not first.closing
+    going_on.set()
+    await settle()
+    assert first.data.startswith(b"HTTP/1.1 200 ")
     first.close()
     _, _, third = connect(server=server)
     assert not third.closing

@@ -2,7 +2,8 @@
 
 Requests are parsed by httptools; what goes back are the bytes of the handler's answer, as they are (``wire.http1``
 writes them). One request of a connection is served at a time; what a client sends ahead waits. A connection that stays
-silent for ``idle`` seconds, sends more than the limits or does not read its answers is closed.
+silent for ``idle`` seconds, sends more than the limits or does not read its answers is closed. When there are too many,
+the one that has been idle longest goes for a new one.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class HttpServer:
     def __init__(self, handler: Handler, refusal: Refusal, limits: Limits) -> None:
         self._handler = handler
         self._refusal = refusal
-        self._connections: set[_Connection] = set()
+        #: From the one that asked longest ago to the one that asked last.
+        self._connections: dict[_Connection, None] = {}
         self._server: asyncio.Server | None = None
         self.limits = limits
         self.host = ""
@@ -107,6 +109,31 @@ class HttpServer:
     def connection(self, loop: asyncio.AbstractEventLoop) -> asyncio.Protocol:
         """The protocol of one new client."""
         return _Connection(self, loop)
+
+    def admit(self, connection: _Connection) -> bool:
+        """Whether there is room for a new client. One that never asked makes room for it, then one that rests longest.
+
+        Nobody whose request is being answered is sent away.
+        """
+        if len(self._connections) >= self.limits.connections:
+            idle = [one for one in self._connections if one.idle]
+            if not idle:
+                return False
+            oldest = next((one for one in idle if not one.asked), idle[0])
+            self.forget(oldest)
+            oldest.abort()
+        self._connections[connection] = None
+        return True
+
+    def forget(self, connection: _Connection) -> None:
+        """This client has gone."""
+        self._connections.pop(connection, None)
+
+    def used(self, connection: _Connection) -> None:
+        """This client has asked something."""
+        if connection in self._connections:
+            del self._connections[connection]
+            self._connections[connection] = None
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
@@ -153,6 +180,7 @@ class _Connection(asyncio.Protocol):
         "_timer",
         "_transport",
         "_url",
+        "asked",
     )
 
     def __init__(self, server: HttpServer, loop: asyncio.AbstractEventLoop) -> None:
@@ -162,6 +190,8 @@ class _Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._pending: list[tuple[Request, bool]] = []
+        #: Whether it ever sent a whole request.
+        self.asked = False
         self._parser = httptools.HttpRequestParser(self)
         self._clear()
 
@@ -176,18 +206,21 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        connections = self._server._connections
-        if len(connections) >= self._server.limits.connections:
+        if not self._server.admit(self):
             self._refuse(503, "too many connections: close one")
             return
-        connections.add(self)
         self._rearm(self._server.limits.idle)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._server._connections.discard(self)
+        self._server.forget(self)
         self._disarm()
         if self._task is not None:
             self._task.cancel()
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self._task is None
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -263,6 +296,8 @@ class _Connection(asyncio.Protocol):
             body=bytes(self._body),
             version=self._parser.get_http_version(),
         )
+        self.asked = True
+        self._server.used(self)
         self._pending.append((request, bool(self._parser.should_keep_alive())))
         self._clear()
         if len(self._pending) > 16 and self._transport is not None:
