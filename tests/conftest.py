@@ -44,7 +44,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> object:
     """With WATTPROOF_NO_SKIP=1 a skipped test is a failed test."""
     outcome = yield
     report = outcome.get_result()
-    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
-        report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, which WATTPROOF_NO_SKIP forbids: {report.longrepr}"
+    if not hasattr(report, "wasxfail"):
+        _forbid_skip(report)
     return report
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report() -> object:
+    """The same for modules that skip while they are collected, before there is any test."""
+    outcome = yield
+    _forbid_skip(outcome.get_result())
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if NO_SKIP and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"{report.nodeid} was skipped, which WATTPROOF_NO_SKIP forbids: {report.longrepr}"
