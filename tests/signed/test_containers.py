@@ -40,7 +40,7 @@ def records(items: list[Item], trusted: KeyText | None = None) -> list[Record]:
     """The judged records of a container whose texts are OCMF."""
     found = []
     for item in items:
-        units = ocmf.parse(item.content, item.carrier) if isinstance(item, Enclosed) else [item]
+        units = ocmf.parse(item.decoded or item.content, item.carrier) if isinstance(item, Enclosed) else [item]
         found += [verify(unit, trusted) for unit in units]
     return found
 
@@ -283,6 +283,39 @@ def test_which_key_decides() -> None:
     assert (unusable.signature.reason, unusable.signature.hints) == ("V-KEY-ENCODING", ["would_verify_with_other_key"])
     section = judged(None, wrong, f"{RECORD}|{right}")
     assert section.signature.reason == "V-KEY-CONFLICT"
+
+
+@pytest.mark.proves("T-122", "T-077")
+def test_every_key_of_a_value_takes_part() -> None:
+    other = testkeys.public_key("secp256r1", "somebody else").spki.hex()
+    again = KEY.spki.hex().upper()
+
+    def beside(*texts: str) -> Record:
+        keys = "".join(f"<publicKey>{text}</publicKey>" for text in texts)
+        (record,) = records(
+            safe_xml.read(f"<values><value><signedData>{RECORD}</signedData>{keys}</value></values>".encode())
+        )
+        return record
+
+    right = beside(KEY.spki.hex(), other)
+    assert right.signature.verdict is Verdict.VALID and "F-KEY-DIFFERS" in codes(right)
+    wrong = beside(other, KEY.spki.hex())
+    assert (wrong.signature.verdict, wrong.signature.reason) == (Verdict.KEY_ERROR, "V-KEY-CONFLICT")
+    assert wrong.signature.hints == ["would_verify_with_other_key"]
+    assert codes(beside(KEY.spki.hex(), again)) == []
+    assert "F-SIZE" in codes(beside(*(KEY.spki.hex() + f"{n:02x}" for n in range(20))))
+
+
+@pytest.mark.proves("T-077")
+def test_no_conflict_where_no_key_could_decide() -> None:
+    other = testkeys.public_key("secp256r1", "somebody else").spki.hex()
+    broken = RECORD.replace('"SD":"30', '"SD":"31')
+    found = judged(other, KEY.spki.hex(), broken)
+    assert (found.signature.verdict, found.signature.reason) == (Verdict.INVALID, "V-SIG-ENCODING")
+    curve = testkeys.public_key("secp256k1", SERIAL).spki.hex()
+    found = judged(curve, KEY.spki.hex())
+    assert (found.signature.verdict, found.signature.reason) == (Verdict.KEY_ERROR, "V-KEY-CONFLICT")
+    assert judged(curve, other).signature.reason == "V-CURVE-MISMATCH"
 
 
 @pytest.mark.proves("T-107")

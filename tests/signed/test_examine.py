@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import wattproof
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
+from wattproof.signed import testkeys
 from wattproof.signed.examination import Examination, examine, verify, verify_digest
 from wattproof.signed.records import Time
 from wattproof.signed.report import time_text
@@ -275,3 +277,30 @@ def test_bare_digests(size: int, forge: Any) -> None:
     assert verify_digest(digest, signature, "no key").verdict == "key-error"
     with pytest.raises(InvalidValue, match="32, 48 or 64"):
         verify_digest(digest[:-1], signature, forge.key)
+
+
+@pytest.mark.proves("T-107")
+@pytest.mark.parametrize("curve", ["secp256r1", "Ed25519"])
+def test_a_long_serial_hides_no_test_key(curve: str, new_forge: Any, codes: Codes) -> None:
+    serial = "S" * 5000
+    if curve == "Ed25519":
+        payload = json.dumps({"FV": "1.0", "PG": "T1", "MS": serial, "RD": []})
+        key = ed25519.Ed25519PrivateKey.from_private_bytes(testkeys.seed(curve, serial))
+        section = json.dumps({"SA": "EdDSA-Ed25519", "SD": key.sign(payload.encode()).hex()})
+        record = examine(f"OCMF|{payload}|{section}", testkeys.edwards_spki(curve, serial)).records[0]
+    else:
+        forge = new_forge(curve, serial)
+        record = forge.examine(forge.session(MS=serial)).records[0]
+    assert record.signature.verdict == "valid" and "F-TEST-KEY" in codes(record)
+
+
+@pytest.mark.proves("T-016")
+def test_a_key_file_may_hold_a_binary_point(forge: Any, tmp_path: Path) -> None:
+    der = bytes.fromhex(forge.key)
+    point = der[-65:]
+    compressed = bytes([2 + point[-1] % 2]) + point[1:33]
+    for content in (der, point, point[1:], compressed, forge.key.encode(), b"\xef\xbb\xbf" + forge.key.encode()):
+        path = tmp_path / "key.bin"
+        path.write_bytes(content)
+        assert examine(forge.session(), path).records[0].signature.verdict == "valid"
+        assert examine(forge.session(), content).records[0].signature.verdict == "valid"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import html
 import json
 import subprocess
 import sys
@@ -236,3 +237,42 @@ def test_writing_one_format_imports_no_parser_of_another() -> None:
     assert "wattproof.signed.formats.bsm" in loaded
     parsers = {f"wattproof.signed.formats.{name}" for name in ("ocmf", "chargeit", "safe_xml")}
     assert loaded.isdisjoint(parsers | {"wattproof.signed.jsonscan"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"ocmf\nOCMF|{}|{}",
+        b"Signed Data\r\nOCMF|{}|{}\r\nOCMF|{}|{}",
+        b'record\n"OCMF|{""FV"":""1.0""}|{}"',
+    ],
+)
+def test_one_column_is_a_csv_stream(data: bytes) -> None:
+    record = _only(data)
+    assert (record.signature.verdict, record.container) == ("unsupported", "CSV")
+
+
+def test_one_word_alone_is_no_csv_stream() -> None:
+    assert _only(b"record\n").signature.reason == "F-FORMAT"
+
+
+def test_texts_on_lines_are_a_json_lines_stream() -> None:
+    record = _only(b'"OCMF|{}|{}"\n"OCMF|{}|{}"\n')
+    assert (record.signature.verdict, record.container) == ("unsupported", "JSONL")
+
+
+@pytest.mark.proves("T-118", "T-074")
+@pytest.mark.parametrize("stated", ["hex", "base64", "base64url", "base32"])
+def test_a_wrong_encoding_label_that_happens_to_fit_decides_nothing(stated: str, forge: Any) -> None:
+    for text in (forge.session().encode().hex(), base64.b64encode(forge.session().encode()).decode()):
+        data = forge.xml((text, "1")).replace(b'encoding="plain"', f'encoding="{stated}"'.encode(), 1)
+        assert _only(data, public_key=forge.key).signature.verdict == "valid"
+
+
+def test_containers_in_containers_end_soon(forge: Any) -> None:
+    data = forge.session()
+    verdicts = []
+    for _ in range(6):
+        data = f"<values><value><signedData>{html.escape(data)}</signedData></value></values>"
+        verdicts.append(_only(data, public_key=forge.key).signature.reason)
+    assert verdicts == [None, None, None, None, "F-XML-DEPTH", "F-XML-DEPTH"]

@@ -127,8 +127,10 @@ def _trusted(key: KeyLike | None) -> KeyText | None:
 
 @lru_cache(maxsize=1024)
 def _key_text(key: bytes | str) -> KeyText:
-    if isinstance(key, bytes) and key[:1] != b"\x30":
-        key = key.decode("utf-8", "replace").strip()  # the text of a file
+    if isinstance(key, bytes):
+        text = key.removeprefix(b"\xef\xbb\xbf")
+        if text.isascii():  # the text of a file; DER and points hold higher bytes
+            key = text.decode("ascii").strip()
     return keys.key_text(key, KeySource.TRUSTED)
 
 

@@ -71,6 +71,7 @@ def _crash(error: BaseException) -> Finding:
 
 
 _MAX_NESTING = 3  # a container in a container in text of hexadecimal or Base64
+_TOO_DEEP = {"XML": "F-XML-DEPTH", "JSON": "F-JSON-DEPTH"}
 
 
 def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Unit]:
@@ -83,7 +84,9 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
         if isinstance(item, Unit):
             units.append(item)
         else:
-            units += [_labelled(unit, item.carrier) for unit in _units(item.content, item.carrier, limits, nested + 1)]
+            decoded = item.decoded
+            content = decoded if decoded is not None and _means_something(decoded) else item.content
+            units += [_labelled(unit, item.carrier) for unit in _units(content, item.carrier, limits, nested + 1)]
     return units
 
 
@@ -104,6 +107,9 @@ def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequen
         return [stopped("unknown", "F-EMPTY", "there is nothing in it", carrier=carrier)]
     for row in _rows():
         if row.test(body):
+            if nested > _MAX_NESTING and row.name in _TOO_DEEP:
+                message = f"a container inside more than {_MAX_NESTING} others"
+                return [stopped("unknown", _TOO_DEEP[row.name], message, carrier=carrier)]
             return row.read(body, carrier, limits)
     if nested <= _MAX_NESTING:
         decoded = _decoded(body)
@@ -137,10 +143,15 @@ def _decoded(body: bytes) -> bytes | None:
             data = decode(text)
         except ValueError:
             continue
-        stripped = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
-        if stripped and any(row.test(stripped) for row in (*_WRAPPERS, *_rows()) if row.name != "CSV"):
+        if _means_something(data):
             return data
     return None
+
+
+def _means_something(data: bytes) -> bool:
+    """Whether decoded text is recognised: a to m, so not as CSV, which chance may look like."""
+    stripped = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
+    return bool(stripped) and any(row.test(stripped) for row in (*_WRAPPERS, *_rows()) if row.name != "CSV")
 
 
 # -- JSON documents -----------------------------------------------------------------------------------------------
@@ -174,7 +185,10 @@ def _broken_json(body: bytes, carrier: Carrier, problem: JsonProblem) -> Item:
 
 
 def _is_json_lines(body: bytes) -> bool:
-    line = body.split(b"\n", 1)[0]
+    """Row l: the first line alone is a whole JSON value, and another line follows."""
+    line, _, rest = body.partition(b"\n")
+    if not rest.strip():
+        return False
     try:
         jsonscan.load(line)
     except JsonProblem:
@@ -259,11 +273,15 @@ _COLUMNS = frozenset(
 
 
 def _is_csv(body: bytes) -> bool:
-    """Row n: the first line names a known column, or one of its cells is a record."""
-    line = body.split(b"\n", 1)[0][:65536]
+    """Row n: the first line names a known column, or one of its cells is a record.
+
+    One word alone in the file is no header: a line must follow it.
+    """
+    first, _, rest = body.partition(b"\n")
+    line = first[:65536]
     delimiter = max(b",;\t", key=line.count)
     cells = [cell.strip(b" \"'\r") for cell in line.split(bytes([delimiter]))]
-    if len(cells) < 2:
+    if len(cells) < 2 and not rest.strip():
         return False
     names = {cell.decode("utf-8", "replace").lower().translate({32: None, 45: None, 95: None}) for cell in cells}
     return bool(names & _COLUMNS) or any(re.match(rb"OCMF\s*\||AP;|\x02?128\.8\.0\(", cell) for cell in cells)
@@ -299,6 +317,7 @@ _ROWS = (
     Row("SML", _SML.match, _sml),
     Row("XML", re.compile(rb"<").match, _xml),
     Row("JSON", re.compile(rb"[\[{]").match, _json),
+    Row("JSON texts", lambda d: d[:1] == b'"' and _is_json_lines(d), _known("unknown", "JSONL", "a JSON-lines stream")),
     Row("CSV", _is_csv, _known("unknown", "CSV", "a CSV stream")),
 )
 

@@ -101,10 +101,14 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
-    """A record that a container holds as text or bytes, to be recognised by its content."""
+    """A record that a container holds as text or bytes, to be recognised by its content.
+
+    ``decoded`` is what the text means in the encoding that the container states, taken if that is recognised.
+    """
 
     content: bytes
     carrier: Carrier
+    decoded: bytes | None = None
 
 
 Item = Unit | Enclosed

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from wattproof.signed import keys, testkeys
-from wattproof.signed.curves import Curve, PublicKey
+from wattproof.signed import curves, keys, testkeys
+from wattproof.signed.curves import CURVES, Curve, PublicKey
 from wattproof.signed.encoding import Decoded, Form, Refused, decode, without_trailing
 from wattproof.signed.keys import DecodedKey, EdwardsKey, Key
 from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
@@ -19,7 +19,7 @@ from wattproof.signed.units import Algorithm, KeyText, Unit
 
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
-_LONGEST_IDENTITY = 256
+_KEPT_IDENTITY = 256  # characters of an identity whose test key is kept for the next record
 _VALID = Verdict.VALID  # asked for with every record
 
 _DER = Form.DER
@@ -184,7 +184,12 @@ def _refused(
 
 
 def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str | None) -> None:
-    """Other keys beside the deciding one: a warning if it verifies, a conflict if it does not."""
+    """Other keys beside the deciding one: a warning if it verifies, a conflict if it does not (0.1).
+
+    A conflict needs two keys between which the signature could decide. A signature that no key can verify (its
+    encoding, its range) keeps that reason, which says more; a deciding key on another curve than the algorithm names
+    keeps its own reason too, unless another key verifies (T-077).
+    """
     signature = unit.record.signature
     differing: list[tuple[KeyText, DecodedKey]] = []
     for other in others:
@@ -198,9 +203,11 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
         message = f"the {names} key is another one than the key that verifies"
         unit.record.findings.append(Finding("F-KEY-DIFFERS", Severity.WARNING, message, "key"))
         return
-    if signature.reason == "V-MISMATCH" and any(decoded.key is not None for _, decoded in differing):
+    would = any(_would(unit, decoded.key) for _, decoded in differing)
+    usable = any(decoded.key is not None for _, decoded in differing)
+    if (signature.reason == "V-MISMATCH" and usable) or (signature.reason == "V-CURVE-MISMATCH" and would):
         signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-KEY-CONFLICT"
-    if any(_would(unit, decoded.key) for _, decoded in differing):
+    if would:
         signature.hints.append("would_verify_with_other_key")
 
 
@@ -211,7 +218,8 @@ def is_test_key(record: Record) -> bool:
         return False
     name = signature.algorithm.split("-")[1]
     for identity in record.identity_texts:
-        if len(identity) <= _LONGEST_IDENTITY and _test_spki(name, identity) == signature.public_key:
+        spki = _test_spki if len(identity) <= _KEPT_IDENTITY else _unkept_spki
+        if spki(name, identity) == signature.public_key:
             return True
     return False
 
@@ -220,6 +228,13 @@ def _test_spki(name: str, identity: str) -> bytes:
     if name in ("Ed25519", "Ed448"):
         return testkeys.edwards_spki(name, identity)
     return testkeys.public_key(name, identity).spki
+
+
+def _unkept_spki(name: str, identity: str) -> bytes:
+    """The same for an identity up to the size of a record, which would fill the caches."""
+    if name in ("Ed25519", "Ed448"):
+        return testkeys.edwards_spki.__wrapped__(name, identity)
+    return curves.public_key(curves.private_key(CURVES[name], testkeys.derive.__wrapped__(name, identity))).spki
 
 
 __all__ = ["KeySource", "is_test_key", "verify"]

@@ -37,6 +37,9 @@ _TOKENS = {
 _SHARED = Finding(
     "F-KEY-SHARED", Severity.INFO, "the key stands beside another value of the same transaction", "publicKey"
 )
+#: Keys of one value that are compared; every signed text in it is judged with all of them.
+_MOST_KEYS = 16
+_MANY_KEYS = Finding("F-SIZE", Severity.WARNING, f"more than {_MOST_KEYS} keys, of which the first count", "publicKey")
 _NAMESPACE = Finding("F-XML-NAMESPACE", Severity.INFO, "the container lies in a namespace", "/values")
 _FRAGMENT = Finding("F-XML-FRAGMENT", Severity.WARNING, "the container has no root element", "/")
 
@@ -97,10 +100,13 @@ class _Value:
         self.where = f"/values/value[{position + 1}]"
         self.signed = element.all("signedData")
         self.sealed = element.all("encodedData")
-        key = element.child("publicKey")
-        text = key.text if key is not None else ""
-        encoding = key.attributes.get("encoding") if key is not None else None
-        self.key = KeyText(text, KeySource.CONTAINER, encoding) if text else None
+        stated_keys = dict.fromkeys(
+            KeyText(key.text, KeySource.CONTAINER, key.attributes.get("encoding"))
+            for key in element.all("publicKey")
+            if key.text
+        )
+        self.keys = tuple(stated_keys)[:_MOST_KEYS]
+        self.notes = (_MANY_KEYS,) if len(stated_keys) > _MOST_KEYS else ()
         stated = [element, *self.signed, *self.sealed]
         self.transaction = _attribute(stated, "transactionId")
         self.context = _attribute(stated, "context")
@@ -115,12 +121,12 @@ def _attribute(elements: Iterable[Element], name: str) -> str | None:
     return None
 
 
-def _shared_keys(values: list[_Value]) -> dict[str, KeyText]:
-    """The first key of every transaction, for its values that have none."""
-    found: dict[str, KeyText] = {}
+def _shared_keys(values: list[_Value]) -> dict[str, tuple[KeyText, ...]]:
+    """The keys of the first value of every transaction that has any, for its values that have none."""
+    found: dict[str, tuple[KeyText, ...]] = {}
     for value in values:
-        if value.key is not None and value.transaction is not None:
-            found.setdefault(value.transaction, value.key)
+        if value.keys and value.transaction is not None:
+            found.setdefault(value.transaction, value.keys)
     return found
 
 
@@ -128,12 +134,12 @@ def _items(
     value: _Value,
     carrier: Carrier,
     notes: tuple[Finding, ...],
-    shared: dict[str, KeyText],
+    shared: dict[str, tuple[KeyText, ...]],
     encoding: str | None,
 ) -> list[Item]:
-    key = value.key
-    if key is None and value.transaction is not None and value.transaction in shared:
-        key, notes = shared[value.transaction], (*notes, _SHARED)
+    keys, notes = value.keys, (*notes, *value.notes)
+    if not keys and value.transaction is not None and value.transaction in shared:
+        keys, notes = shared[value.transaction], (*notes, _SHARED)
     items: list[Item] = []
     for element in [*value.signed, *value.sealed]:
         label = element.attributes.get("format")
@@ -141,7 +147,7 @@ def _items(
         inside = Carrier(
             CONTAINER,
             carrier.source,
-            (key,) if key is not None else (),
+            keys,
             label,
             stated,
             value.transaction,
@@ -181,18 +187,17 @@ def _sealed(inside: Carrier, text: str, where: str) -> Item:
 
 
 def _enclosed(text: str, stated: str | None, inside: Carrier, encoding: str | None) -> Enclosed:
-    """The record as bytes: decoded where the stated encoding fits, else the text; its content decides further."""
+    """The text as bytes, and what it means in the stated encoding; which of them is the record, its content decides."""
     decode = ENCODINGS.get((stated or "").lower())
+    decoded = None
     if decode is not None:
         try:
             decoded = decode("".join(text.split()))
         except ValueError:
-            decoded = b""
-        if decoded:
-            return Enclosed(decoded, inside)
+            decoded = None
     if encoding is not None and not text.isascii():
         inside = replace(inside, text_encoding=encoding)
-    return Enclosed(text.encode(), inside)
+    return Enclosed(text.encode(), inside, decoded)
 
 
 # --- writing --------------------------------------------------------------------------------------------------------
