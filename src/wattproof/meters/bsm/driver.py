@@ -5,15 +5,17 @@ Source: product manual 1.01, chapters 8, 10 and Appendix A; specification of the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from wattproof.drivers.mapped import Value
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.registers import read_planned
 from wattproof.errors import (
     Disconnected,
+    FrameError,
     InvalidValue,
     LinkError,
     ModbusRefused,
@@ -50,6 +52,7 @@ from wattproof.meters.sunspec.model import Model
 from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
 from wattproof.wire.modbus.bindings import Block, BoundPoint, RegisterMap
+from wattproof.wire.modbus.exceptions import ExceptionCode
 from wattproof.wire.modbus.image import RegisterImage
 from wattproof.wire.modbus.plan import plan
 from wattproof.wire.modbus.types import Text
@@ -69,8 +72,15 @@ OVERALL_LIMIT = 20.0
 POLL_PAUSE = 0.25
 #: How often a snapshot is read again because another master renewed it meanwhile.
 READ_ATTEMPTS = 3
+#: How often something that cannot be right is read, unless two readings agree before: then the meter means it.
+DOUBTS = 8
+#: How often a write is sent that may safely be done twice.
+WRITE_ATTEMPTS = 3
+
+T = TypeVar("T")
 
 METADATA = ("Meta1", "Meta2", "Meta3")
+TIME = frozenset({"bs_meter.Epoch", "bs_meter.TZO"})
 
 
 class BsmDriver(SunspecDriver):
@@ -170,11 +180,17 @@ class BsmDriver(SunspecDriver):
 
         Raises :class:`~wattproof.errors.InvalidValue` for a time without offset.
         """
-        moment = self.now().astimezone() if when is None else when
-        offset = moment.utcoffset()
+        first = self.now().astimezone() if when is None else when
+        offset = first.utcoffset()
         if offset is None:
-            raise InvalidValue(f"{moment.isoformat()} has no offset to UTC: add one, such as +01:00")
-        await self.write({"bs_meter.Epoch": int(moment.timestamp()), "bs_meter.TZO": int(offset.total_seconds() // 60)})
+            raise InvalidValue(f"{first.isoformat()} has no offset to UTC: add one, such as +01:00")
+        minutes, began = int(offset.total_seconds() // 60), self.clock.now()
+
+        async def write() -> None:
+            passed = (self.clock.now() - began) // NANOSECONDS
+            await self.write({"bs_meter.Epoch": int(first.timestamp()) + passed, "bs_meter.TZO": minutes})
+
+        await self._repeated(write)
 
     async def set_metadata(self, meta1: str = "", meta2: str = "", meta3: str = "") -> None:
         """Write all three metadata texts (140, 100 and 100 bytes of UTF-8) for the snapshots that follow.
@@ -182,13 +198,29 @@ class BsmDriver(SunspecDriver):
         Raises :class:`~wattproof.errors.InvalidValue` for a longer text.
         """
         texts = dict(zip(METADATA, (meta1, meta2, meta3), strict=True))
-        await self.write({f"bs_meter.{name}": text for name, text in texts.items()})
+        await self._repeated(lambda: self.write({f"bs_meter.{name}": text for name, text in texts.items()}))
         self._metadata = texts
+
+    async def _repeated(self, write: Callable[[], Awaitable[None]]) -> None:
+        """A write that does no harm if it is done twice, so a lost or damaged answer is no reason to give up."""
+        for attempt in range(WRITE_ATTEMPTS):
+            try:
+                await write()
+                return
+            except (ResponseTimeout, Disconnected, FrameError):
+                if attempt == WRITE_ATTEMPTS - 1:
+                    raise
 
     async def write(self, values: Mapping[str, Value]) -> None:
         """Set points; see :meth:`SunspecDriver.write`. After a new address (DA) the driver uses it."""
         found = {bound.path: value for text, value in values.items() for bound in await self.find([text])}
-        await super().write(values)
+        try:
+            await super().write(values)
+        except ModbusRefused as error:
+            if error.code == ExceptionCode.ILLEGAL_DATA_VALUE and len(TIME & found.keys()) == 1:
+                remedy = "while the meter's time is invalid, Epoch and TZO must be written together (BD-09)"
+                raise ModbusRefused(error.code, f"{error}; {remedy}") from None
+            raise
         address = found.get("common.DA")
         if address is not None:
             self.unit = int(str(address), 0)
@@ -210,9 +242,13 @@ class BsmDriver(SunspecDriver):
         await self.write({f"{block.name}.St": SnapshotStatus.UPDATING.value})
 
     async def counter(self) -> int | None:
-        """RCnt as it is now: the number of the newest signed snapshot."""
+        """RCnt as it is now: the number of the newest signed snapshot. No signature vouches for it, so twice read."""
         (bound,) = await self._bound(SIGNING_METER_BLOCK, "RCnt")
-        return number_of(bound, await self.image([bound]))
+
+        async def fetch() -> int | None:
+            return number_of(bound, await self.image([bound]))
+
+        return await self._settled(fetch, lambda count: False)
 
     async def snapshot(self, kind: SnapshotType | str) -> Snapshot:
         """Let the meter create and sign a snapshot, wait for it, fetch it and check it.
@@ -225,33 +261,37 @@ class BsmDriver(SunspecDriver):
         before = await self.counter()
         started = self.clock.now()
         acknowledged = await self._triggered(kind)
-        status = await self._finished(kind, started)
-        if status is not SnapshotStatus.VALID:
-            raise failure(kind, status)
+        await self._finished(kind, started)
+        return await self.collect(kind, before, acknowledged)
+
+    async def collect(self, kind: SnapshotType | str, before: int | None, acknowledged: bool = True) -> Snapshot:
+        """Fetch what a trigger made, and check that it is new: ``before`` is RCnt before that trigger.
+
+        Raises :class:`~wattproof.errors.SnapshotFailed` if there is nothing new, with the status that says why.
+        """
         return self._judged(await self.existing(kind), before, acknowledged)
 
     async def _triggered(self, kind: SnapshotType) -> bool:
         """Trigger, and whether it was acknowledged. A lost answer is no failure yet: the meter may have begun."""
         try:
             await self.trigger(kind)
-        except (ResponseTimeout, Disconnected):
+        except (ResponseTimeout, Disconnected, FrameError):
             return False
         return True
 
-    async def _finished(self, kind: SnapshotType, started: int) -> SnapshotStatus:
-        """The status that ends a creation. Works with meters that keep silent and with those that say "updating"."""
+    async def _finished(self, kind: SnapshotType, started: int) -> None:
+        """Wait for the end of a creation. Works with meters that keep silent and with those that say "updating"."""
         block = await self._block(SNAPSHOT_BLOCKS[kind])
         deadline = started + int(self.limit * NANOSECONDS)
         last: Exception | None = None
         patience = self.patience
         while (remaining := (deadline - self.clock.now()) / NANOSECONDS) > 0:
             try:
-                status = await self._status(block, min(patience, remaining))
-                if status is not SnapshotStatus.UPDATING:
-                    return status
+                if await self._status(block, min(patience, remaining)) is not SnapshotStatus.UPDATING:
+                    return
                 # It talks while it works, so a request that stays unanswered from now on is lost.
                 last, patience = None, min(patience, TALKING_PATIENCE)
-            except (ResponseTimeout, Disconnected, ModbusRefused) as error:
+            except (ResponseTimeout, Disconnected, ProtocolError, ModbusRefused) as error:
                 last = error
             remaining = (deadline - self.clock.now()) / NANOSECONDS
             await self.clock.sleep(max(0.0, min(POLL_PAUSE, remaining)))
@@ -270,14 +310,18 @@ class BsmDriver(SunspecDriver):
         kind = snapshot_type(kind)
         block = await self._block(SNAPSHOT_BLOCKS[kind])
         meter = self._info or await self.info()
-        for _ in range(READ_ATTEMPTS):
+
+        async def without_text() -> Snapshot:
             registers = await self.registers(block.address, block.registers)
-            status = status_of(block.bind("St"), RegisterImage(block.address, registers))
+            return Snapshot(kind, meter, registers, None, None, self.now())
+
+        for _ in range(READ_ATTEMPTS):
+            taken = await self._settled(without_text, lambda one: one.valid, lambda one: one.registers)
+            status = status_of(block.bind("St"), RegisterImage(block.address, taken.registers))
             if status is not SnapshotStatus.VALID:
                 raise failure(kind, status)
-            ocmf_status, ocmf = await self._ocmf(kind)
-            if await self._unchanged(block, registers):
-                taken = Snapshot(kind, meter, registers, ocmf, ocmf_status, self.now())
+            taken = await self._with_text(taken)
+            if await self._unchanged(block, taken.registers):
                 return taken.with_problems(*self._inconsistencies(taken))
         raise SnapshotFailed(
             f"the {kind.word} snapshot of unit {self.unit} changed {READ_ATTEMPTS} times while it was read: another "
@@ -285,16 +329,55 @@ class BsmDriver(SunspecDriver):
             SnapshotStatus.UPDATING,
         )
 
+    async def _with_text(self, taken: Snapshot) -> Snapshot:
+        async def fetch() -> Snapshot:
+            status, text = await self._ocmf(taken.kind)
+            return replace(taken, ocmf=text, ocmf_status=status)
+
+        return await self._settled(fetch, lambda one: bool(one.ocmf_valid), lambda one: (one.ocmf_status, one.ocmf))
+
+    async def _settled(
+        self,
+        fetch: Callable[[], Awaitable[T]],
+        holds: Callable[[T], bool],
+        content: Callable[[T], object] = lambda found: found,
+    ) -> T:
+        """What the meter has, not what a damaged line makes of it: read again until it holds or two readings agree.
+
+        Modbus TCP has no check sum of its own, so damage behind a gateway shows only in a signature.
+        """
+        found = await fetch()
+        for _ in range(DOUBTS - 1):
+            if holds(found):
+                break
+            again = await fetch()
+            if content(again) == content(found):
+                break
+            found = again
+        return found
+
     async def _unchanged(self, block: Block, registers: bytes) -> bool:
         """Whether St and RCnt are still those that were read: one request over both."""
         first, last = block.point("St").offset, block.point("RCnt").offset + block.point("RCnt").registers
-        again = await self.registers(block.address + first, last - first)
-        return again == registers[2 * first : 2 * last]
+        before = registers[2 * first : 2 * last]
+
+        async def fetch() -> bytes:
+            return await self.registers(block.address + first, last - first)
+
+        return await self._settled(fetch, lambda again: again == before) == before
 
     async def _ocmf(self, kind: SnapshotType) -> tuple[SnapshotStatus, bytes | None]:
-        """Status and text of the OCMF instance. A device may sign it at the first read (BD-51), so patience holds."""
+        """Status and text of the OCMF instance. A device may sign it at the first read (BD-51), so patience holds:
+        with ordinary requests, so that a lost answer costs no more than elsewhere."""
         block = await self._block(OCMF_BLOCKS[kind])
-        image = await read_planned(self.link, self.unit, plan([block.span], maximum=self.chunk), timeout=self.patience)
+        deadline = self.clock.now() + int(self.patience * NANOSECONDS)
+        while True:
+            try:
+                image = await read_planned(self.link, self.unit, plan([block.span], maximum=self.chunk))
+                break
+            except (ResponseTimeout, Disconnected):
+                if self.clock.now() >= deadline:
+                    raise
         status = status_of(block.bind("St"), image)
         return status, data_of(block.bind("O"), image).rstrip(b"\0") if status is SnapshotStatus.VALID else None
 

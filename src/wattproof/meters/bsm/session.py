@@ -8,6 +8,7 @@ What a session does when a step fails::
     begin fails                       turn-off (a failed turn-on may have closed the contactor); no session
     end fails: silence                tried again for a minute
     end fails: St 3, stale, unsigned  tried once more
+    before each further try           what the meter signed since the first trigger is fetched instead, if anything
     end fails: St 5, or for good      an end record that does not switch instead; failing that, a current one
     no progress or answer for 60 s    the session is ended, its records are kept, and it counts as failed
 
@@ -16,7 +17,7 @@ Source: product manual 1.01, chapter 10 and Appendix E; specification of the BSM
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -154,21 +155,24 @@ class Session:
         await self.driver.set_time()
         await self.driver.set_metadata(*self.texts)
         try:
-            taken = await self._reliable(kind)
+            taken = self._relied(await self.driver.snapshot(kind))
         except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
             await self._fail_begin(kind, error)
             raise SessionFailed(f"the session has not begun: {self.record.failure}") from error
+        except BaseException as error:  # an interrupt, a cancellation: the contactor may be closed all the same
+            await self._fail_begin(kind, error)
+            raise
         self.record.begin = taken
         self.record.notes += taken.problems
         try:
             self._store(self.record)
-        except WattproofError as error:
+        except BaseException as error:
             await self._fail_begin(kind, error)
             raise
         return taken
 
-    async def _fail_begin(self, kind: SnapshotType, error: Exception) -> None:
-        self.record.failure = f"{kind.word}: {error}"
+    async def _fail_begin(self, kind: SnapshotType, error: BaseException) -> None:
+        self.record.failure = f"{kind.word}: {str(error) or type(error).__name__}"
         if self.record.switching:
             self.record.failure += f"; {await self._open_contactor()}"
         self._keep()
@@ -176,31 +180,69 @@ class Session:
     async def _open_contactor(self) -> str:
         """Turn off after a failed begin, and what came of it."""
         try:
-            self.record.evidence.append(await self._persistent(SnapshotType.TURN_OFF, self.driver.snapshot))
+            self.record.evidence.append(await self._persistent(SnapshotType.TURN_OFF))
             return "the turn-off after it succeeded, the contactor is open"
         except (LinkError, ProtocolError, Refused) as error:
-            return f"the turn-off after it failed too ({error}): CURRENT MAY FLOW"
+            return f"the turn-off after it failed too ({error}): {await self._contactor('CURRENT MAY FLOW')}"
 
-    async def _persistent(self, kind: SnapshotType, take: Callable[[SnapshotType], Awaitable[Snapshot]]) -> Snapshot:
+    async def _contactor(self, alarm: str) -> str:
+        """What is known of the contactor after a turn-off that failed: the alarm, unless it shows that it is open."""
+        try:
+            feedback, demand = (reading.value for reading in await self.driver.read("bs_meter.DI", "bs_meter.DO"))
+        except (LinkError, ProtocolError, ModbusRefused):
+            return f"{alarm}: check the contactor"
+        if feedback != 1:
+            return f"{alarm}: check the contactor"
+        if demand != 0:
+            return f"the contactor is open (DI 1), but the meter wants it closed (DO 1) and DOE may do so: {alarm}"
+        return "the contactor is open (DI 1, DO 0)"
+
+    async def _persistent(
+        self, kind: SnapshotType, check: Callable[[Snapshot], Snapshot] = lambda taken: taken
+    ) -> Snapshot:
         """What opens a contactor is not given up at the first silence: a meter that still signs answers later.
 
-        Silence and damage are borne for a minute; a refusal is tried once more, but not a missing feedback.
-        Raises the last error.
+        Silence and damage are borne for a minute; a refusal is tried once more, but not a missing feedback. A further
+        trigger would cost what the meter has signed meanwhile, so that is looked for first. Raises the last error.
         """
         deadline = self.driver.clock.now() + PERSISTENCE * NANOSECONDS
-        refusals = 0
+        refusals, asked, before = 0, False, None
         while True:
             try:
-                return await take(kind)
+                if asked:
+                    late = await self._signed_meanwhile(kind, before, check)
+                    if late is not None:
+                        return late
+                else:
+                    before = await self.driver.counter()
+                asked = True
+                return check(await self.driver.snapshot(kind))
             except (LinkError, ProtocolError):
                 if self.driver.clock.now() >= deadline:
                     raise
             except (SnapshotFailed, ModbusRefused) as error:
-                refusals += 1
-                welded = isinstance(error, SnapshotFailed) and error.status is SnapshotStatus.FAILED_FEEDBACK
-                if welded or refusals == ATTEMPTS:
+                status = error.status if isinstance(error, SnapshotFailed) else None
+                refusals += status is not SnapshotStatus.UPDATING
+                late_too = self.driver.clock.now() >= deadline
+                if status is SnapshotStatus.FAILED_FEEDBACK or refusals == ATTEMPTS or late_too:
                     raise
             await self.driver.clock.sleep(SLOWEST)
+
+    async def _signed_meanwhile(
+        self, kind: SnapshotType, before: int | None, check: Callable[[Snapshot], Snapshot]
+    ) -> Snapshot | None:
+        """The snapshot that an earlier trigger made after all; ``None`` if there is none to rely on.
+
+        Raises :class:`~wattproof.errors.SnapshotFailed` with status 2 while it is being made.
+        """
+        if before is None:
+            return None
+        try:
+            return check(await self.driver.collect(kind, before))
+        except SnapshotFailed as error:
+            if error.status is SnapshotStatus.UPDATING:
+                raise
+            return None
 
     # Progress -----------------------------------------------------------------------------------------------------
 
@@ -269,13 +311,16 @@ class Session:
         """
         kind = SnapshotType.TURN_OFF if self.record.switching else SnapshotType.END
         try:
-            self._finish(await self._persistent(kind, self._reliable))
+            self._finish(await self._persistent(kind, self._relied))
             return self.record
         except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
             reasons = [f"{kind.word}: {error}"]
         await self._end_otherwise(kind, reasons)
+        text = "; ".join(reasons)
+        earlier = self.record.failure
+        self.record.failure = text if earlier is None else f"{earlier}; {text}"
         self._keep()
-        raise SessionFailed(f"the session could not be ended as it should: {self.record.failure}")
+        raise SessionFailed(f"the session could not be ended as it should: {text}")
 
     async def _end_otherwise(self, kind: SnapshotType, reasons: list[str]) -> None:
         """Save what can be signed without switching, and say what that means."""
@@ -283,7 +328,7 @@ class Session:
             if other is kind:
                 continue
             try:
-                taken = await self._reliable(other)
+                taken = self._relied(await self.driver.snapshot(other))
             except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
                 reasons.append(f"{other.word}: {error}")
                 continue
@@ -297,37 +342,27 @@ class Session:
         else:
             reasons.append("there is no end record")
         if self.record.switching:
-            reasons.append("CURRENT MAY STILL FLOW: check the contactor")
-        self.record.failure = "; ".join(reasons)
+            reasons.append(await self._contactor("CURRENT MAY STILL FLOW"))
 
     def _finish(self, taken: Snapshot) -> None:
+        begin = self.record.begin
+        objections = ["there is no begin record"] if begin is None else contradictions(begin, taken)
         self.record.end = taken
-        self.record.notes += [*taken.problems, *self._contradictions(taken)]
+        self.record.notes += [*taken.problems, *objections]
         self._store(self.record)
 
-    def _contradictions(self, end: Snapshot) -> list[str]:
-        """What a verifier would object to, as far as begin and end are compared (section 16)."""
-        begin = self.record.begin
-        if begin is None:
-            return ["there is no begin record"]
-        rules = (
-            (begin.fields["MA1"] == end.fields["MA1"], "begin and end name different meters"),
-            ((begin.counter or 0) < (end.counter or 0), "RCnt did not grow from begin to end"),
-            ((begin.number("OS") or 0) <= (end.number("OS") or 0), "operating seconds fell from begin to end"),
-            (begin.number("EpochSetCnt") == end.number("EpochSetCnt"), "the clock was set during the session"),
-            ((begin.energy() or 0) <= (end.energy() or 0), "RCR fell from begin to end"),
-        )
-        return [text for holds, text in rules if not holds]
-
-    async def _reliable(self, kind: SnapshotType) -> Snapshot:
-        """A snapshot whose signatures verify. Raises :class:`~wattproof.errors.SnapshotFailed` otherwise."""
-        taken = await self.driver.snapshot(kind)
+    def _relied(self, taken: Snapshot) -> Snapshot:
+        """The snapshot, if its signatures verify. Raises :class:`~wattproof.errors.SnapshotFailed` otherwise."""
+        same = (taken.kind, taken.counter)
+        self.record.evidence = [kept for kept in self.record.evidence if (kept.kind, kept.counter) != same]
         wrong = [text for text in taken.complaints if text not in taken.problems]
         if self.needs_ocmf and taken.ocmf is None:
             wrong.append("there is no OCMF text")
         if wrong:
             self.record.evidence.append(taken)
-            raise SnapshotFailed(f"the {kind.word} snapshot cannot be relied on: {'; '.join(wrong)}", taken.status)
+            raise SnapshotFailed(
+                f"the {taken.kind.word} snapshot cannot be relied on: {'; '.join(wrong)}", taken.status
+            )
         return taken
 
     def _keep(self) -> None:
@@ -336,3 +371,31 @@ class Session:
             self._store(self.record)
         except WattproofError as error:
             self.record.failure = f"{self.record.failure}; and it could not be stored: {error}"
+
+
+def contradictions(begin: Snapshot, end: Snapshot) -> list[str]:
+    """What a verifier objects to where begin and end are compared (section 16)."""
+    rules = (
+        (begin.fields["MA1"] == end.fields["MA1"], "begin and end name different meters"),
+        ((begin.counter or 0) < (end.counter or 0), "RCnt did not grow from begin to end"),
+        ((begin.number("OS") or 0) <= (end.number("OS") or 0), "operating seconds fell from begin to end"),
+        (begin.number("EpochSetCnt") == end.number("EpochSetCnt"), "the clock was set during the session"),
+        ((begin.energy() or 0) <= (end.energy() or 0), "RCR fell from begin to end"),
+    )
+    return [text for holds, text in rules if not holds]
+
+
+def remarks(begin: Snapshot, end: Snapshot) -> list[str]:
+    """What should be known of snapshots found on a meter, although it does not make them wrong."""
+    rules = (
+        *((taken.time is not None, f"{taken.kind.word}: the meter's time was not set") for taken in (begin, end)),
+        (
+            begin.kind.switches == end.kind.switches,
+            f"{begin.kind.word} with {end.kind.word}: one of them switches the contactor, the other does not",
+        ),
+        (
+            all(begin.fields[name] == end.fields[name] for name in SIZES),
+            "begin and end carry different metadata: do they belong to one session?",
+        ),
+    )
+    return [text for holds, text in rules if not holds]

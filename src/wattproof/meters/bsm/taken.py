@@ -105,8 +105,14 @@ class Snapshot:
 
     @cached_property
     def valid(self) -> bool:
-        """Whether the registers' signature is right under the meter's key."""
-        return self.status is SnapshotStatus.VALID and self._holds(self.digest, self.signature)
+        """Whether the registers' signature is right under the meter's key; damaged registers have none."""
+        if self.number("St") != SnapshotStatus.VALID:
+            return False
+        try:
+            digest, signature = self.digest, self.signature
+        except (InvalidValue, ProtocolError):
+            return False
+        return self._holds(digest, signature)
 
     @cached_property
     def ocmf_valid(self) -> bool | None:
