@@ -308,19 +308,74 @@ def test_snapshots_that_are_there_are_written(meter: Simulated, capsys: Capture,
     assert run(["charge", meter.url, "--existing", "stons"]) == 2
 
 
-def test_an_interrupt_ends_the_session_and_saves_it(meter: Simulated, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "wattproof", "charge", meter.url, "--output", "session.xml", "--verbose"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
-    assert process.stderr is not None
-    while "begun" not in process.stderr.readline():
-        assert process.poll() is None
+class Charging:
+    """A running ``wattproof charge`` that has begun."""
+
+    def __init__(self, url: str, folder: Path, path: str = "session.xml") -> None:
+        command = [sys.executable, "-m", "wattproof", "charge", url, "--output", path, "--verbose"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, bufsize=1
+        )
+        self._until("begun")
+
+    def _until(self, word: str) -> None:
+        assert self.process.stderr is not None
+        while word not in self.process.stderr.readline():
+            assert self.process.poll() is None
+
+    def end(self) -> tuple[int, str, str]:
+        """Exit code, stdout and the rest of stderr."""
+        output, trouble = self.process.communicate(timeout=30)
+        return self.process.returncode, output, trouble
+
+    def signalled(self, number: int) -> None:
+        self.process.send_signal(number)
+        self._until("ending the session")
+
+
+def demand(url: str, capsys: Capture) -> str:
+    return str(document(capsys, "read", url, "bs_meter.DO")["readings"][0]["value"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_ends_the_session_and_saves_it(
+    meter: Simulated, capsys: Capture, tmp_path: Path, number: int
+) -> None:
+    charging = Charging(meter.url, tmp_path)
     assert json.loads((tmp_path / "session.xml.partial.json").read_text())["begin"]["signature"] == "valid"
-    process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=20)
-    assert process.returncode == 130
+    charging.signalled(number)
+    code, output, _ = charging.end()
+    assert code == 130
     assert "wrote session.xml" in output
     assert (tmp_path / "session.xml").read_text(encoding="latin-1").count("Transaction.") == 2
-    assert not (tmp_path / "session.xml.partial.json").exists()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["session.xml"]
+    assert demand(meter.url, capsys) == "0"
+
+
+def test_a_second_interrupt_says_where_everything_is(faulty: Callable[..., Simulated], tmp_path: Path) -> None:
+    simulated = faulty("--load", "constant:11040", "--fault", "slow-signing=500@turn-off:signing")
+    charging = Charging(simulated.url, tmp_path)
+    charging.signalled(signal.SIGTERM)
+    charging.process.send_signal(signal.SIGTERM)
+    code, output, trouble = charging.end()
+    assert code == 130
+    assert "wrote session.xml.partial.json" in output
+    assert f"wattproof charge '{simulated.url}' --existing stons,stoffs" in trouble
+    record = json.loads((tmp_path / "session.xml.partial.json").read_text())
+    assert (record["whole"], record["failure"], record["begin"]["signature"]) == (False, "interrupted", "valid")
+
+
+def test_an_interrupt_before_the_begin_leaves_nothing(faulty: Callable[..., Simulated], tmp_path: Path) -> None:
+    simulated = faulty("--fault", "late=600")
+    command = [sys.executable, "-m", "wattproof", "charge", f"{simulated.url}?timeout=60", "--trace", "-"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert process.stderr is not None
+    while " > " not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_welded_contactor_leaves_a_whole_session_and_says_so(
@@ -365,16 +420,71 @@ def test_nothing_is_begun_where_nothing_can_be_written(meter: Simulated, capsys:
     assert document(capsys, "read", meter.url, "bs_meter.RCnt")["readings"][0]["value"] == before
 
 
-def test_a_whole_session_that_cannot_be_written_is_not_lost(meter: Simulated, capsys: Capture, tmp_path: Path) -> None:
-    path = tmp_path / "session.xml"
-    path.mkdir()
+def test_a_whole_session_that_cannot_be_written_is_not_lost(meter: Simulated, tmp_path: Path) -> None:
     (tmp_path / "session.xml.partial.json").write_text("from an earlier session")
-    assert run(["charge", meter.url, "--energy", "10", "--output", str(path)]) == 5
-    assert "session.xml-2.partial.json holds it" in capsys.readouterr().err
+    charging = Charging(meter.url, tmp_path)
+    (tmp_path / "session.xml").mkdir()
+    charging.signalled(signal.SIGINT)
+    code, output, trouble = charging.end()
+    assert code == 5
+    assert output.count("wrote ") == 1
+    assert "only session.xml-2.partial.json holds it" in trouble
     record = json.loads((tmp_path / "session.xml-2.partial.json").read_text())
     assert record["whole"]
     assert record["end"]["signature"] == "valid"
     assert (tmp_path / "session.xml.partial.json").read_text() == "from an earlier session"
+
+
+def test_a_folder_that_is_gone_at_the_end_costs_no_signed_record(meter: Simulated, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    charging = Charging(meter.url, tmp_path, "gone/session.xml")
+    (folder / "session.xml.partial.json").unlink()
+    folder.rmdir()
+    charging.signalled(signal.SIGINT)
+    code, output, trouble = charging.end()
+    assert code == 5
+    assert "wrote" not in output
+    assert "session: " in output
+    texts = [line.split(": ", 1)[1] for line in trouble.splitlines() if ": OCMF|" in line]
+    assert len(texts) == 2
+    assert "--existing stons,stoffs" in trouble
+    (tmp_path / "rescued.ocmf").write_text("".join(f"{text}\n" for text in texts))
+    key = ["--public-key", meter.ready["public_key"], "--allow-test-keys"]
+    assert run(["verify", str(tmp_path / "rescued.ocmf"), *key]) == 0
+
+
+def test_what_is_in_the_way_is_found_before_the_session(meter: Simulated, capsys: Capture, tmp_path: Path) -> None:
+    before = document(capsys, "read", meter.url, "bs_meter.RCnt")["readings"][0]["value"]
+    earlier = tmp_path / "session.xml"
+    earlier.write_text("signed")
+    for path, words in ((tmp_path, "is a directory"), (earlier, "not overwritten")):
+        for options in (["--energy", "5"], ["--existing", "stons,stoffs"]):
+            assert run(["charge", meter.url, *options, "--output", str(path)]) == 2
+            assert words in capsys.readouterr().err
+    assert earlier.read_text() == "signed"
+    assert document(capsys, "read", meter.url, "bs_meter.RCnt")["readings"][0]["value"] == before
+
+
+def test_snapshots_that_contradict_each_other_are_no_session(meter: Simulated, capsys: Capture, tmp_path: Path) -> None:
+    for kind in ("turn-off", "turn-on", "end"):
+        document(capsys, "snapshot", meter.url, kind)
+    reversed_ = ["charge", meter.url, "--existing", "stons,stoffs", "--output", str(tmp_path / "reversed.xml")]
+    assert run(reversed_) == 1
+    assert "RCnt did not grow" in capsys.readouterr().err
+    mixed = ["charge", meter.url, "--existing", "stons,ses", "--output", str(tmp_path / "mixed.xml")]
+    assert run(mixed) == 0
+    assert "one of them switches" in capsys.readouterr().err
+    for idle in (["--energy", "5"], ["--identification", "A"], ["--no-switching"]):
+        assert run(["charge", meter.url, "--existing", "stons,stoffs", *idle]) == 2
+        assert f"{idle[0]} would do nothing" in capsys.readouterr().err
+
+
+def test_texts_without_key_say_how_to_check_them(meter: Simulated, capsys: Capture, tmp_path: Path) -> None:
+    path = tmp_path / "session.ocmf"
+    assert run(["charge", meter.url, "--energy", "10", "--format", "ocmf", "--output", str(path)]) == 0
+    hint = capsys.readouterr().err
+    assert f"--public-key {meter.ready['public_key']}" in hint
 
 
 # scan, Python ------------------------------------------------------------------------------------------------------

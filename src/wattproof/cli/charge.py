@@ -1,33 +1,35 @@
 """`wattproof charge`: a signed charging session from begin to end, written to files.
 
 The begin record is on disk (fsync) before the command goes on. Until the session is whole it lies in
-``OUTPUT.partial.json``, with everything that was signed so far; that file stays where something failed.
+``OUTPUT.partial.json``, with everything that was signed so far; that file stays where something failed. Once the
+session has begun nothing but a second interrupt keeps the command from ending it: its contactor is closed.
 """
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from wattproof.cli import INTERRUPTED, output
 from wattproof.cli.arguments import Number
+from wattproof.cli.interrupts import Interrupts
+from wattproof.cli.keeping import Keeping, attempt, free, refuse_taken, write_durably
 from wattproof.cli.meter import TraceFile, able, meter_dict, opened, positive
-from wattproof.errors import UsageError, WattproofError
+from wattproof.errors import SessionFailed, StorageError, UsageError, WattproofError
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.export import Format, Station
     from wattproof.meters.bsm.progress import Progress
     from wattproof.meters.bsm.session import Session, SessionRecord
+    from wattproof.meters.bsm.taken import Snapshot
 
-PARTIAL = ".partial.json"
+#: Kinds for --existing, by whether the meter switched.
+KINDS = {True: "stons,stoffs", False: "sss,ses"}
 
 
 def command(
@@ -101,7 +103,19 @@ def command(
     positive(energy, "--energy", "Wh")
     positive(duration, "--duration", "seconds")
     run = _Run(url, FORMATS[format], Station(station_serial, station_compliance), output_file, json, verbose)
-    with opened(url, trace) as meter:
+    if output_file is not None:
+        refuse_taken(output_file)
+    if existing is not None:
+        _refuse_idle(
+            {
+                "--identification": identification is not None,
+                "--evse": evse is not None,
+                "--energy": energy is not None,
+                "--duration": duration is not None,
+                "--no-switching": not switching,
+            }
+        )
+    with Interrupts("ending the session ...") as interrupts, opened(url, trace) as meter:
         able(meter, "session", url, "take signed sessions")
         if existing is not None:
             return run.write_existing(meter, existing)
@@ -112,7 +126,14 @@ def command(
             needs_ocmf=run.format.needs_ocmf,
             store=run.store,
         )
-        return run.charge(meter, session, energy, duration)
+        return run.charge(meter, session, energy, duration, interrupts)
+
+
+def _refuse_idle(given: dict[str, bool]) -> None:
+    """Raises :class:`~wattproof.errors.UsageError` for options that only a session to be taken has a use for."""
+    idle = [name for name, is_given in given.items() if is_given]
+    if idle:
+        raise UsageError(f"--existing takes no session, so {', '.join(idle)} would do nothing: leave it out")
 
 
 class _Run:
@@ -127,84 +148,113 @@ class _Run:
         self.path = path
         self.json = json
         self.verbose = verbose
-        self.partial: Path | None = None
+        self.keeping: Keeping | None = None
         self.identity: dict[str, Any] = {}
 
-    def charge(self, meter: Any, session: Session, energy: Decimal | None, duration: float | None) -> int:
+    def charge(
+        self, meter: Any, session: Session, energy: Decimal | None, duration: float | None, interrupts: Interrupts
+    ) -> int:
         """The whole session; returns the exit code. A failure is raised after everything is stored."""
         from wattproof.drivers.modbus import run_blocking as step
 
         self.identity = meter_dict(meter, self.url)
-        self.reserve()
-        trouble: WattproofError | None = None
-        with _interruptible() as stopped:
-            try:
-                begin = step(session.begin())
-            except WattproofError as error:
-                self._failed(session.record, error)
-                raise
-            self._say(f"begun: {begin.kind.word} T{begin.counter}, {begin.energy('TotWhImp') or 0:f} Wh on the meter")
-            try:
-                with self._live() as report:
-                    step(session.run(energy=energy, duration=duration, stopped=stopped, report=report))
-            except WattproofError as error:
-                trouble = error
-                session.record.failure = str(error)
-            try:
-                step(session.end())
-            except WattproofError as error:
-                trouble = trouble or error
-            interrupted = stopped()
-        self._finish(session.record, trouble, interrupted)
-        if trouble is not None:
-            raise trouble
-        return INTERRUPTED if interrupted else 0
+        keeping = self.keeping = Keeping(self.path or Path(f"{self.identity['serial']}-session{self.format.suffix}"))
+        keeping.reserve()
+        interrupts.deferred = True
+        try:
+            step(session.begin())
+        except BaseException as error:
+            self._failed(keeping, session.record, error)
+            raise
+        troubles: list[BaseException] = []
+        try:
+            self._watch(session, energy, duration, interrupts)
+        except KeyboardInterrupt:
+            pass  # in a hurry; there is still a contactor to open
+        except BaseException as error:  # whatever it is, energy flows
+            troubles.append(error)
+            session.record.failure = _words(error)
+        try:
+            step(session.end())
+        except BaseException as error:
+            troubles.append(error)
+            session.record.failure = session.record.failure or _words(error)
+        self._finish(keeping, session.record, troubles, interrupts.asked)
+        if troubles:
+            raise _one(troubles)
+        return INTERRUPTED if interrupts.asked else 0
 
-    def reserve(self) -> None:
-        """Make sure that something can be written before anything is switched."""
-        target = self.path or Path(f"{self.identity['serial']}-session{self.format.suffix}")
-        self.partial = _free(target.with_name(target.name + PARTIAL))
-        write_durably(self.partial, b"{}\n")
+    def _watch(self, session: Session, energy: Decimal | None, duration: float | None, interrupts: Interrupts) -> None:
+        from wattproof.drivers.modbus import run_blocking as step
+
+        begin = session.record.begin
+        if begin is not None:
+            self._say(f"begun: {begin.kind.word} T{begin.counter}, {begin.energy('TotWhImp') or 0:f} Wh on the meter")
+        with self._live() as report:
+            step(session.run(energy=energy, duration=duration, stopped=lambda: interrupts.asked, report=report))
 
     def store(self, record: SessionRecord) -> None:
         """Put everything signed so far on disk; called by the session after each step."""
         from wattproof.meters.bsm.export import json_document
 
-        if self.partial is not None:
-            write_durably(self.partial, json_document(record))
+        if self.keeping is not None:
+            self.keeping.store(json_document(record))
 
-    def _finish(self, record: SessionRecord, trouble: WattproofError | None, interrupted: bool) -> None:
+    def _finish(
+        self, keeping: Keeping, record: SessionRecord, troubles: list[BaseException], interrupted: bool
+    ) -> None:
         """Write the session as one file, and drop the partial one if there is nothing more in it."""
         files: list[Path] = []
         if record.whole:
             path = self.path or self._default_path(record)
             try:
-                write_durably(path, self.format.write(record, self.station))
+                keeping.write(path, self.format.write(record, self.station))
+                files.append(path)
             except WattproofError as error:
-                output.warn(f"the session is whole, but only {self.partial} holds it: {error}")
-                raise
-            files.append(path)
-        if trouble is None and not record.failure and self.partial is not None:
-            self.partial.unlink(missing_ok=True)
-        elif self.partial is not None:
-            self.store(record)
-            files.append(self.partial)
+                troubles.append(error)
+        if files and not troubles and not record.failure:
+            keeping.drop()
+        else:
+            trouble = attempt(lambda: self.store(record))
+            troubles += [] if trouble is None else [trouble]
+            files += [keeping.partial] if keeping.stored else []
+        keeping.release()
         self._report(record, files, interrupted)
+        self._say_what_is_missing(keeping, record, files)
 
-    def _failed(self, record: SessionRecord, error: WattproofError) -> None:
+    def _say_what_is_missing(self, keeping: Keeping, record: SessionRecord, files: list[Path]) -> None:
+        """After trouble: what no file holds, and how to get it."""
+        fetch = f"wattproof charge '{self.url}' --existing {KINDS[record.switching]} --output FILE"
+        if record.whole and files == [keeping.partial]:
+            output.warn(f"the session is whole, but only {keeping.partial} holds it; the meter has it too: {fetch}")
+        if not record.whole:
+            again = "turn-off" if record.switching else "end"
+            output.warn(
+                f"there is no end record. When the meter answers, fetch it with: {fetch}; "
+                f"if it has not signed one: wattproof snapshot '{self.url}' {again}"
+            )
+        if keeping.stored or files:
+            return
+        if keeping.partial.exists():
+            output.warn(f"{keeping.partial} holds an earlier state of the session")
+        output.warn(f"no file holds these signed records; keep them from here, or fetch them with: {fetch}")
+        for taken in record.snapshots:
+            output.warn(f"{taken.kind.word} T{taken.counter}: {_signed_text(taken)}")
+            output.warn(f"public key: {(taken.meter.public_key or b'').hex()}")
+
+    def _failed(self, keeping: Keeping, record: SessionRecord, error: BaseException) -> None:
         """A session that has not begun: keep what there is, or leave nothing behind."""
-        files = []
-        if self.partial is not None:
-            if record.evidence:
-                files.append(self.partial)
-            else:
-                self.partial.unlink(missing_ok=True)
-        record.failure = record.failure or str(error)
-        self._report(record, files, False)
+        record.failure = record.failure or _words(error)
+        if record.evidence or record.begin is not None:
+            attempt(lambda: self.store(record))
+        else:
+            attempt(keeping.drop)
+        keeping.release()
+        self._report(record, [keeping.partial] if keeping.stored else [], False)
 
     def write_existing(self, meter: Any, existing: str) -> int:
-        """The snapshots that are on the meter, as a file."""
-        from wattproof.meters.bsm.session import SessionRecord
+        """The snapshots that are on the meter, as a file. 1 if they don't make one session that holds."""
+        from wattproof.meters.bsm.session import SessionRecord, contradictions, remarks
 
         kinds = existing.split(",")
         if len(kinds) != 2:
@@ -214,17 +264,26 @@ class _Run:
             raise UsageError(f"--existing {existing}: first turn-on or start, then turn-off or end")
         self.identity = meter_dict(meter, self.url)
         record = SessionRecord(begin.kind.switches, begin, end)
-        record.notes += [*begin.complaints, *end.complaints]
+        objections = contradictions(begin, end)
+        record.notes += [*begin.complaints, *end.complaints, *objections, *remarks(begin, end)]
         path = self.path or self._default_path(record)
         write_durably(path, self.format.write(record, self.station))
         self._report(record, [path], False)
-        return 0 if begin.valid and end.valid and False not in (begin.ocmf_valid, end.ocmf_valid) else 1
+        holds = begin.valid and end.valid and False not in (begin.ocmf_valid, end.ocmf_valid)
+        return 0 if holds and not objections else 1
 
     def _default_path(self, record: SessionRecord) -> Path:
         counter = record.begin.counter if record.begin else 0
-        return Path(f"{self.identity['serial']}-T{counter}{self.format.suffix}")
+        path = Path(f"{self.identity['serial']}-T{counter}{self.format.suffix}")
+        return free(path, self.format.suffix)
 
     def _report(self, record: SessionRecord, files: list[Path], interrupted: bool) -> None:
+        self._report_session(record, files, interrupted)
+        if self.format.name == "ocmf" and record.begin is not None and record.whole:
+            key = (record.begin.meter.public_key or b"").hex()
+            output.note(f"OCMF texts hold no key; check with: wattproof verify FILE --public-key {key}")
+
+    def _report_session(self, record: SessionRecord, files: list[Path], interrupted: bool) -> None:
         if self.json:
             summary = {
                 "meter": self.identity,
@@ -258,13 +317,29 @@ class _Run:
             yield lambda progress: status.update(line(progress))
 
 
-def _free(path: Path) -> Path:
-    """The path, or one with a number where an earlier session that failed still lies."""
-    number, found = 1, path
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{path.name.removesuffix(PARTIAL)}-{number}{PARTIAL}")
-    return found
+def _words(error: BaseException) -> str:
+    """What went wrong, also for errors that have no text."""
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+
+
+def _one(troubles: list[BaseException]) -> BaseException:
+    """All that went wrong as one error; an interrupt and what is nobody's fault but ours stay what they are."""
+    texts = list(dict.fromkeys(_words(trouble) for trouble in troubles))
+    for trouble in troubles:
+        if not isinstance(trouble, WattproofError):
+            for text in texts:
+                if text != _words(trouble):
+                    output.warn(text)
+            return trouble
+    if len(texts) == 1:
+        return troubles[0]
+    only_disk = all(isinstance(trouble, StorageError) for trouble in troubles)
+    return (StorageError if only_disk else SessionFailed)("; and ".join(texts))
+
+
+def _signed_text(taken: Snapshot) -> str:
+    """The OCMF text, or the registers where there is none."""
+    return taken.registers.hex() if taken.ocmf is None else taken.ocmf.decode("latin-1")
 
 
 def line(progress: Progress) -> str:
@@ -278,48 +353,3 @@ def line(progress: Progress) -> str:
 def format_wh(energy: Decimal) -> str:
     """Wh as kWh with the two decimals that the meter shows."""
     return f"{energy / 1000:.2f} kWh"
-
-
-@contextmanager
-def _interruptible() -> Iterator[Any]:
-    """A function that says whether an interrupt or a termination was asked for; a second one takes effect at once."""
-    asked = False
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
-        signal.signal(number, previous[number])
-        output.note("ending the session ...")
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    previous: dict[int, Any] = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        signal.signal(number, ask)
-    try:
-        yield lambda: asked
-    finally:
-        for number in numbers:
-            signal.signal(number, previous[number])
-
-
-def write_durably(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, and have it on disk afterwards, its name included.
-
-    Raises :class:`~wattproof.errors.StorageError`.
-    """
-    scratch = path.with_name(path.name + ".writing")
-    with output.writing(path):
-        try:
-            with scratch.open("wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            scratch.replace(path)
-        except OSError:
-            scratch.unlink(missing_ok=True)
-            raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
