@@ -186,8 +186,64 @@ def test_keys(name: str, forge: Any, new_forge: Any) -> None:
 def test_the_pair_is_verified_with_the_key_of_the_last_value(forge: Any, new_forge: Any) -> None:
     other = new_forge(identity="another key")
     document = _pair(other, _begin(other), _end(other)).replace(other.key.encode(), forge.key.encode(), 1)
-    prediction = _predicted(examine(document, now=NOW), SAFE)
-    assert prediction.reasons[0][0] == "P-S-HASH"
+    assert _predicted(examine(document, now=NOW), SAFE) == Prediction("valid")
+    junk = document.replace(forge.key.encode(), b"no key at all", 1)
+    assert _predicted(examine(junk, now=NOW), SAFE) == Prediction("valid")
+    last = _pair(other, _begin(other), _end(other)).replace(other.key.encode(), forge.key.encode())
+    last = last.replace(forge.key.encode(), other.key.encode(), 1)
+    assert _predicted(examine(last, now=NOW), SAFE).reasons[0][0] == "P-S-HASH"
+
+
+@pytest.mark.proves("T-110")
+@pytest.mark.parametrize(("position", "safe_codes"), [(0, []), (1, ["P-S-NOKEY"])])
+def test_a_value_without_key_in_a_pair(position: int, safe_codes: list[str], forge: Any) -> None:
+    head, *parts = _pair(forge, _begin(forge), _end(forge)).decode().split('<publicKey encoding="plain">')
+    parts[position] = parts[position].replace(f"{forge.key}</publicKey>", "", 1)
+    kept = parts[1 - position]
+    parts[1 - position] = f'<publicKey encoding="plain">{kept}'
+    report = examine((head + "".join(parts)).encode(), now=NOW)
+    assert [code for code, _ in _predicted(report, SAFE).reasons] == safe_codes
+    assert [code for code, _ in _predicted(report, CHARGY).reasons] == ["P-C-MIXED"]
+
+
+@pytest.mark.proves("T-110")
+def test_the_form_of_a_trusted_key_counts(forge: Any, new_forge: Any) -> None:
+    der = bytes.fromhex(forge.key)
+    pem = f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(der).decode()}\n-----END PUBLIC KEY-----"
+    forms = (der[-65:].hex(), der[-64:].hex(), der[-65:], pem, f"oca:base16:asn1:{forge.key}")
+    for key in (*forms, bytes.fromhex(new_forge("secp384r1").key)[-96:].hex()):
+        prediction = _predicted(examine(forge.session(), key, now=NOW), SAFE)
+        assert (prediction.verdict, prediction.reasons[0][0]) == ("invalid", "P-S-KEY")
+    for key in (forge.key, der, base64.b64encode(der).decode()):
+        assert _predicted(examine(forge.session(), key, now=NOW), SAFE) == Prediction("valid")
+    other = examine(forge.session(), new_forge("secp384r1").key, now=NOW)
+    assert _predicted(other, SAFE).reasons[0][0] == "P-S-POINT"
+
+
+def _long_length(der: bytes) -> bytes:
+    return b"\x30\x81" + der[1:]
+
+
+def _three_integers(der: bytes) -> bytes:
+    return b"\x30" + bytes([der[1] + 3]) + der[2:] + b"\x02\x01\x01"
+
+
+@pytest.mark.proves("T-110")
+@pytest.mark.parametrize("change", [_long_length, _three_integers, lambda der: der + b"\0"])
+def test_a_lenient_frame_of_the_signature(change: Callable[[bytes], bytes], forge: Any) -> None:
+    assert _predicted(forge.examine(_signature(forge, change)), SAFE) == Prediction("valid")
+    tampered = _signature(forge, change).replace("112.340", "112.341")
+    assert _predicted(forge.examine(tampered), SAFE).reasons[0][0] == "P-S-HASH"
+
+
+@pytest.mark.proves("T-110")
+def test_times_that_no_calendar_has_are_not_compared(forge: Any) -> None:
+    leap = B.replace("10:00:00", "10:59:60")
+    assert _predicted(forge.examine(_readings(forge, {"TM": leap})), SAFE) == Prediction("valid")
+    late = _readings(forge, {"TM": B.replace("10:00:00", "11:00:60")})
+    assert _predicted(forge.examine(late), SAFE).reasons[0][0] == "P-S-TIME"
+    impossible = _readings(forge, {"TM": B.replace("-03-01", "-02-30")})
+    assert _predicted(forge.examine(impossible), SAFE) == Prediction("valid")
 
 
 @pytest.mark.proves("T-110")

@@ -73,7 +73,7 @@ class Examination:
         self._limits = limits
         moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
         self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
-        self._report = Report(allow_test_keys=allow_test_keys, profile=profile)
+        self._report = Report(allow_test_keys=allow_test_keys, profile=profile, trusted=self._trusted)
         self._test_keys: set[bytes] = set()
 
     def add(self, data: bytes, source: str = DATA) -> None:

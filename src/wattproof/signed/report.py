@@ -17,6 +17,7 @@ from wattproof.signed.profiles import PROFILES, Prediction, Surroundings, predic
 from wattproof.signed.records import Finding, KeySource, Reading, Record, Severity, Time, Verdict
 from wattproof.signed.sessions import Session
 from wattproof.signed.texts import NOTICE
+from wattproof.signed.units import KeyText
 
 VERSION = 1
 _EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - wall time of the source, its zone is appended as text
@@ -48,7 +49,7 @@ _NO_COLOURS = dict.fromkeys((colour.value for colour in Colour), 0)
 
 @dataclass(slots=True, eq=False)
 class Report:
-    """What was found in all inputs of one run.
+    """What was found in all inputs of one run, with the key that the user ``trusted`` as it was given.
 
     ``unreadable`` names inputs that could not be opened, with the reason. Iterating gives the sessions.
     """
@@ -59,6 +60,7 @@ class Report:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     allow_test_keys: bool = False
     profile: str | None = None
+    trusted: KeyText | None = None
     _predictions: dict[int, Mapping[str, Prediction]] = field(default_factory=dict)
     _surroundings: Surroundings | None = None
 
@@ -97,7 +99,7 @@ class Report:
         known = self._predictions.get(id(unit))
         if known is None:
             if self._surroundings is None:
-                self._surroundings = Surroundings(self.records)
+                self._surroundings = Surroundings(self.records, self.trusted)
             records = unit.records if isinstance(unit, Session) else [unit]
             session = unit if isinstance(unit, Session) else None
             known = self._predictions[id(unit)] = predict_records(records, session, self._surroundings)

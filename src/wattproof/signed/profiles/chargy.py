@@ -20,6 +20,7 @@ from wattproof.signed.profiles.prediction import (
     Surroundings,
     first,
     lenient_integers,
+    own_key,
     spki_in,
 )
 from wattproof.signed.records import KeySource, Record, Verdict
@@ -92,12 +93,12 @@ def _groups(texts: list[OcmfText]) -> list[list[OcmfText]]:
 
 
 def _stated(record: Record) -> tuple[object, ...]:
-    key = record.extra.get("key_text")
+    key = own_key(record)
     return (
         record.extra.get("label"),
         record.extra.get("encoding"),
-        "".join(str(key).split()) if key is not None else None,
-        record.extra.get("key_encoding"),
+        "".join(key.split()) if key is not None else None,
+        record.extra.get("key_encoding") if key is not None else None,
     )
 
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from wattproof.signed.records import Record
+from wattproof.signed.records import KeySource, Record
 from wattproof.signed.sessions import Session
+from wattproof.signed.units import KeyText
 
 VALID, INVALID, REFUSED, UNKNOWN = "valid", "invalid", "refused", "unknown"
 
@@ -163,6 +164,22 @@ _SPKI = re.compile(
 )
 
 
+def own_key(record: Record) -> str | None:
+    """The text of the key that stands in the record's own value; not one that another value lends it."""
+    text = record.extra.get("key_text")
+    lent = any(finding.code == "F-KEY-SHARED" for finding in record.findings)
+    return text if isinstance(text, str) and not lent else None
+
+
+def spki_of(key: KeyText | None) -> bytes | None:
+    """The SubjectPublicKeyInfo with named curve that a key is, in text or binary; ``None`` if it is another form."""
+    if key is None:
+        return None
+    if isinstance(key.text, bytes):
+        return key.text if _SPKI.match(key.text) else None
+    return spki_in(key.text)
+
+
 def spki_in(text: str, encodings: Sequence[str] = ("base32", "base64", "hex")) -> bytes | None:
     """The SubjectPublicKeyInfo with named curve that a key text holds in one of the encodings."""
     packed = "".join(text.split())
@@ -182,12 +199,13 @@ def spki_in(text: str, encodings: Sequence[str] = ("base32", "base64", "hex")) -
 
 
 class Surroundings:
-    """All records of the run, so that a profile can see what stood in the same file.
+    """All records of the run, so that a profile can see what stood in the same file, and the key that the user gave.
 
     ``known`` keeps predictions that hold for a whole file or transaction, so that each is made once.
     """
 
-    def __init__(self, records: Sequence[Record]) -> None:
+    def __init__(self, records: Sequence[Record], trusted: KeyText | None = None) -> None:
+        self._trusted = trusted
         self._files: dict[str, list[Record]] = {}
         self._transactions: dict[tuple[str, str], list[Record]] = {}
         self.known: dict[tuple[str, ...], Prediction] = {}
@@ -195,6 +213,13 @@ class Surroundings:
             self._files.setdefault(record.source, []).append(record)
             if record.transaction is not None:
                 self._transactions.setdefault((record.source, record.transaction), []).append(record)
+
+    def key(self, record: Record) -> KeyText | None:
+        """The key as the program is given it: the one that stands beside the record, else the user's."""
+        written = own_key(record)
+        if written is not None:
+            return KeyText(written, KeySource.CONTAINER)
+        return self._trusted
 
     def file(self, record: Record) -> list[Record]:
         """Every record of the same source."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
+from wattproof.signed import der, keys
+from wattproof.signed.curves import CURVES, PublicKey
+from wattproof.signed.formats import ocmf_times
 from wattproof.signed.obis_classes import tokens
 from wattproof.signed.profiles.prediction import (
     INVALID,
@@ -21,11 +25,12 @@ from wattproof.signed.profiles.prediction import (
     Surroundings,
     first,
     lenient_integers,
-    spki_in,
+    spki_of,
 )
 from wattproof.signed.records import KeySource, Record, Verdict
 from wattproof.signed.rules.status import FAILED_LEVELS
 from wattproof.signed.sessions import BEGIN_LABEL, END_LABEL, Session
+from wattproof.signed.units import KeyText
 
 _ENDS = frozenset("ELRAP")
 _BARE = frozenset({"none", "SAFE-XML", "JSONL", "CSV", "PARQUET", "ZIP", "TAR", "GZIP", "PDF", "QR"})
@@ -59,9 +64,9 @@ def predict(records: Sequence[Record], _session: Session | None, surroundings: S
     if len(group) > 1 and numbered is not None:
         place = ("safe", records[0].source, records[0].transaction or "")
         if place not in surroundings.known:
-            surroundings.known[place] = first(_CONTAINER, _Values(group, True)) or _judge(group)
+            surroundings.known[place] = first(_CONTAINER, _Values(group, True)) or _judge(group, surroundings)
         return surroundings.known[place]
-    found = [first(_CONTAINER, _Values([record], False)) or _judge([record]) for record in records]
+    found = [first(_CONTAINER, _Values([record], False)) or _judge([record], surroundings) for record in records]
     for verdict in (REFUSED, INVALID, UNKNOWN):
         for prediction in found:
             if prediction.verdict == verdict:
@@ -69,10 +74,19 @@ def predict(records: Sequence[Record], _session: Session | None, surroundings: S
     return Prediction(VALID)
 
 
-def _judge(records: list[Record]) -> Prediction:
+class _Text(OcmfText):
+    """A record with the key that it is verified with: of a pair, that of the last value."""
+
+    def __init__(self, record: Record, key: KeyText | None) -> None:
+        super().__init__(record)
+        self.key = key
+
+
+def _judge(records: list[Record], surroundings: Surroundings) -> Prediction:
     if any(record.format != "OCMF" for record in records):
         return Prediction(UNKNOWN)
-    texts = [OcmfText(record) for record in records]
+    key = surroundings.key(records[-1])
+    texts: list[OcmfText] = [_Text(record, key) for record in records]
     for text in texts:
         found = first(_RECORD, text)
         if found is not None:
@@ -80,9 +94,6 @@ def _judge(records: list[Record]) -> Prediction:
         if text.record.signature.verdict is Verdict.FORMAT_ERROR:
             return Prediction(UNKNOWN)
     if len(records) > 1:
-        key = records[-1].signature.public_key
-        if any(record.signature.public_key != key for record in records):
-            return Prediction(INVALID, (("P-S-HASH", "the pair is verified with the key of the last value"),))
         texts.sort(key=lambda text: text.record.context == END_LABEL)
     elif not _is_whole(texts[0]):
         return Prediction(VALID)
@@ -104,6 +115,8 @@ def _has(record: Record, *codes: str) -> bool:
 def _no_key(values: _Values) -> bool:
     record = values.records[-1]
     if record.signature.verdict is Verdict.NO_KEY:
+        return True
+    if _has(record, "F-KEY-SHARED") and record.signature.key_source is not KeySource.TRUSTED:
         return True
     return record.format == "OCMF" and record.signature.key_source is KeySource.EMBEDDED
 
@@ -206,12 +219,21 @@ def _curve(text: OcmfText) -> str:
     return name.replace("brainpool", "brainpoolp", 1) if re.match(r"brainpool(?!p)", name) else name
 
 
-def _key_unknown(text: OcmfText) -> bool:
-    signature = text.record.signature
-    if signature.reason == "V-KEY-ENCODING":
-        return True
-    written = text.record.extra.get("key_text")
-    return isinstance(written, str) and spki_in(written) is None
+def _key_unknown(text: _Text) -> bool:
+    return text.key is not None and spki_of(text.key) is None
+
+
+def _public_key(text: _Text) -> PublicKey | None:
+    """The point of the key on the curve of SA, whatever curve the key names; ``None`` if it lies not on it."""
+    curve = next((curve for name, curve in CURVES.items() if name.lower() == _curve(text)), None)
+    data = spki_of(text.key)
+    parts = der.sequence(data) if data is not None else None
+    if curve is None or not parts:
+        return None
+    try:
+        return keys.point(curve, parts[-1][1][1:])
+    except keys.KeyRefused:
+        return None
 
 
 def _signature_refused(text: OcmfText) -> bool:
@@ -224,12 +246,21 @@ def _signature_refused(text: OcmfText) -> bool:
     )
 
 
-def _not_verified(text: OcmfText) -> bool:
+def _not_verified(text: _Text) -> bool:
+    """Its own check: SHA-256 over the text between the pipes, lenient about the frame of the signature."""
     record = text.record
-    if record.signature.verdict is Verdict.VALID:
-        changed = _has(record, "F-PAYLOAD-TRIM", "F-UTF8", "F-XML-ENCODING")
-        return changed or not (record.signature.algorithm or "").endswith("SHA256")
-    return not {"would_verify_as_sha256", "would_verify_without_trailing_bytes"} & set(record.signature.hints)
+    changed = _has(record, "F-PAYLOAD-TRIM", "F-UTF8", "F-XML-ENCODING")
+    signature = record.signature
+    same = (signature.algorithm or "").endswith("SHA256") and spki_of(text.key) == signature.public_key
+    if signature.verdict is Verdict.VALID and same and not changed:
+        return False
+    key, found = _public_key(text), lenient_integers(text.signature_bytes)
+    if key is None or found is None:
+        return True
+    r, s = (int.from_bytes(content, "big") for content in found[:2])
+    if not (0 < r < key.curve.order and 0 < s < key.curve.order):
+        return True
+    return not key.verify(hashlib.sha256(text.parts[1].encode()).digest(), r, s)
 
 
 _RECORD: tuple[Row, ...] = (
@@ -255,7 +286,7 @@ _RECORD: tuple[Row, ...] = (
         "P-S-POINT",
         INVALID,
         "the key is not a point on the curve of SA",
-        lambda t: t.record.signature.reason in ("V-KEY-POINT", "V-CURVE-MISMATCH"),
+        lambda t: t.key is not None and _public_key(t) is None,
     ),
     Row("P-S-SIG", INVALID, "the signature is no ASN.1 sequence of two minimal integers", _signature_refused),
     Row(
@@ -326,13 +357,12 @@ def _register(reading: Fields) -> tuple[str | None, str | None]:
 
 
 def _instant(reading: Fields) -> tuple[str, int] | None:
+    """Status and milliseconds of a TM of the form of 1.8; a date that no calendar has is not compared."""
     match = _TIME.fullmatch(str(reading.get("TM", "")))
     if match is None:
         return None
-    from datetime import datetime
-
-    moment = datetime.fromisoformat(f"{match[1]}.{match[2]}{match[3]}{match[4]}:{match[5]}")
-    return match[6], round(moment.timestamp() * 1000)
+    time = ocmf_times.parse(match[0]).time
+    return None if time is None else (match[6], time.seconds * 1000 + time.milliseconds)
 
 
 def _clock(reading: Fields) -> str:
