@@ -20,75 +20,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from wattproof.errors import StorageError
 from wattproof.virtual.exchange import Describe, Ring, Times, as_dict
+from wattproof.virtual.job import Job, Wire
 from wattproof.virtual.line import Delivery
 from wattproof.virtual.timers import Cancel, Timers
 
 if TYPE_CHECKING:
     from wattproof.io.journal import StateFile
     from wattproof.virtual.base import Meter
-    from wattproof.virtual.line import LineFaults, Value
     from wattproof.wire.modbus.framing.messages import Request
 
-_NOTHING: Mapping[str, Value] = {}
 #: Later than any real moment.
 NEVER = 1 << 100
 #: Requests that wait for one meter at most; what comes on top is lost, as in any real meter.
 WAITING_LIMIT = 256
-
-
-class Wire(Protocol):
-    """Where an answer goes: one connection or one line."""
-
-    @property
-    def tcp(self) -> bool:
-        """Whether it speaks Modbus TCP."""
-        ...
-
-    @property
-    def connection(self) -> bool:
-        """Whether there is a connection that can be closed."""
-        ...
-
-    @property
-    def supersedes(self) -> bool:
-        """Half-duplex: who asks anew has given the old question up."""
-        ...
-
-    def encode(self, request: Request, pdu: bytes, /) -> bytes:
-        """The frame that answers ``request`` with ``pdu``."""
-        ...
-
-    def send(self, delivery: Delivery, arrived: int) -> None:
-        """Let an answer out; ``arrived`` is when the request's last byte came. Harmless on a closed wire."""
-        ...
-
-
-class Job:
-    """One request on its way through the meter."""
-
-    __slots__ = ("_drawn", "arrived", "hits", "request", "waited", "wire")
-
-    def __init__(self, request: Request, wire: Wire, arrived: int) -> None:
-        self.request = request
-        self.wire = wire
-        self.arrived = arrived
-        #: Whether the meter was blocked when it came.
-        self.waited = False
-        #: The bus faults that hit it.
-        self.hits: tuple[str, ...] = ()
-        self._drawn = _NOTHING
-
-    def strike(self, line: LineFaults) -> None:
-        """Draw for the bus faults that are in force now and were not before."""
-        active = line.active
-        if active is not self._drawn and (active or self._drawn):
-            wire = self.wire
-            self.hits = line.strike_again(self.hits, self._drawn, tcp=wire.tcp, connection=wire.connection)
-            self._drawn = active
 
 
 class Runtime:

@@ -10,7 +10,8 @@ from wattproof.virtual.runtime import NEVER
 from wattproof.wire.modbus.framing.messages import Request, ServerFramer
 
 if TYPE_CHECKING:
-    from wattproof.virtual.runtime import Runtime, Wire
+    from wattproof.virtual.job import Wire
+    from wattproof.virtual.runtime import Runtime
     from wattproof.virtual.timers import Cancel
 
 

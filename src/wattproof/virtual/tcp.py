@@ -95,7 +95,7 @@ class Connection(Reading):
 
 
 class ModbusTcp(Connection):
-    """One Modbus TCP client of one meter. It is its own wire (see ``virtual.runtime.Wire``)."""
+    """One Modbus TCP client of one meter. It is its own wire (see ``virtual.job.Wire``)."""
 
     __slots__ = ("_execute", "_rest", "_runtime", "_station")
 
