@@ -359,3 +359,183 @@ def test_half_a_session_is_no_file_of_a_session(bench: Make) -> None:
         with pytest.raises(InvalidValue, match="end is missing"):
             FORMATS[name].write(session.record, Station())
     assert json.loads(FORMATS["json"].write(session.record, Station()))["whole"] is False
+
+
+# What a bad line costs ---------------------------------------------------------------------------------------------
+
+
+def lossy(one: Any, hits: Callable[[int, bytes], Exception | bytes | None]) -> None:
+    """Let ``hits`` decide by the number of the request and its PDU what becomes of an answer: lost, or with bits turned."""
+    usual, count = one.link.exchange, [0]
+
+    async def exchange(unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+        answer: bytes = await usual(unit, pdu, timeout=timeout)
+        count[0] += 1
+        found = hits(count[0], pdu)
+        if isinstance(found, Exception):
+            await one.clock.sleep(timeout or 1)
+            raise found
+        return answer if found is None else bytes(found[index % len(found)] ^ byte for index, byte in enumerate(answer))
+
+    one.link.exchange = exchange
+
+
+def triggers(one: Any, kind: SnapshotType) -> int:
+    """How often a creation of this kind was asked for."""
+    address = (40521 + 254 * kind + 3).to_bytes(2, "big")
+    return sum(pdu[0] == 16 and pdu[1:3] == address for _, pdu in one.link.requests)
+
+
+@pytest.mark.parametrize("blocking", ["yes", "no"])
+@pytest.mark.parametrize("seconds", [20, 30])
+@pytest.mark.proves("B-197")
+def test_an_end_that_is_signed_after_the_limit_is_fetched(bench: Make, seconds: int, blocking: str) -> None:
+    one = bench(load="constant:11040", settings={"blocking": blocking})
+    session = one.session(needs_ocmf=True)
+    one.run(session.begin())
+    one.wait(30)
+    one.fault(when="turn-off:signing", slow_signing=seconds)
+    record = one.run(session.end())
+    assert (record.end.kind, record.end.counter, record.failure) == (SnapshotType.TURN_OFF, 2, None)
+    assert record.evidence == []
+    assert triggers(one, SnapshotType.TURN_OFF) == 1
+
+
+@pytest.mark.parametrize("address", [40521 + 254 * 2 + 3, 40521 + 254 * 2, 42791])
+def test_a_lost_answer_after_the_trigger_costs_no_second_trigger(bench: Make, address: int) -> None:
+    one = bench(load="constant:11040")
+    session = one.session(needs_ocmf=True)
+    one.run(session.begin())
+    one.wait(30)
+    lost: list[bytes] = []
+
+    def hits(number: int, pdu: bytes) -> Exception | None:
+        if int.from_bytes(pdu[1:3], "big") != address or lost:
+            return None
+        lost.append(pdu)
+        return ResponseTimeout("lost")
+
+    lossy(one, hits)
+    began = one.clock.now()
+    record = one.run(session.end())
+    assert lost
+    assert (record.end.counter, record.failure) == (2, None)
+    assert triggers(one, SnapshotType.TURN_OFF) == 1
+    assert (one.clock.now() - began) / 1e9 < 10
+
+
+@pytest.mark.parametrize("register", [42791, 41029 + 125])
+def test_damaged_answers_are_read_again_before_a_signature_counts_as_wrong(bench: Make, register: int) -> None:
+    one = bench(load="constant:11040")
+    session = one.session(needs_ocmf=True)
+    one.run(session.begin())
+    one.wait(30)
+    damaged: list[bytes] = []
+
+    def hits(number: int, pdu: bytes) -> bytes | None:
+        if pdu[0] == 3 and int.from_bytes(pdu[1:3], "big") == register and int.from_bytes(pdu[3:5], "big") > 20:
+            damaged.append(pdu)
+            return bytes(40) + b"\x04" if len(damaged) < 3 else None
+        return None
+
+    lossy(one, hits)
+    record = one.run(session.end())
+    assert len(damaged) >= 3
+    assert (record.end.complaints, record.end.counter, record.failure) == ((), 2, None)
+    assert record.evidence == []
+    assert triggers(one, SnapshotType.TURN_OFF) == 1
+
+
+def test_a_wrong_signature_is_still_wrong_when_read_twice(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    session = one.session()
+    one.run(session.begin())
+    one.fault(when="turn-off:accepted", bad_signature=1)
+    record = one.run(session.end())
+    assert (record.end.counter, record.end.complaints) == (3, ())
+    assert [taken.counter for taken in record.evidence] == [2]
+    assert triggers(one, SnapshotType.TURN_OFF) == 2
+
+
+@pytest.mark.parametrize("lost", [{1}, {2}, {3}, {1, 2, 3}])
+def test_a_lost_packet_before_the_begin_does_not_end_the_session(bench: Make, lost: set[int]) -> None:
+    one = bench(load="constant:11040")
+    writes: list[bytes] = []
+
+    def hits(number: int, pdu: bytes) -> Exception | None:
+        if pdu[0] == 16 and pdu[1:3] != (40521 + 254 + 3).to_bytes(2, "big"):
+            writes.append(pdu)
+            return ResponseTimeout("lost") if len(writes) in (lost if len(lost) == 1 else {1, 3}) else None
+        return None
+
+    lossy(one, hits)
+    begin = one.run(one.session(identification="A", evse="B").begin())
+    assert (begin.fields["Meta1"], begin.fields["Meta2"]) == ("contract-id: A", "evse-id: B")
+    assert (begin.number("EpochSetCnt"), begin.complaints) == (1, ())
+    assert len(writes) > 3
+
+
+# What must be said of the contactor --------------------------------------------------------------------------------
+
+
+def test_trouble_in_mid_session_does_not_hide_the_alarm(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    session = one.session()
+    one.run(session.begin())
+    one.fault(contactor_stuck_closed=True)
+    session.record.failure = "no progress for 60 meter seconds"
+    with pytest.raises(SessionFailed, match="CURRENT MAY STILL FLOW"):
+        one.run(session.end())
+    assert session.record.failure.startswith("no progress")
+    assert "CURRENT MAY STILL FLOW" in session.record.failure
+
+
+def test_an_open_contactor_is_no_alarm(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    session = one.session()
+    one.run(session.begin())
+    one.fault(signing_fails=True)
+    with pytest.raises(SessionFailed, match=r"the contactor is open \(DI 1, DO 0\)") as failed:
+        one.run(session.end())
+    assert "CURRENT" not in str(failed.value)
+
+
+def test_an_open_contactor_that_doe_may_close_is_an_alarm(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    session = one.session()
+    one.run(session.begin())
+    one.control(doe=False)
+    one.wait(1)
+    usual = one.link.exchange
+
+    async def exchange(unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+        if pdu[0] == 16:
+            raise ResponseTimeout("the request was lost")
+        answer: bytes = await usual(unit, pdu, timeout=timeout)
+        return answer
+
+    one.link.exchange = exchange
+    with pytest.raises(SessionFailed, match=r"open \(DI 1\), but .* CURRENT MAY STILL FLOW"):
+        one.run(session.end())
+
+
+@pytest.mark.parametrize("trouble", [KeyboardInterrupt(), ValueError("a defect")])
+def test_whatever_interrupts_a_begin_opens_the_contactor(bench: Make, trouble: BaseException) -> None:
+    one = bench(load="constant:11040")
+    hit: list[bytes] = []
+    usual = one.link.exchange
+
+    async def exchange(unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+        answer: bytes = await usual(unit, pdu, timeout=timeout)
+        if int.from_bytes(pdu[1:3], "big") == 40521 + 254 + 3 and pdu[0] == 3 and not hit:
+            hit.append(pdu)
+            raise trouble
+        return answer
+
+    one.link.exchange = exchange
+    session = one.session()
+    with pytest.raises(type(trouble)):
+        one.run(session.begin())
+    assert hit
+    assert demand(one) == 0
+    assert "the contactor is open" in session.record.failure
