@@ -9,10 +9,13 @@ import pytest
 
 from wattproof.cli import output, run
 from wattproof.cli.charge import format_wh, write_durably
-from wattproof.cli.read import span
+from wattproof.cli.read import reading_dict, shown, span
 from wattproof.cli.scan import numbers
 from wattproof.cli.write import assigned
 from wattproof.errors import InvalidValue, StorageError, UsageError
+from wattproof.io.url import parse_url
+from wattproof.model.readings import Reading
+from wattproof.model.values import Quality
 
 COMMANDS = ["read", "write", "snapshot", "charge"]
 
@@ -86,6 +89,45 @@ def test_the_environment_names_the_meter(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv(output.METER_VARIABLE, "bsm+tcp://one:1")
     assert output.split_url(["ac_meter.W"]) == ("bsm+tcp://one:1", ["ac_meter.W"])
     assert output.split_url(["bsm+tcp://two:2", "W"]) == ("bsm+tcp://two:2", ["W"])
+
+
+@pytest.mark.parametrize(
+    ("place", "right"),
+    [
+        ("127.0.0.1:6020", "bsm+tcp://127.0.0.1:6020"),
+        ("meter.example:502", "bsm+tcp://meter.example:502"),
+        ("[::1]:502", "bsm+tcp://[::1]:502"),
+        ("/dev/ttyUSB0", "bsm+rtu:///dev/ttyUSB0"),
+    ],
+)
+def test_a_place_without_a_scheme_is_named_with_the_right_address(
+    place: str, right: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for environment in ("", "bsm+tcp://one:1"):
+        monkeypatch.setenv(output.METER_VARIABLE, environment)
+        with pytest.raises(UsageError) as caught:
+            output.split_url([place, "W"])
+        assert f"{place!r} is no address" in str(caught.value)
+        assert str(caught.value).endswith(right)
+        parse_url(right)
+
+
+@pytest.mark.parametrize(
+    ("wire", "people"),
+    [
+        ("ä€".encode().decode("latin-1"), "ä€"),
+        ("\xe4 alone", "\xe4 alone"),
+        ("plain", "plain"),
+        (None, None),
+        (b"\1\2", "0102"),
+    ],
+)
+def test_texts_are_shown_as_utf_8_where_they_are_that(wire: str | bytes | None, people: str | None) -> None:
+    raw = wire.hex() if isinstance(wire, bytes) else wire
+    reading = Reading("bs_meter.Meta1", "metadata", wire, "", None, Quality.GOOD, None, raw)
+    found = reading_dict(reading)
+    assert (found["value"], found["raw"]) == (people, raw)
+    assert shown(reading) == (people or "")
 
 
 def test_assignments() -> None:

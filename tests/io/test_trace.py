@@ -84,7 +84,7 @@ def test_a_trace_that_cannot_be_written_or_read_is_named(tmp_path: Path) -> None
         read_trace(tmp_path / "absent")
     full = Path("/dev/full")
     if full.exists():
-        with pytest.raises(StorageError, match="could not be written any further"):
+        with pytest.raises(StorageError, match=r"the trace .*full.* could not be written any further"):
             Trace(full)
 
 

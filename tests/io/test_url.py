@@ -47,7 +47,7 @@ REFUSED = [
     ("127.0.0.1:5020", "'://' is missing"),
     ("", "'://' is missing"),
     ("tpc://h:1", "did you mean tcp://"),
-    ("zzz://h:1", "unknown scheme 'zzz'"),
+    ("zzz://h:1", "unknown scheme 'zzz'. Known: tcp"),
     ("b s m+tcp://h:1", "is no model"),
     ("+tcp://h:1", "is no model"),
     ("tcp://", "the host is missing"),

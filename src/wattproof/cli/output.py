@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Environment variable that stands in for a METER_URL that is not given.
 METER_VARIABLE = "WATTPROOF_METER"
+#: A host with its port, or a device: the places that people write without a scheme.
+_PLACE = re.compile(r"(?P<host>[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+)|/dev/.+")
 #: Width of tables where stdout is no terminal: nothing is cut off in a file or a pipe.
 PIPE_WIDTH = 1200
 
@@ -113,6 +116,9 @@ def split_url(arguments: Sequence[str]) -> tuple[str, list[str]]:
     """
     if arguments and "://" in arguments[0]:
         return arguments[0], list(arguments[1:])
+    if arguments and (place := _PLACE.fullmatch(arguments[0])):
+        right = f"bsm+{'tcp' if place['host'] else 'rtu'}://{arguments[0]}"
+        raise UsageError(f"{arguments[0]!r} is no address of a meter: write MODEL+SCHEME://..., such as {right}")
     return meter_url(None), list(arguments)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -110,7 +111,22 @@ def _read(meter: Any, points: list[str], key_format: str | None) -> list[Reading
 
 
 def _document(meter: dict[str, Any], readings: Sequence[Reading]) -> dict[str, Any]:
-    return {"meter": meter, "readings": [reading.as_dict() for reading in readings]}
+    return {"meter": meter, "readings": [reading_dict(reading) for reading in readings]}
+
+
+def reading_dict(reading: Reading) -> dict[str, object]:
+    """A reading for JSON: ``value`` of a text as people wrote it, ``raw`` a character a byte."""
+    return reading._replace(value=as_written(reading.value)).as_dict()
+
+
+def as_written(value: Decimal | str | bytes | None) -> Decimal | str | bytes | None:
+    """A value whose text is read as UTF-8 if its bytes are that; on the wire each character stands for one byte."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def readings_table(readings: Sequence[Reading], title: str | None = None) -> Any:
@@ -130,7 +146,7 @@ def readings_table(readings: Sequence[Reading], title: str | None = None) -> Any
 
 def shown(reading: Reading) -> str:
     """A value for people: text without control characters, bytes as hexadecimal."""
-    text = value_text(reading.value) or ""
+    text = value_text(as_written(reading.value)) or ""
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 

@@ -252,7 +252,10 @@ def prepared(bound: BoundPoint, value: Value) -> Value:
     if not isinstance(value, str):
         return value
     if isinstance(bound.point.type, Text):
-        return value.encode("utf-8")
+        data, room = value.encode("utf-8"), 2 * bound.registers
+        if len(data) > room:
+            raise InvalidValue(f"{bound.path}: the text has {len(data)} bytes as UTF-8, there is room for {room}")
+        return data
     if isinstance(bound.point.type, Blob):
         try:
             return bytes.fromhex(value)

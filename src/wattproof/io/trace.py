@@ -59,18 +59,21 @@ class Trace:
     def __init__(self, target: str | Path | TextIO, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._begin: int | None = None
+        self._name = "the trace"
         self._file: TextIO | None = None
         self._mine = False
         if not isinstance(target, (str, Path)):
             self._file = target
         elif str(target) == "-":
             self._file = sys.stderr
+            self._name = "the trace on stderr"
         else:
             try:
                 self._file = Path(target).open("w", encoding="ascii", buffering=1)  # noqa: SIM115 - close() does
             except OSError as error:
                 raise StorageError(f"cannot write the trace to {target}: {error.strerror}") from error
             self._mine = True
+            self._name = f"the trace {target}"
         self.note(HEADER.removeprefix("# "))
 
     def note(self, text: str) -> None:
@@ -106,7 +109,7 @@ class Trace:
         except OSError as error:
             self.close()
             raise StorageError(
-                f"the trace could not be written any further: {error.strerror}; free the disk"
+                f"{self._name} could not be written any further: {error.strerror}; free the disk"
             ) from error
 
 

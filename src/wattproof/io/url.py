@@ -304,7 +304,7 @@ def _split_model(text: str, head: str) -> tuple[str | None, str]:
             )
     wrong = lowered.rpartition("+")[2]
     near = difflib.get_close_matches(wrong, SCHEMES, 1)
-    hint = f"; did you mean {near[0]}://?" if near else ""
+    hint = f"; did you mean {near[0]}://?" if near else "."
     raise InvalidURL(
         f"{text!r}: unknown scheme {wrong!r}{hint} Known: {', '.join(SCHEMES)}; "
         f"an example: bsm+{SCHEMES[near[0] if near else 'tcp'].example}"

@@ -502,3 +502,20 @@ def test_a_snapshot_shows_itself_as_json(bench: Make) -> None:
     assert shown["ocmf"].startswith("OCMF|{")
     assert shown["energy"] == {"RCR": "0", "TotWhImp": "0"}
     assert shown["fields"]["RCnt"] == 1
+
+
+@pytest.mark.parametrize("name", ["Epoch", "TZO"])
+def test_half_a_time_is_refused_with_the_reason_while_the_time_is_invalid(bench: Make, name: str) -> None:
+    one = bench()
+    with pytest.raises(
+        ModbusRefused, match=r"exception 3 .*; while .* Epoch and TZO must be written together \(BD-09\)"
+    ):
+        one.run(one.driver.write({f"bs_meter.{name}": 1500}))
+    one.run(one.driver.write({"bs_meter.Epoch": 1_700_000_000, "bs_meter.TZO": 60}))
+    one.run(one.driver.write({f"bs_meter.{name}": 1500}))
+
+
+def test_a_text_that_is_too_long_is_not_shown_as_bytes(bench: Make) -> None:
+    one = bench()
+    with pytest.raises(InvalidValue, match=r"bs_meter.Meta1: the text has 142 bytes as UTF-8, there is room for 140$"):
+        one.run(one.driver.write({"bs_meter.Meta1": "ä" * 71}))
