@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_help_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -
     text = capsys.readouterr().out
     assert f"wattproof {command}" in text
     assert "Examples" in text
+
+
+@pytest.mark.parametrize("command", ["scan", "read", "conformance"])
+def test_examples_can_be_pasted_into_a_shell(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([command, "--help"]) == 0
+    examples = [line.strip() for line in capsys.readouterr().out.splitlines() if f"wattproof {command}" in line]
+    bare = [re.sub(r"'[^']*'", "", line) for line in examples]
+    assert any("'" in line for line in examples)
+    assert not [line for line in bare if re.search(r"[?&]", line)]
 
 
 @pytest.mark.parametrize(

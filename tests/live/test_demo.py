@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -19,9 +21,21 @@ def test_the_demonstration_ends_well_and_catches_the_forged_digit(tmp_path: Path
         [*DEMO, "--once", "--speed", "5000"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("green: 20.0") == 3
+    assert done.stdout.count("green (test keys allowed): 20.0") == 3
     assert "red: the signature does not fit the bytes" in done.stdout
     assert done.stderr == ""
+    (heading,) = re.findall(r"^Try next.*$", done.stdout, re.MULTILINE)
+    tried = [shlex.split(line) for line in done.stdout.partition(heading)[2].splitlines() if line.strip()]
+    assert [line[line.index("bsm") - 1] for line in tried if "bsm" in line] == ["simulate", "models", "simulate"]
+    assert any("bsm+tcp://127.0.0.1:5020" in line for line in tried)
+
+
+def test_the_command_is_named_as_it_can_be_called(tmp_path: Path) -> None:
+    program = Path(sys.executable).with_name("wattproof")
+    environment = {**os.environ, "PATH": "/nowhere"}
+    command = [program, "demo", "--once", "--speed", "5000"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert f"{os.path.relpath(program, tmp_path)} read bsm+tcp://127.0.0.1:5020 --watch 1" in done.stdout
 
 
 def test_with_json_stdout_is_one_object_with_the_verdicts(tmp_path: Path) -> None:

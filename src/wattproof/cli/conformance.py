@@ -37,7 +37,7 @@ def command(
 
         wattproof conformance bsm+tcp://127.0.0.1:5020
         wattproof conformance bsm+tcp://127.0.0.1:5020 --allow-writes
-        wattproof conformance bsm+rtu:///dev/ttyUSB0?baudrate=19200&parity=E --statement B-020 --statement B-121
+        wattproof conformance 'bsm+rtu:///dev/ttyUSB0?baudrate=19200&parity=E' --statement B-020 --statement B-121
         wattproof conformance bsm+tcp://127.0.0.1:5020 --json
 
     Parameters

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
+import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +36,8 @@ EVSE = "DE*WAT*E0000001*1"
 SHOWN = ("bs_meter.MA1", "ac_meter.PhVphA", "ac_meter.W", "ac_meter.TotWhImp", "bs_meter.RCnt", "bs_meter.DI")
 #: The forged digit: this key of the end record's reading.
 FORGED = b'"RV":'
+#: Where the meter listens that somebody starts after the demonstration.
+PLACE = "tcp://127.0.0.1:5020"
 
 
 def command(
@@ -100,8 +105,8 @@ class _Demo:
                 passed = self.caught is not None and all(r.summary["green"] == 1 for r in self.reports.values())
                 if self.json:
                     output.print_json(self.as_dict(meter), indent=2 if once else None)
+                self.invite(None if once else meter)
                 if not once:
-                    self.invite(meter)
                     await _interrupt()
         return 0 if passed else 1
 
@@ -117,8 +122,9 @@ class _Demo:
 
     def introduce(self, meter: VirtualMeter) -> None:
         self.head(f"1. A virtual BSM-WS36A, serial {meter.serial}, {self.speed:f} times faster than life")
-        self.say(f"   Modbus TCP       {meter.url}")
-        self.say(f"   pseudo-terminal  bsm+rtu://{meter.urls[1].removeprefix('pty://').partition('?')[0]}?parity=N")
+        place = meter.urls[1].removeprefix("pty://").partition("?")[0]
+        self.say(f"   Modbus TCP       {shlex.quote(meter.url)}")
+        self.say(f"   pseudo-terminal  {shlex.quote(f'bsm+rtu://{place}?parity=N')}")
 
     async def read(self, meter: VirtualMeter) -> None:
         """Read a few points through the pseudo-terminal and through TCP, as two masters would."""
@@ -198,9 +204,8 @@ class _Demo:
             report = self.reports[path.name] = examine(path, key.hex(), allow_test_keys=True)
             for session in report.as_dict()["sessions"]:
                 energy = session["energy"]
-                self.say(
-                    f"   {path.name:<22} {session['overall']}: {energy['value']} {energy['unit']}, {session['verdict']}"
-                )
+                colour = f"{session['overall']} (test keys allowed)"
+                self.say(f"   {path.name:<22} {colour}: {energy['value']} {energy['unit']}, {session['verdict']}")
 
     def forge(self, key: bytes) -> None:
         """Change one digit of the energy in the end record of the OCMF file."""
@@ -222,17 +227,24 @@ class _Demo:
         else:
             self.say("   NOT CAUGHT - please report this")
 
-    def invite(self, meter: VirtualMeter) -> None:
-        self.head("Try next, in another terminal (Ctrl-C here ends the meter)")
-        xml = self.folder / "session.xml"
-        for line in (
-            f"wattproof read {meter.url} --watch 1",
-            f"wattproof charge {meter.url} --energy 1000 --output mine.xml",
-            f"wattproof verify {xml} --allow-test-keys",
-            "wattproof models bsm --faults",
-            "wattproof simulate bsm --fault contactor-stuck-closed@turn-off:opening",
-        ):
-            self.say(f"   {line}")
+    def invite(self, meter: VirtualMeter | None) -> None:
+        """What to try next: with the ``meter`` that stays, or with one to be started."""
+        if meter is None:
+            self.head("Try next: a meter in one terminal, the rest in another")
+            url, lines = f"bsm+{PLACE}", [f"simulate bsm --listen {PLACE} --speed {self.speed:f}"]
+        else:
+            self.head("Try next, in another terminal (Ctrl-C here ends the meter)")
+            url, lines = shlex.quote(meter.url), []
+        lines += [
+            f"read {url} --watch 1",
+            f"charge {url} --energy 1000 --output mine.xml",
+            f"verify {shlex.quote(os.fspath(self.folder / 'session.xml'))} --allow-test-keys",
+            "models bsm --faults",
+            "simulate bsm --fault contactor-stuck-closed@turn-off:opening",
+        ]
+        program = _program()
+        for line in lines:
+            self.say(f"   {program} {line}")
 
     def as_dict(self, meter: VirtualMeter) -> dict[str, Any]:
         """The ready object of the command line's contract."""
@@ -254,6 +266,16 @@ class _Demo:
                 "reason": self.caught,
             },
         }
+
+
+def _program() -> str:
+    """How the command is called here: by its name if that is found, else by its path, as after ``make demo``."""
+    if shutil.which("wattproof"):
+        return "wattproof"
+    path = Path(sys.argv[0])
+    if path.name == "__main__.py":
+        return f"{shlex.quote(sys.executable)} -m wattproof"
+    return shlex.quote(os.path.relpath(path))
 
 
 def _electric(progress: Progress) -> str:

@@ -39,7 +39,7 @@ def command(
 
         wattproof read bsm+tcp://127.0.0.1:5020
         wattproof read bsm+tcp://127.0.0.1:5020 ac_meter.W bs_meter.RCR --json
-        wattproof read bsm+rtu:///dev/ttyUSB0?baudrate=19200&parity=E tpm --watch 2
+        wattproof read 'bsm+rtu:///dev/ttyUSB0?baudrate=19200&parity=E' tpm --watch 2
         wattproof read bsm+tcp://127.0.0.1:5020 --models
         wattproof read bsm+tcp://127.0.0.1:5020 --registers 40252:4
         wattproof read bsm+tcp://127.0.0.1:5020 bs_meter.PK --key-format sec1-compressed
