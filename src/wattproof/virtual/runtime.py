@@ -161,7 +161,8 @@ class Runtime:
 
     def until_ready(self) -> float:
         """Real seconds to wait before asking again whether the start-up of the meter is over; 0 when it is."""
-        self.catch_up()
+        if self.meter.starting:
+            self.catch_up()
         return max(1e-3, (self.due - self.now()) / 1e9) if self.meter.starting else 0.0
 
     def _tick(self) -> None:
