@@ -159,9 +159,11 @@ class _Run:
 
         self.identity = meter_dict(meter, self.url)
         keeping = self.keeping = Keeping(self.path or Path(f"{self.identity['serial']}-session{self.format.suffix}"))
-        keeping.reserve()
         interrupts.deferred = True
+        keeping.reserve()
         try:
+            if interrupts.asked:
+                raise KeyboardInterrupt
             step(session.begin())
         except BaseException as error:
             self._failed(keeping, session.record, error)
