@@ -45,7 +45,7 @@ def command(
 
         wattproof simulate bsm
         wattproof simulate bsm:cm12 --listen pty:///tmp/meter --speed 10 --load constant:7400
-        wattproof simulate bsm --listen rtu:///dev/ttyUSB0?baudrate=19200 --state /var/lib/meter
+        wattproof simulate bsm --listen 'rtu:///dev/ttyUSB0?baudrate=19200' --state /var/lib/meter
         wattproof simulate bsm --control http://127.0.0.1:0 --fault contactor-stuck-closed@turn-on:signing --json
         wattproof simulate bsm --count 1000 --listen tcp://127.0.0.1:20000 --set answer-delay=0
 
@@ -68,9 +68,9 @@ def command(
     load
         none, constant:W, curve[:NAME] or csv:FILE.
     set_
-        Option of the meter as KEY=VALUE, may be given several times; `wattproof models bsm --faults` lists them.
+        Option of the meter as KEY=VALUE, may be given several times; `wattproof models bsm` lists them.
     fault
-        Fault as NAME[=VALUE][@INSTANCE:STATE], may be given several times.
+        Fault as NAME[=VALUE][@INSTANCE:STATE], may be given several times; `wattproof models bsm --faults` lists them.
     state
         Folder in which energy, counters and key survive; an existing one means power-up after a power failure: the
         meter is ready when its start-delay (2 s) has passed.
