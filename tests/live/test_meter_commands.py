@@ -311,14 +311,14 @@ def test_snapshots_that_are_there_are_written(meter: Simulated, capsys: Capture,
 class Charging:
     """A running ``wattproof charge`` that has begun."""
 
-    def __init__(self, url: str, folder: Path, path: str = "session.xml") -> None:
-        command = [sys.executable, "-m", "wattproof", "charge", url, "--output", path, "--verbose"]
+    def __init__(self, url: str, folder: Path, path: str = "session.xml", *options: str) -> None:
+        command = [sys.executable, "-m", "wattproof", "charge", url, "--output", path, "--verbose", *options]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder, bufsize=1
         )
-        self._until("begun")
+        self.until("begun")
 
-    def _until(self, word: str) -> None:
+    def until(self, word: str) -> None:
         assert self.process.stderr is not None
         while word not in self.process.stderr.readline():
             assert self.process.poll() is None
@@ -330,7 +330,7 @@ class Charging:
 
     def signalled(self, number: int) -> None:
         self.process.send_signal(number)
-        self._until("ending the session")
+        self.until("ending the session")
 
 
 def demand(url: str, capsys: Capture) -> str:
@@ -354,8 +354,9 @@ def test_an_interrupt_ends_the_session_and_saves_it(
 
 def test_a_second_interrupt_says_where_everything_is(faulty: Callable[..., Simulated], tmp_path: Path) -> None:
     simulated = faulty("--load", "constant:11040", "--fault", "slow-signing=500@turn-off:signing")
-    charging = Charging(simulated.url, tmp_path)
+    charging = Charging(simulated.url, tmp_path, "session.xml", "--trace", "-")
     charging.signalled(signal.SIGTERM)
+    charging.until("10a0480001020002")  # the trigger of the turn-off
     charging.process.send_signal(signal.SIGTERM)
     code, output, trouble = charging.end()
     assert code == 130

@@ -2,7 +2,7 @@
 
 The begin record is on disk (fsync) before the command goes on. Until the session is whole it lies in
 ``OUTPUT.partial.json``, with everything that was signed so far; that file stays where something failed. Once the
-session has begun nothing but a second interrupt keeps the command from ending it: its contactor is closed.
+session has begun nothing but an interrupt of its very end keeps the command from ending it: its contactor is closed.
 """
 
 from __future__ import annotations
