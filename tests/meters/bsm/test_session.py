@@ -365,7 +365,7 @@ def test_half_a_session_is_no_file_of_a_session(bench: Make) -> None:
 
 
 def lossy(one: Any, hits: Callable[[int, bytes], Exception | bytes | None]) -> None:
-    """Let ``hits`` decide by the number of the request and its PDU what becomes of an answer: lost, or with bits turned."""
+    """Let ``hits`` decide by a request's number and PDU what becomes of its answer: lost, or with bits turned."""
     usual, count = one.link.exchange, [0]
 
     async def exchange(unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
