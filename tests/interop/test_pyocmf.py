@@ -8,7 +8,7 @@ import pytest
 from wattproof import VirtualMeter, examine, open_meter_sync
 
 
-@pytest.mark.proves("B-127", "B-128")
+@pytest.mark.proves("B-127")
 @pytest.mark.parametrize("profile", ["cm11", "cm12", "cm13"])
 @pytest.mark.parametrize("kind", ["current", "start", "end", "turn-off"])
 def test_pyocmf_reads_and_verifies_the_texts_of_the_virtual_meter(profile: str, kind: str) -> None:
