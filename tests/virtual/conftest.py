@@ -128,8 +128,8 @@ class SmallMeter(Meter):
         self.registers[8] += 1
         self.journal("state", {"name": "done"})
 
-    def foreign(self, unit: int, tcp: bool) -> int | None:
-        return 0x0B if tcp else None
+    def foreign(self, unit: int, network: bool) -> int | None:
+        return 0x0B if network else None
 
     def state(self) -> dict[str, object]:
         return {"model": self.model, "registers": list(self.registers), "time": self.time}
@@ -166,7 +166,7 @@ class Wire:
 
     def __init__(self, timers: HandTimers, *runtimes: Runtime, framing: str = "tcp", connection: bool = True) -> None:
         self.timers = timers
-        self.station = Station(runtimes)
+        self.station = Station(runtimes, network=framing == "tcp")
         self.closed = False
         self.sent: list[tuple[int, Delivery]] = []
         self.framer: ServerFramer = tcp.ServerFramer() if framing == "tcp" else rtu.ServerFramer(self.station)

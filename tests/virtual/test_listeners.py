@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from wattproof.virtual.base import Admission
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.station import Station
 from wattproof.virtual.tcp import Connections, ModbusTcp
@@ -54,7 +55,7 @@ def connection(timers: Any, small: Any, *, fast: bool) -> tuple[Runtime, Pipe]:
     runtime = Runtime(meter, timers)
     if not fast:
         runtime.watch_closely()
-    return runtime, Pipe(ModbusTcp(Station([runtime]), Connections()))
+    return runtime, Pipe(ModbusTcp(Station([runtime], network=True), Connections()))
 
 
 def frame(transaction: int, pdu: bytes, unit: int = 42) -> bytes:
@@ -130,12 +131,12 @@ def test_a_client_that_does_not_read_is_not_asked_for_more(timers: Any, small: A
 
 def test_of_too_many_connections_the_longest_idle_one_goes(timers: Any, small: Any, read: bytes) -> None:
     runtime = Runtime(small(), timers)
-    connections = Connections(3)
-    pipes = [Pipe(ModbusTcp(Station([runtime]), connections)) for _ in range(3)]
+    connections = Connections(Admission(3))
+    pipes = [Pipe(ModbusTcp(Station([runtime], network=True), connections)) for _ in range(3)]
     for pipe in (pipes[1], pipes[0], pipes[2]):
         timers.run(1)
         pipe.protocol.data_received(frame(1, read))
-    newcomer = Pipe(ModbusTcp(Station([runtime]), connections))
+    newcomer = Pipe(ModbusTcp(Station([runtime], network=True), connections))
     assert [pipe.closed for pipe in pipes] == [False, True, False]
     assert len(connections) == 3
     connections.close()
@@ -145,7 +146,7 @@ def test_of_too_many_connections_the_longest_idle_one_goes(timers: Any, small: A
 
 def test_an_answer_to_a_closed_connection_goes_nowhere(timers: Any, small: Any, read: bytes) -> None:
     meter = small()
-    pipe = Pipe(ModbusTcp(Station([Runtime(meter, timers)]), Connections()))
+    pipe = Pipe(ModbusTcp(Station([Runtime(meter, timers)], network=True), Connections()))
     pipe.protocol.data_received(frame(1, read))
     pipe.close()
     timers.run(1)

@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import errno
 import logging
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, cast
@@ -37,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request: ``path`` decoded and without query, header names in lower case."""
+    """One request: ``path`` decoded and without query, header names in lower case, ``target`` as it was sent."""
 
     method: str
     path: str
@@ -45,6 +47,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     version: str = "1.1"
+    target: str = ""
 
 
 class Answer(Protocol):
@@ -58,6 +61,27 @@ class Answer(Protocol):
     def encode(self, *, head_only: bool = False) -> bytes:
         """Its bytes; ``head_only`` for the method HEAD."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """An answer that leaves piece by piece, as a slow or broken device sends it; the connection ends behind it.
+
+    ``pieces``: real seconds to wait, then bytes. ``linger``: real seconds until the connection is closed. ``reset``:
+    it is not closed but torn down.
+    """
+
+    pieces: tuple[tuple[float, bytes], ...]
+    linger: float = 0.0
+    reset: bool = False
+
+    @property
+    def closes(self) -> bool:
+        return True
+
+    def encode(self, *, head_only: bool = False) -> bytes:
+        """All pieces at once."""
+        return b"".join(data for _, data in self.pieces)
 
 
 Handler = Callable[[Request], Awaitable[Answer]]
@@ -287,7 +311,8 @@ class _Connection(asyncio.Protocol):
             raise _TooLarge(413, f"a request body has at most {self._server.limits.body} bytes")
 
     def on_message_complete(self) -> None:
-        path, _, query = self._url.decode("latin-1").partition("?")
+        target = self._url.decode("latin-1")
+        path, _, query = target.partition("?")
         request = Request(
             method=self._parser.get_method().decode("ascii"),
             path=unquote(path),
@@ -295,6 +320,7 @@ class _Connection(asyncio.Protocol):
             headers=self._fields,
             body=bytes(self._body),
             version=self._parser.get_http_version(),
+            target=target,
         )
         self.asked = True
         self._server.used(self)
@@ -314,6 +340,9 @@ class _Connection(asyncio.Protocol):
             self._rearm(self._server.limits.answer)
             response = await self._answer(request)
             if transport.is_closing():
+                break
+            if isinstance(response, Paced):
+                await _send_slowly(transport, response)
                 break
             transport.write(response.encode(head_only=request.method == "HEAD"))
             if response.closes or not keep_alive or transport.get_write_buffer_size() > _UNREAD:
@@ -338,6 +367,29 @@ class _Connection(asyncio.Protocol):
             return
         transport.write(self._server._refusal(status, reason).encode())
         transport.close()
+
+
+async def _send_slowly(transport: asyncio.Transport, answer: Paced) -> None:
+    for seconds, data in answer.pieces:
+        if seconds:
+            await asyncio.sleep(seconds)
+        if transport.is_closing():
+            return
+        transport.write(data)
+    if answer.linger:
+        await asyncio.sleep(answer.linger)
+    if answer.reset:
+        _tear_down(transport)
+    else:
+        transport.close()
+
+
+def _tear_down(transport: asyncio.Transport) -> None:
+    """End a connection so that the other side sees a reset, not an orderly end."""
+    peer = transport.get_extra_info("socket")
+    if peer is not None:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class _TooLarge(Exception):

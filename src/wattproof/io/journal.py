@@ -121,7 +121,15 @@ def newest_record(data: bytes) -> tuple[int, bytes, bool] | None:
 
     ``None`` if no record is readable. Unreadable stretches are searched for the beginning of the next record.
     """
-    best: tuple[int, bytes] | None = None
+    records, whole = read_records(data)
+    if not records:
+        return None
+    return (*max(records, key=lambda record: record[0]), whole)
+
+
+def read_records(data: bytes) -> tuple[list[tuple[int, bytes]], bool]:
+    """Every readable record in the order of the file, as number and payload, and whether every byte was readable."""
+    found: list[tuple[int, bytes]] = []
     whole = True
     position = 0
     while position < len(data):
@@ -132,11 +140,9 @@ def newest_record(data: bytes) -> tuple[int, bytes, bool] | None:
             if position < 0:
                 break
             continue
-        sequence, payload = record
-        if best is None or sequence > best[0]:
-            best = record
-        position += _HEADER.size + len(payload)
-    return None if best is None else (*best, whole)
+        found.append(record)
+        position += _HEADER.size + len(record[1])
+    return found, whole
 
 
 def _record_at(data: bytes, position: int) -> tuple[int, bytes] | None:

@@ -14,8 +14,10 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wattproof.io.url import MeterURL
     from wattproof.virtual.line import LineFaults
     from wattproof.virtual.optical import Head
+    from wattproof.virtual.web import Site
 
 #: Meter nanoseconds in a meter second.
 SECOND = 1_000_000_000
@@ -29,8 +31,9 @@ class SimulationOptions:
 
     ``settings`` are the texts of ``--set KEY=VALUE``, ``faults`` those of ``--fault NAME[=VALUE][@STATE]``, ``key`` a
     private key (PEM or DER), ``state`` the last checkpoint of an earlier run (then the meter powers up after a power
-    failure). ``start`` is the meter time of the first instant, ``wall`` the UTC Unix second belonging to it, needed
-    only by settings such as ``time=now``. ``read_text`` opens the file of ``csv:FILE``.
+    failure) and ``log`` the entries of its logs, oldest first. ``start`` is the meter time of the first instant,
+    ``wall`` the UTC Unix second belonging to it, needed only by settings such as ``time=now``. ``read_text`` opens the
+    file of ``csv:FILE``. ``listen`` are the addresses where it will be heard.
     """
 
     model: str
@@ -44,9 +47,37 @@ class SimulationOptions:
     faults: Sequence[str] = ()
     key: bytes | None = None
     state: bytes | None = None
+    log: Sequence[bytes] = ()
     start: int = 0
     wall: int | None = None
     read_text: Callable[[str], str] | None = None
+    listen: Sequence[MeterURL] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How many connections a network interface serves at once, and whether a further one takes the place of the one
+    that was idle longest or is closed at once."""
+
+    limit: int = 256
+    evicts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """How a meter in front of a line answers for the units behind it.
+
+    ``timeout``: real nanoseconds until a silent unit counts as missing. ``speaks``: whether it then says so (exception
+    0x0B) or stays silent too. ``lost``: units that never answer.
+    """
+
+    timeout: int = 1_000_000_000
+    speaks: bool = True
+    lost: frozenset[int] = frozenset()
+
+
+ADMISSION = Admission()
+NOWHERE: frozenset[str] = frozenset()
 
 
 def ignore(event: str, details: Mapping[str, object]) -> None:
@@ -121,16 +152,54 @@ class Meter(ABC):
         """As ``execute``, for a request that came while the meter was ``blocked`` and had to wait."""
         return self.execute(pdu, now)
 
+    def broadcast(self, pdu: bytes, now: int) -> None:  # noqa: B027 - most families do not hear them
+        """A request for everybody on a line (unit 0). It is never answered."""
+
     def before_request(self, now: int) -> None:  # noqa: B027 - most families have no such state
         """A request is about to be executed: what was armed for the named state ``request`` comes into force."""
 
+    # where it is heard
+
+    def takes(self, unit: int, network: bool) -> bool:
+        """Whether requests for ``unit`` are its own; ``network``: they come over its network interface, not a line."""
+        return unit == self.unit
+
+    @property
+    def fast_units(self) -> Sequence[int]:
+        """The units that its network interface answers reads for, whatever else is going on."""
+        return (self.unit,)
+
+    def is_network(self, url: MeterURL) -> bool:
+        """Whether a listener there is a network interface of its own rather than a converter in front of its line."""
+        return url.framing == "tcp"
+
     @abstractmethod
-    def foreign(self, unit: int, tcp: bool) -> int | None:
-        """Exception code with which a request for another unit is answered, ``None`` for silence."""
+    def foreign(self, unit: int, network: bool) -> int | Onward | None:
+        """What happens to a request for another unit: the exception that answers it, a way to the line behind, or
+        ``None`` for silence."""
+
+    @property
+    def admission(self) -> Admission:
+        """The connections that its Modbus network interface serves at once."""
+        return ADMISSION
+
+    @property
+    def closed(self) -> frozenset[str]:
+        """Schemes of listeners (``tcp``, ``http``, ...) that refuse connections at this moment."""
+        return NOWHERE
 
     def optical(self) -> Head | None:
         """A new optical head in front of this meter, ``None`` if it has none."""
         return None
+
+    def site(self) -> Site | None:
+        """What it serves over HTTP, ``None`` if nothing."""
+        return None
+
+    @property
+    def channels(self) -> Mapping[int, Meter]:
+        """The meters that are reached through this one, by channel; most have none."""
+        return {}
 
     @abstractmethod
     def state(self) -> dict[str, object]:
@@ -151,3 +220,11 @@ class Meter(ABC):
 
         Whoever keeps it must store it *before* anything leaves the meter that shows the change.
         """
+
+    def unsaved(self) -> Sequence[bytes]:
+        """Log entries that came since the last call. They are stored before the checkpoint that counts them."""
+        return ()
+
+    def log(self) -> Sequence[bytes]:
+        """All log entries that still count, oldest first: what a log file is rewritten with."""
+        return ()

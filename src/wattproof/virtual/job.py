@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from wattproof.virtual.base import Onward
     from wattproof.virtual.line import Delivery, LineFaults, Value
     from wattproof.wire.modbus.framing.messages import Request
 
@@ -18,6 +19,11 @@ class Wire(Protocol):
     @property
     def tcp(self) -> bool:
         """Whether it speaks Modbus TCP."""
+        ...
+
+    @property
+    def network(self) -> bool:
+        """Whether it is the network interface of the meter, not a line with several units on it."""
         ...
 
     @property
@@ -39,6 +45,18 @@ class Wire(Protocol):
         ...
 
 
+class Forwarder(Protocol):
+    """The way from a meter to the line behind it."""
+
+    def forward(self, request: Request, onward: Onward, reply: Callable[[bytes | None], None], /) -> None:
+        """Ask a unit on the line; ``reply`` is called once, with an answer PDU or ``None`` for silence."""
+        ...
+
+    async def close(self) -> None:
+        """End the line; what still waits is answered with silence."""
+        ...
+
+
 class Job:
     """One request on its way through the meter."""
 
@@ -53,6 +71,11 @@ class Job:
         #: The bus faults that hit it.
         self.hits: tuple[str, ...] = ()
         self._drawn = _NOTHING
+
+    @property
+    def broadcast(self) -> bool:
+        """Whether it is for everybody on a line: then nobody answers."""
+        return self.request.unit == 0 and not self.wire.network
 
     def strike(self, line: LineFaults) -> None:
         """Draw for the bus faults that are in force now and were not before."""

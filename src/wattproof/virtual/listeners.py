@@ -8,6 +8,7 @@
     rtu:///dev/..., ascii:///  a serial device
     pty:///PATH                a new pseudo-terminal, linked there; ?protocol=rtu, ascii or iec
     iec://HOST:PORT, iec:///   the optical head
+    http://HOST:PORT, https:// what the meter serves over HTTP; TLS as above
 
 Port 0 takes a free one. A listener's ``url`` is what a client needs.
 """
@@ -17,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,6 +26,8 @@ from wattproof.errors import InvalidURL, UnknownName
 from wattproof.io.http import address_error, closed
 from wattproof.io.serial import SerialSettings, open_device
 from wattproof.io.url import MeterURL
+from wattproof.virtual.base import Admission
+from wattproof.virtual.gate import Gate, Server
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.serialline import Line, open_pseudo_terminal, open_serial_line
 from wattproof.virtual.station import Station, Stream
@@ -53,39 +56,68 @@ class Listener(Protocol):
 
 
 def framer(name: str, station: Station) -> ServerFramer:
-    """The server's side of a framing for the meters of a station: ``tcp``, ``rtu`` or ``ascii``."""
-    return tcp.ServerFramer() if name == "tcp" else {"rtu": rtu, "ascii": ascii_framing}[name].ServerFramer(station)
+    """The server's side of a framing for the meters of a station: ``tcp``, ``rtu`` or ``ascii``.
+
+    On a line other units talk too; a network interface hears all units.
+    """
+    units = None if station.network else station
+    if name == "tcp":
+        return tcp.ServerFramer()
+    return rtu.ServerFramer(units) if name == "rtu" else ascii_framing.ServerFramer(units)
 
 
-async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, connections: int = 256) -> Listener:
+async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission: Admission | None = None) -> Listener:
     """Let these meters be heard at this address.
 
-    :param connections: how many clients a socket serves at once; beyond, the longest idle one is closed.
+    :param admission: how many clients a socket serves at once, if not as the meter says.
     :raises InvalidURL: virtual meters of this kind do not listen on such an address.
     :raises PortInUse: the address is taken, or not one of this machine.
     :raises Unreachable: the serial device cannot be opened.
     """
-    kind = "iec" if url.framing == "iec" else "modbus"
+    kind = _KINDS.get(url.framing, "")
     opener = OPENERS.get((kind, "pty" if url.scheme == "pty" else "device" if url.is_device else "socket"))
-    if opener is None or url.framing not in ("tcp", "rtu", "ascii", "iec"):
-        known = "tcp://, tls://, rtu://, ascii://, pty:// and iec://"
-        raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there; it knows {known}")
-    listener: Listener = await opener(url, runtimes, connections)
+    if opener is None:
+        known = "tcp://, tls://, rtu://, ascii://, pty://, iec://, http:// and https://"
+        raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there; virtual meters know {known}")
+    listener: Listener = await opener(url, runtimes, admission)
     return listener
+
+
+#: What is spoken, by framing.
+_KINDS = {"tcp": "modbus", "rtu": "modbus", "ascii": "modbus", "iec": "iec", "http": "web", "https": "web"}
 
 
 # -- sockets ---------------------------------------------------------------------------------------------------------
 
 
 class SocketListener:
-    """A listening socket with its connections."""
+    """A listening socket with its connections, open while the interface of its meters is."""
 
-    __slots__ = ("_close", "_server", "url")
+    __slots__ = ("_gate", "_runtimes", "url")
 
-    def __init__(self, url: MeterURL, server: asyncio.Server, close: Callable[[], None]) -> None:
+    def __init__(self, url: MeterURL, gate: Gate, runtimes: Sequence[Runtime]) -> None:
         self.url = url
+        self._gate = gate
+        self._runtimes = runtimes
+        for runtime in runtimes:
+            runtime.listeners[str(url)] = lambda: gate.is_open
+            runtime.on_network.append(gate.follow)
+
+    async def close(self) -> None:
+        for runtime in self._runtimes:
+            runtime.on_network.remove(self._gate.follow)
+        await self._gate.close()
+
+
+class _Sockets:
+    """What listens behind a gate: a server and the connections it has made (see ``gate.Server``)."""
+
+    __slots__ = ("_close", "_server", "port")
+
+    def __init__(self, server: asyncio.Server, close: Callable[[], None]) -> None:
         self._server = server
         self._close = close
+        self.port: int = server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
         self._server.close()
@@ -93,22 +125,37 @@ class SocketListener:
         await closed(self._server)
 
 
-async def _listen(url: MeterURL, factory: Callable[[], asyncio.Protocol], close: Callable[[], None]) -> SocketListener:
-    loop = asyncio.get_running_loop()
-    pin = None
-    tls: Any = None
-    if url.scheme == "tls":
-        tls, pin = _tls(url)
-    host = url.host or "127.0.0.1"
-    try:
-        server = await loop.create_server(factory, host, url.port, ssl=tls, backlog=BACKLOG)
-    except OSError as error:
-        raise address_error(url.place, error) from error
+async def _listen(
+    url: MeterURL, runtimes: Sequence[Runtime], factory: Callable[[], asyncio.Protocol], close: Callable[[], None]
+) -> SocketListener:
+    tls, pin = _tls(url) if url.scheme == "tls" else (None, None)
+
+    async def start(host: str, port: int) -> _Sockets:
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(factory, host, port, ssl=tls, backlog=BACKLOG)
+        except OSError as error:
+            raise address_error(url.place, error) from error
+        return _Sockets(server, close)
+
+    return await _behind_gate(url, runtimes, start, pin)
+
+
+async def _behind_gate(
+    url: MeterURL, runtimes: Sequence[Runtime], start: Callable[[str, int], Awaitable[Server]], pin: str | None
+) -> SocketListener:
+    """Listen while the interface of all these meters is open; the listener's address names port and certificate."""
+    gate = Gate(
+        url.host or "127.0.0.1",
+        url.port or 0,
+        start,
+        lambda: not any(url.scheme in runtime.meter.closed for runtime in runtimes),
+    )
+    await gate.open()
     options = {name: value for name, value in url.options.items() if name not in ("certificate", "key", "ca")}
     if pin:
         options["pin"] = pin
-    port = server.sockets[0].getsockname()[1]
-    return SocketListener(replace(url, host=host, port=port, options=options), server, close)
+    return SocketListener(replace(url, host=gate.host, port=gate.port, options=options), gate, runtimes)
 
 
 def _tls(url: MeterURL) -> tuple[Any, str | None]:
@@ -119,9 +166,10 @@ def _tls(url: MeterURL) -> tuple[Any, str | None]:
     return server_context(certificate, key, authorities, made), made.pin if made else None
 
 
-async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], limit: int) -> Listener:
-    station = Station(runtimes)
-    connections = Connections(limit)
+async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: Admission | None) -> Listener:
+    meter = runtimes[0].meter
+    station = Station(runtimes, network=meter.is_network(url))
+    connections = Connections(admission or (meter.admission if station.network else Admission()))
     factory: Callable[[], Connection]
     if url.framing == "tcp" and len(station.runtimes) == 1:
         factory = _Factory(station, connections)
@@ -130,7 +178,18 @@ async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], limit: int)
         factory = lambda: ModbusStream(  # noqa: E731
             station, connections, framer(framing, station), now, tcp=framing == "tcp"
         )
-    return await _listen(url, factory, connections.close)
+    return await _listen(url, runtimes, factory, connections.close)
+
+
+async def _web_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    from wattproof.virtual import web
+
+    (runtime,) = runtimes
+    site = runtime.meter.site()
+    if site is None:
+        raise UnknownName(f"{url}: a {runtime.meter.model} does not listen there: it serves nothing over HTTP")
+    tls, pin = _tls(url) if url.scheme == "https" else (None, None)
+    return await _behind_gate(url, runtimes, lambda host, port: web.serve(site, runtime, host, port, tls), pin)
 
 
 class _Factory:
@@ -160,14 +219,14 @@ class LineListener:
         self.line.close()
 
 
-async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
     given = url.whole("baudrate", 0) or None
     settings = replace(SerialSettings.of(url), baudrate=given or runtimes[0].meter.baudrate)
     line = open_serial_line(url.path, settings, given, runtimes, asyncio.get_running_loop())
     return _line_listener(url, runtimes, line)
 
 
-async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
     given = url.whole("baudrate", 0) or None
     line = open_pseudo_terminal(url.path, given, runtimes, asyncio.get_running_loop())
     return _line_listener(replace(url, path=line.name), runtimes, line)
@@ -194,7 +253,7 @@ def _head(url: MeterURL, runtimes: Sequence[Runtime]) -> Head:
     return head
 
 
-async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
     from wattproof.virtual.optical import OpticalConnection, OpticalPort
 
     clients: set[OpticalConnection] = set()
@@ -213,7 +272,7 @@ async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: int) ->
         drop()
         port.close()
 
-    return await _listen(url, lambda: OpticalConnection(port, clients), close)
+    return await _listen(url, runtimes, lambda: OpticalConnection(port, clients), close)
 
 
 @dataclass(slots=True)
@@ -227,7 +286,7 @@ class OpticalTerminal:
         self.end()
 
 
-async def _optical_device(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+async def _optical_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
     from wattproof.virtual.optical import OpticalLine
 
     head = _head(url, runtimes)
@@ -243,7 +302,7 @@ async def _optical_device(url: MeterURL, runtimes: Sequence[Runtime], _: int) ->
     return OpticalTerminal(url, end)
 
 
-async def _optical_pty(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Listener:
+async def _optical_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
     from wattproof.io.pty import PseudoTerminal
     from wattproof.virtual.optical import OpticalLine
 
@@ -259,13 +318,14 @@ async def _optical_pty(url: MeterURL, runtimes: Sequence[Runtime], _: int) -> Li
     return OpticalTerminal(replace(url, path=pair.path), end)
 
 
-OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], int], Any]] = {
+OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission | None], Any]] = {
     ("modbus", "socket"): _modbus_socket,
     ("modbus", "device"): _modbus_device,
     ("modbus", "pty"): _modbus_pty,
     ("iec", "socket"): _optical_socket,
     ("iec", "device"): _optical_device,
     ("iec", "pty"): _optical_pty,
+    ("web", "socket"): _web_socket,
 }
 
 

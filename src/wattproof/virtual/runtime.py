@@ -19,18 +19,25 @@ armed for a named state) is drawn for when it does.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wattproof.errors import StorageError
+from wattproof.errors import InvalidValue, StorageError
+from wattproof.virtual.base import NOWHERE
 from wattproof.virtual.exchange import Describe, Ring, Times, as_dict
 from wattproof.virtual.job import Job, Wire
 from wattproof.virtual.line import Delivery
 from wattproof.virtual.timers import Cancel, Timers
 
 if TYPE_CHECKING:
+    from wattproof.io.http import Paced
+    from wattproof.io.http import Request as WebRequest
     from wattproof.io.journal import StateFile
-    from wattproof.virtual.base import Meter
+    from wattproof.io.logfile import LogFile
+    from wattproof.virtual.base import Meter, Onward
+    from wattproof.virtual.job import Forwarder
+    from wattproof.virtual.web import Site
+    from wattproof.wire.http1 import Response
     from wattproof.wire.modbus.framing.messages import Request
 
 #: Later than any real moment.
@@ -43,7 +50,7 @@ class Runtime:
     """One meter in real time.
 
     :param meter: freshly made; its first instant (``start`` in meter nanoseconds) is now.
-    :param store: where checkpoints go; without one everything is temporary.
+    :param store: where checkpoints go; without one everything is temporary. ``log``: where log entries go.
     :param journal: how many records the journal holds.
     :param describe: names registers in the journal.
     """
@@ -51,6 +58,7 @@ class Runtime:
     __slots__ = (
         "__weakref__",
         "_alarm",
+        "_closed",
         "_denominator",
         "_numerator",
         "_origin",
@@ -62,10 +70,14 @@ class Runtime:
         "due",
         "failure",
         "fast",
-        "fast_unit",
+        "fast_units",
+        "forwarder",
+        "listeners",
+        "log",
         "meter",
         "now",
         "on_failure",
+        "on_network",
         "ring",
         "store",
         "timers",
@@ -78,22 +90,30 @@ class Runtime:
         *,
         start: int = 0,
         store: StateFile | None = None,
+        log: LogFile | None = None,
         journal: int = 4096,
         describe: Describe | None = None,
     ) -> None:
         self.meter = meter
         self.ring = Ring(journal)
         self.store = store
+        self.log = log
         self.describe = describe
         #: Whether a read before ``due`` may go straight to the meter.
         self.fast = False
-        #: The unit whose reads may, -1 while none may.
-        self.fast_unit = -1
+        #: The units whose reads may.
+        self.fast_units: Sequence[int] = ()
         #: Real instant of the meter's next event.
         self.due = 0
         #: What ended this meter: its state could not be kept.
         self.failure: StorageError | None = None
         self.on_failure: Callable[[StorageError], None] | None = None
+        #: Where requests for the units behind this meter go.
+        self.forwarder: Forwarder | None = None
+        #: Called when an interface of the meter opens or closes; by the address of each listener, whether it is open.
+        self.listeners: dict[str, Callable[[], bool]] = {}
+        self.on_network: list[Callable[[], None]] = []
+        self._closed = NOWHERE
         self.timers = timers
         self.now = timers.now
         self._origin = timers.now()
@@ -151,13 +171,18 @@ class Runtime:
             and not meter.blocked
             and not meter.silent
         )
-        self.fast_unit = meter.unit if self.fast else -1
-        wanted = self.due < NEVER and (bool(self._queue) or self.ring.watched)
+        self.fast_units = meter.fast_units if self.fast else ()
+        closed = meter.closed
+        wanted = self.due < NEVER and (bool(self._queue) or self.ring.watched or bool(closed))
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
         if wanted:
             self._alarm = self.timers.call_at(self.due, self._tick)
+        if closed != self._closed:
+            self._closed = closed
+            for follow in self.on_network:
+                follow()
 
     def until_ready(self) -> float:
         """Real seconds to wait before asking again whether the start-up of the meter is over; 0 when it is."""
@@ -245,7 +270,9 @@ class Runtime:
         if "drop" in job.hits:
             self._drop(job)
             return True
-        answer = self._execute(job, now)
+        if job.broadcast:
+            meter.broadcast(job.request.pdu, now)
+        answer = None if job.broadcast else self._execute(job, now)
         if not self.keep():
             self._lost(job.request, "the meter's state cannot be kept")
         elif answer is None:
@@ -284,6 +311,54 @@ class Runtime:
             self._lost(job.request, "the fault disconnect closed the connection")
         job.wire.send(delivery, job.arrived)
 
+    def pass_on(self, request: Request, wire: Wire, arrived: int, onward: Onward, frame: bytes = b"") -> None:
+        """A request for a unit behind this meter: the meter's own faults hold for it, the line's answer comes back."""
+        data = frame or wire.encode(request, request.pdu)
+        self.ring.record(arrived, "forward", unit=request.unit, pdu=request.pdu, data=data)
+        job = Job(request, wire, arrived)
+        job.strike(self.meter.line)
+        if "drop" in job.hits:
+            self._drop(job)
+        elif "exception" in job.hits:
+            self._answer(job, self.meter.line.exception_answer(request))
+        elif self.forwarder is None:
+            self._returned(job, bytes((request.pdu[0] | 0x80, 0x0A)))
+        else:
+            self.forwarder.forward(request, onward, lambda answer: self._returned(job, answer))
+
+    def _returned(self, job: Job, answer: bytes | None) -> None:
+        if answer is None:
+            self._lost(job.request, "the unit behind this meter does not answer it")
+        elif self.meter.silent:
+            self._lost(job.request, "the meter has no supply, or is starting")
+        else:
+            self._answer(job, answer)
+
+    # -- HTTP ------------------------------------------------------------------------------------------------------
+
+    def visit(self, site: Site, request: WebRequest) -> Response | Paced | None:
+        """One request over HTTP: executed, kept and journalled; ``None`` if nobody is there to answer."""
+        what = {"method": request.method, "target": request.target[:256]}
+        self.ring.record(self.now(), "http-request", data=request.body[:4096], details=what)
+        now = self.advance()
+        meter = self.meter
+        if not meter.silent:
+            meter.before_request(now)
+        if meter.silent or self.failure is not None:
+            reason = "the meter has no supply, or is starting" if meter.silent else "the meter's state cannot be kept"
+            self.ring.record(self.now(), "http-lost", details={**what, "reason": reason})
+            return None
+        response = site.answer(request, now)
+        if not self.keep():
+            return None
+        self.refresh()
+        self.ring.record(self.now(), "http-answer", data=response.body[:4096], details={"status": response.status})
+        return site.deliver(response)
+
+    def answer_after(self) -> float:
+        """Real seconds between a request and its answer that the meter takes by itself."""
+        return self.meter.answer_delay * self._denominator / self._numerator / 1e9
+
     def _lost(self, request: Request, reason: str) -> None:
         self.ring.record(self.now(), "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
 
@@ -295,11 +370,15 @@ class Runtime:
             return True
         if self.failure is not None:
             return False
+        entries = self.meter.unsaved()
         state = self.meter.checkpoint()
-        if state is None:
+        if state is None and not entries:
             return True
         try:
-            self.store.append(state)
+            if entries and self.log is not None:
+                self.log.append(entries, self.meter.log)
+            if state is not None:
+                self.store.append(state)
         except StorageError as error:
             self.failure = error
             if self.on_failure is not None:
@@ -325,18 +404,33 @@ class Runtime:
     def state(self) -> dict[str, object]:
         """The object of ``GET /``, of the present moment."""
         self.catch_up()
-        return self.meter.state()
+        state = self.meter.state()
+        if "listen" in state:
+            state["listen"] = {url: "open" if is_open() else "closed" for url, is_open in self.listeners.items()}
+        return state
 
-    def patch(self, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None) -> None:
-        """Change controls and faults now, or at a named state.
+    def patch(
+        self,
+        controls: Mapping[str, object],
+        faults: Mapping[str, object],
+        when: str | None = None,
+        channel: int | None = None,
+    ) -> None:
+        """Change controls and faults now, or at a named state; on one ``channel`` of a meter that has them.
 
         :raises UnknownName: a name that is not in the closed tables.
         :raises InvalidValue: a value out of range.
         """
         now = self.advance()
+        meter = self.meter
+        if channel is not None:
+            if channel not in meter.channels:
+                known = ", ".join(map(str, meter.channels)) or "none"
+                raise InvalidValue(f"channel {channel} of this {meter.model} does not exist; it has {known}")
+            meter = meter.channels[channel]
         self._watched = self._watched or when is not None
         try:
-            self.meter.patch(now, controls, faults, when)
+            meter.patch(now, controls, faults, when)
         finally:
             self.keep()
             self._pump()

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from wattproof.virtual.base import Onward
 from wattproof.virtual.line import Delivery
 from wattproof.virtual.runtime import NEVER
-from wattproof.wire.modbus.framing.messages import Request, ServerFramer
+from wattproof.wire.modbus.framing.messages import BROADCAST, Request, ServerFramer
 
 if TYPE_CHECKING:
     from wattproof.virtual.job import Wire
@@ -18,19 +19,21 @@ if TYPE_CHECKING:
 class Station:
     """Meters behind one listener, found by the unit they answer to at this moment (a written DA counts at once)."""
 
-    __slots__ = ("_by_unit", "runtimes")
+    __slots__ = ("_by_unit", "network", "runtimes")
 
-    def __init__(self, runtimes: Sequence[Runtime]) -> None:
+    def __init__(self, runtimes: Sequence[Runtime], *, network: bool = False) -> None:
         self.runtimes = tuple(runtimes)
+        #: Whether it is the network interface of its meter rather than a line with several units.
+        self.network = network
         self._by_unit: dict[int, Runtime] = {}
 
     def find(self, unit: int) -> Runtime | None:
-        """The meter with this address; with two of them, the one that came first."""
+        """The meter that takes requests for this unit; with two of them, the one that came first."""
         found = self._by_unit.get(unit)
-        if found is not None and found.meter.unit == unit:
+        if found is not None and found.meter.takes(unit, self.network):
             return found
         for runtime in self.runtimes:
-            if runtime.meter.unit == unit:
+            if runtime.meter.takes(unit, self.network):
                 self._by_unit[unit] = runtime
                 return runtime
         return None
@@ -43,15 +46,23 @@ class Station:
         for runtime in self.runtimes:
             if runtime.due <= arrived:
                 runtime.catch_up()
+        if request.unit == BROADCAST and not self.network and len(self.runtimes) > 1:
+            for runtime in self.runtimes:
+                if runtime.meter.takes(BROADCAST, network=False):
+                    runtime.submit(request, wire, arrived, frame)
+            return
         runtime_found = self.find(request.unit)
         if runtime_found is not None:
             runtime_found.submit(request, wire, arrived, frame)
         else:
-            self._foreign(request, wire, arrived)
+            self._foreign(request, wire, arrived, frame)
 
-    def _foreign(self, request: Request, wire: Wire, arrived: int) -> None:
+    def _foreign(self, request: Request, wire: Wire, arrived: int, frame: bytes) -> None:
         runtime = self.runtimes[0]
-        code = None if runtime.meter.silent else runtime.meter.foreign(request.unit, wire.tcp)
+        code = None if runtime.meter.silent else runtime.meter.foreign(request.unit, self.network)
+        if isinstance(code, Onward):
+            runtime.pass_on(request, wire, arrived, code, frame)
+            return
         if len(self.runtimes) == 1:
             details = {"reason": "the request is for another unit"}
             runtime.ring.record(arrived, "foreign", unit=request.unit, pdu=request.pdu, details=details)
@@ -100,6 +111,11 @@ class Stream:
         self._silence: Cancel | None = None
         self._framer = framer
         self.tcp = tcp
+
+    @property
+    def network(self) -> bool:
+        """Whether it is the network interface of its meter."""
+        return self._station.network
 
     @property
     def connection(self) -> bool:

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from wattproof.virtual.base import ADMISSION, Admission
 from wattproof.virtual.reading import PIECE, Reading
 from wattproof.virtual.station import Station, Stream
 from wattproof.wire.modbus.framing.messages import Request, ServerFramer
@@ -23,30 +24,35 @@ if TYPE_CHECKING:
 
 _unpack = MBAP.unpack_from
 _pack = MBAP.pack
-_READ = 3
+_READS = (3, 4)
 #: A read request is 12 bytes: transaction, protocol 0 and length 6, unit, function, address, count.
 _READ_SIZE, _READ_TAIL = 12, 6
 _unpack_read = struct.Struct(">HIBB").unpack_from
 
 
 class Connections:
-    """The open connections of one listener. When there are too many, the one that was idle longest goes.
+    """The open connections of one listener. When there are too many, the one that was idle longest goes, or the new
+    one is closed at once.
 
     (Modbus Messaging on TCP/IP 1.0b, 4.2.2: the oldest unused connection is closed for a new one.)
     """
 
-    __slots__ = ("_open", "limit")
+    __slots__ = ("_open", "admission")
 
-    def __init__(self, limit: int = 256) -> None:
-        self.limit = limit
+    def __init__(self, admission: Admission = ADMISSION) -> None:
+        self.admission = admission
         self._open: set[Connection] = set()
 
-    def add(self, connection: Connection) -> None:
-        if len(self._open) >= self.limit:
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room for a new client, or room was made."""
+        if len(self._open) >= self.admission.limit:
+            if not self.admission.evicts:
+                return False
             oldest = min(self._open, key=lambda one: one.used)
             self._open.discard(oldest)
             oldest.abort()
         self._open.add(connection)
+        return True
 
     def discard(self, connection: Connection) -> None:
         self._open.discard(connection)
@@ -77,7 +83,8 @@ class Connection(Reading):
         if peer is not None:
             # A client whose machine was switched off is found out, however long clients may be idle.
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self._connections.add(self)
+        if not self._connections.admit(self):
+            self.shut()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -100,6 +107,7 @@ class ModbusTcp(Connection):
     __slots__ = ("_execute", "_rest", "_runtime", "_station")
 
     tcp = True
+    network = True
     connection = True
     supersedes = False
 
@@ -117,7 +125,7 @@ class ModbusTcp(Connection):
         if len(data) == _READ_SIZE and not self._rest and now < runtime.due:
             # One whole read and nothing else: what a polling client sends.
             transaction, tail, unit, function = _unpack_read(data)
-            if function == _READ and tail == _READ_TAIL and unit == runtime.fast_unit:
+            if function in _READS and tail == _READ_TAIL and unit in runtime.fast_units:
                 pdu = data[7:]
                 answer = self._execute(pdu, instant)
                 if answer is not None and self.transport is not None:
@@ -150,7 +158,7 @@ class ModbusTcp(Connection):
                 break
             pdu = data[at + 7 : end]
             at = end
-            if unit == runtime.fast_unit and pdu[0] == _READ and now < runtime.due:
+            if unit in runtime.fast_units and pdu[0] in _READS and now < runtime.due:
                 answer = self._execute(pdu, instant)
                 if answer is not None:
                     answers.append(_pack(transaction, 0, len(answer) + 1, unit) + answer)

@@ -252,8 +252,8 @@ def test_the_address_page_turns_once_a_round(bench):
 def test_other_units(bench):
     meter = bench().meter
     assert meter.unit == 42
-    assert meter.foreign(7, tcp=False) is None
-    assert meter.foreign(7, tcp=True) == 0x0B
+    assert meter.foreign(7, network=False) is None
+    assert meter.foreign(7, network=True) == 0x0B
 
 
 @given(pdu=st.binary(max_size=260))

@@ -136,8 +136,8 @@ class BsmMeter(Body):
             self.advance(now)
         return pdu[:5]
 
-    def foreign(self, unit: int, tcp: bool) -> int | None:
-        return 0x0B if tcp else None
+    def foreign(self, unit: int, network: bool) -> int | None:
+        return 0x0B if network else None
 
     # controls and faults
 
