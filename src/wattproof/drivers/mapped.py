@@ -107,13 +107,13 @@ class RegisterDriver:
         registers = await self.map()
         found: dict[str, BoundPoint] = {}
         for text in points:
-            bounds = everything(registers) if text.casefold() == ALL else registers.find(text)
+            bounds = readable(everything(registers)) if text.casefold() == ALL else registers.find(text)
             found.update((bound.path, bound) for bound in bounds)
         return list(found.values())
 
     async def _overview(self) -> list[BoundPoint]:
         """What a read without points gives."""
-        return [bound for bound in everything(await self.map()) if bound.point.type.name not in SILENT]
+        return [bound for bound in readable(everything(await self.map())) if bound.point.type.name not in SILENT]
 
     # Reading ------------------------------------------------------------------------------------------------------
 
@@ -203,6 +203,11 @@ SILENT = frozenset({"sunssf", "pad"})
 def everything(registers: RegisterMap) -> list[BoundPoint]:
     """All points of a map, in their order."""
     return [BoundPoint(block, point) for block in registers.blocks for point in block.points]
+
+
+def readable(bounds: Iterable[BoundPoint]) -> list[BoundPoint]:
+    """Those that can be read; some registers only take commands."""
+    return [bound for bound in bounds if bound.point.readable]
 
 
 def one_point(registers: RegisterMap, text: str) -> BoundPoint:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import entry_points
@@ -30,7 +30,8 @@ class Family:
 
     ``driver``: class of the Modbus driver; without it the plain register driver reads ``points``. ``readers``: other
     drivers by URL scheme. ``virtual``: function that makes a virtual meter; without it the meter cannot be simulated.
-    ``points``: its :class:`~wattproof.wire.modbus.bindings.RegisterMap`. ``models``: its SunSpec models. ``tables``:
+    ``points``: its :class:`~wattproof.wire.modbus.bindings.RegisterMap`. ``resources``: rows of its HTTP
+    resources. ``models``: its SunSpec models. ``tables``:
     closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
     """
@@ -44,7 +45,8 @@ class Family:
     probe: str | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
-    variants: tuple[str, ...] = ()
+    resources: str | None = None
+    variants: Sequence[str] = ()
     default_variant: str | None = None
     unit: int = 1
     example: str = ""
@@ -71,13 +73,17 @@ class Family:
         return tuple(getattr(table, "rows", table))
 
     def check_variant(self, variant: str | None) -> str | None:
-        """The variant, or the default one. Raises :class:`~wattproof.errors.UnknownName` for one there is not."""
+        """The variant, upper or lower case, or the default one.
+
+        Raises :class:`~wattproof.errors.UnknownName` for one there is not.
+        """
         if variant is None:
             return self.default_variant
-        if variant not in self.variants:
+        found = next((name for name in self.variants if name.casefold() == variant.casefold()), None)
+        if found is None:
             known = ", ".join(self.variants) or "none"
             raise UnknownName(f"{self.name} has no variant {variant!r}; known: {known}")
-        return variant
+        return found
 
 
 BUILT_IN = (
@@ -99,6 +105,19 @@ BUILT_IN = (
         default_variant="cm13",
         unit=42,
         example="bsm+tcp://127.0.0.1:5020?unit=42",
+    ),
+    Family(
+        name="dmed4",
+        label="LOVATO DMED4, DC meter for fast chargers that signs OCMF",
+        points="wattproof.meters.dmed4.points:MAP",
+        resources="wattproof.meters.dmed4.resources:RESOURCES",
+        variants=(
+            "404R1500 404R0600 404R0400 404R0150 404D1500 404D0600 404D0400 404D0150 "
+            "403R1500 403R0600 403R0400 403R0150 403D1500 403D0600 403D0400 403D0150 DC1 DC2"
+        ).split(),
+        default_variant="404R1500",
+        unit=1,
+        example="dmed4+tcp://192.168.1.1:502",
     ),
     Family(
         name="sunspec",

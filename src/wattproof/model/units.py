@@ -68,6 +68,7 @@ AMPERE_HOUR = Unit("ampere hour", "Ah", 57)
 DECIBEL_MILLIWATT = Unit("decibel-milliwatt", "dBm", 70)
 DECIBEL = Unit("decibel", "dB", 72)
 BIT_PER_SECOND = Unit("bit per second", "bit/s", OTHER)
+FAHRENHEIT = Unit("degree Fahrenheit", "°F", OTHER)
 GRAM = Unit("gram", "g", OTHER)
 BYTE = Unit("byte", "B", OTHER)
 

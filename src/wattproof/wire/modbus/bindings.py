@@ -25,6 +25,7 @@ from wattproof.wire.modbus.types import SUNSSF, Bits, Blob, Float, Raw, Text, Wi
 
 class Access(StrEnum):
     READ = "r"
+    WRITE = "w"
     READ_WRITE = "rw"
 
 
@@ -68,7 +69,11 @@ class Point:
 
     @property
     def writable(self) -> bool:
-        return self.access is Access.READ_WRITE
+        return self.access is not Access.READ
+
+    @property
+    def readable(self) -> bool:
+        return self.access is not Access.WRITE
 
     def permits(self, raw: Raw) -> bool:
         """Whether ``raw`` may be written, apart from what the type can hold."""
