@@ -109,8 +109,14 @@ BUILT_IN = (
     Family(
         name="dmed4",
         label="LOVATO DMED4, DC meter for fast chargers that signs OCMF",
+        virtual="wattproof.meters.dmed4.virtual.meter:create",
         points="wattproof.meters.dmed4.points:MAP",
         resources="wattproof.meters.dmed4.resources:RESOURCES",
+        tables={
+            "options": "wattproof.meters.dmed4.virtual.options:OPTIONS",
+            "faults": "wattproof.meters.dmed4.virtual.faults:FAULTS",
+            "controls": "wattproof.meters.dmed4.virtual.faults:CONTROLS",
+        },
         variants=(
             "404R1500 404R0600 404R0400 404R0150 404D1500 404D0600 404D0400 404D0150 "
             "403R1500 403R0600 403R0400 403R0150 403D1500 403D0600 403D0400 403D0150 DC1 DC2"
