@@ -7,7 +7,7 @@
   const MINUTES = 5;
   const PATIENCE = 5 * SECOND; // how long one answer may take
   const GAP = 3 * SECOND; // values further apart are not joined by a line
-  const MARGIN = { top: 22, right: 12, bottom: 38, left: 48 };
+  const MARGIN = { top: 30, right: 12, bottom: 38, left: 48 };
 
   const section = document.getElementById("measured");
   const cells = [...section.querySelectorAll("[data-key]")];
@@ -44,10 +44,10 @@
     return element;
   }
 
-  // The smallest step of 1, 2 or 5 times a power of ten that divides a span into at most four.
+  // The smallest step of 1, 2 or 5 times a power of ten that divides a span into at most six.
   function stepFor(span) {
-    const base = 10 ** Math.floor(Math.log10(span / 4));
-    return [1, 2, 5, 10].map((factor) => factor * base).find((step) => span / step <= 4);
+    const base = 10 ** Math.floor(Math.log10(span / 6));
+    return [1, 2, 5, 10].map((factor) => factor * base).find((step) => span / step <= 6);
   }
 
   function line(x, y) {
@@ -72,21 +72,23 @@
     const floor = height - MARGIN.bottom;
     const x = (time) => right - ((now - time) / (MINUTES * MINUTE)) * (right - MARGIN.left);
     const y = (value) => floor - ((value / step - bottom) / (top - bottom)) * (floor - MARGIN.top);
-    const parts = [drawn("text", { x: MARGIN.left - 8, y: 12, class: "end" }, "kW")];
+    range.textContent = points.length
+      ? `Lowest ${Math.min(...values).toFixed(1)} kW, highest ${Math.max(...values).toFixed(1)} kW.`
+      : "";
+    const parts = [drawn("text", { x: MARGIN.left - 8, y: 10, class: "end" }, "kW")];
     for (let tick = bottom; tick <= top; tick++) {
       const at = y(tick * step);
-      parts.push(drawn("line", { x1: MARGIN.left, x2: right, y1: at, y2: at, class: tick ? "grid" : "zero" }));
+      parts.push(drawn("line", { x1: MARGIN.left, x2: right, y1: at, y2: at, class: tick ? "" : "zero" }));
       parts.push(drawn("text", { x: MARGIN.left - 8, y: at + 4, class: "end" }, (tick * step).toFixed(step < 1 ? 1 : 0)));
     }
     for (let minute = 0; minute <= MINUTES; minute++) {
       parts.push(drawn("text", { x: x(now - minute * MINUTE), y: floor + 18, class: "middle" }, String(minute)));
     }
     parts.push(drawn("text", { x: (MARGIN.left + right) / 2, y: floor + 34, class: "middle" }, "minutes ago"));
-    parts.push(drawn("path", { d: line(x, y), class: "curve" }));
+    parts.push(drawn("path", { d: line(x, y) }));
     if (points.length) {
       const [time, value] = points.at(-1);
       parts.push(drawn("circle", { cx: x(time), cy: y(value), r: 3.5 }));
-      range.textContent = `Lowest ${Math.min(...values).toFixed(1)} kW, highest ${Math.max(...values).toFixed(1)} kW.`;
     }
     plot.replaceChildren(...parts);
   }

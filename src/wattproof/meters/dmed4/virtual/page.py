@@ -116,7 +116,7 @@ def meter_page(view: View) -> bytes:
         f"""{home}<h1>{escape(view.model)}</h1>
 <p>Serial number {view.serial_number}</p>
 <p class="badge" data-state="{escape(view.operative_status)}">Operative status: {escape(view.operative_status)}</p>""",
-        _measured(view) + _PLOT + _status(view) + _identity(view) + _form(view),
+        _columns(_measured(view) + _identity(view), _PLOT + _status(view) + _form(view)),
         SCRIPT,
     )
 
@@ -169,6 +169,11 @@ def _document(title: str, head: str, main: str, script: str = "") -> bytes:
 """.encode()
 
 
+def _columns(*contents: str) -> str:
+    columns = "".join(f"<div>\n{content}</div>\n" for content in contents)
+    return f'<div class="columns">\n{columns}</div>'
+
+
 def _card(name: str, heading: str, content: str, attributes: str = "") -> str:
     return f"""<section id="{name}" aria-labelledby="{name}-heading"{attributes}>
 <h2 id="{name}-heading">{heading}</h2>
@@ -183,11 +188,7 @@ def _table(rows: Iterable[str]) -> str:
 
 def _row(label: str, content: str, attributes: str = "") -> str:
     """One row; ``content`` is HTML, and ``attributes`` are its cell's."""
-    return f'<tr><th scope="row">{escape(label)}</th><td{" " * bool(attributes)}{attributes}>{content}</td></tr>'
-
-
-def _texts(rows: Iterable[tuple[str, str]]) -> str:
-    return _table(_row(label, escape(text)) for label, text in rows)
+    return f'<tr><th scope="row">{escape(label)}</th><td{attributes}>{content}</td></tr>'
 
 
 def _channel(channel: int, view: View | None) -> str:
@@ -250,7 +251,7 @@ def _status(view: View) -> str:
     rows = (
         _row("Measurement", escape(measurement)),
         _row("Signature", _list(signature)),
-        _row("Errors", _list(errors, "errors")),
+        _row("Errors", _list(errors, ' class="errors"')),
         _row("Date", f"{local:%Y-%m-%d}"),
         _row("Time", f"{local:%H:%M:%S}"),
         _row("Time offset", _offset(view.datetime_offset)),
@@ -265,11 +266,11 @@ def _bits(mask: int, names: Mapping[int, str]) -> list[str]:
     return [names.get(bit, f"bit {bit}") for bit in range(mask.bit_length()) if mask >> bit & 1]
 
 
-def _list(words: Sequence[str], kind: str = "") -> str:
+def _list(words: Sequence[str], attributes: str = "") -> str:
     if not words:
         return "none"
     items = "".join(f"<li>{escape(word)}</li>" for word in words)
-    return f'<ul class="{kind}">{items}</ul>' if kind else f"<ul>{items}</ul>"
+    return f"<ul{attributes}>{items}</ul>"
 
 
 def _offset(minutes: int) -> str:
@@ -278,20 +279,15 @@ def _offset(minutes: int) -> str:
 
 
 def _identity(view: View) -> str:
-    return _card(
-        "identity",
-        "Meter",
-        _texts(
-            (
-                ("Model", view.model),
-                ("Serial number", str(view.serial_number)),
-                ("Measurement firmware", view.meas_fw_rev),
-                ("Measurement firmware checksum", view.meas_fw_cks),
-                ("Communication firmware", view.pow_fw_rev),
-                ("Communication firmware checksum", view.pow_fw_cks),
-            )
-        ),
+    rows = (
+        ("Model", view.model),
+        ("Serial number", str(view.serial_number)),
+        ("Measurement firmware", view.meas_fw_rev),
+        ("Measurement firmware checksum", view.meas_fw_cks),
+        ("Communication firmware", view.pow_fw_rev),
+        ("Communication firmware checksum", view.pow_fw_cks),
     )
+    return _card("identity", "Meter", _table(_row(label, escape(text)) for label, text in rows))
 
 
 # -- form ------------------------------------------------------------------------------------------------------------
@@ -309,7 +305,7 @@ def _form(view: View) -> str:
         "address",
         "Change the IP address",
         f"""<form method="post" action="{view.address}" autocomplete="off">
-<fieldset aria-describedby="hint"{"" if ready else " disabled"}>
+<fieldset aria-labelledby="address-heading" aria-describedby="hint"{"" if ready else " disabled"}>
 <p><label for="ip">New IP address</label>
 <input id="ip" name="ip" value="{escape(view.ip)}" pattern="{octet}(\\.{octet}){{3}}"
 title="Four numbers from 0 to 255 with dots between them" required autocomplete="off" spellcheck="false"></p>
@@ -355,7 +351,7 @@ def _fields(body: bytes) -> list[tuple[str, str]]:
     try:
         text = body.decode("ascii")
         if not _ENCODED.fullmatch(text):
-            raise ValueError("not percent-encoded")
+            raise ValueError
         return parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=2, errors="strict")
-    except ValueError as error:
-        raise InvalidValue(f"the form cannot be read: {error}") from error
+    except ValueError:  # its text might show the password
+        raise InvalidValue("the form is no ip=...&password=..., percent-encoded in UTF-8") from None
