@@ -89,8 +89,21 @@ class DmedSite:
             return Response(imposed, (_CLOSE,), reason=REASONS.get(imposed, ""))
         return self.resource(request, request.path if path is None else path)
 
+    def page(self, request: Request, channel: int | None = None) -> Response:
+        """The answer at the address of the web page (16.1)."""
+        from wattproof.meters.dmed4.virtual import web
+
+        try:
+            response = success(web.answer(self.meter, request, channel), web.HEADERS)
+        except Failure as refused:
+            response = failure(refused.status)
+        self.meter.follow()
+        return response
+
     def resource(self, request: Request, path: str) -> Response:
-        """The answer of the resource at ``path``, which begins with ``/v1/``."""
+        """The answer of the resource at ``path``, which begins with ``/v1/``, or of the page at ``/``."""
+        if path == "/" and not self.meter.active["P05_11"]:
+            return self.page(request)
         head, _, name = path.removesuffix("/").lstrip("/").partition("/")
         row = BY_PATH.get(name) if head == PREFIX and path.startswith("/") else None
         try:
