@@ -17,8 +17,8 @@ from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.profiles import CM13, F1D3D06, FW17, PROFILES
 from wattproof.meters.bsm.virtual import ocmf
 from wattproof.meters.bsm.virtual.registers import AREA, IN_AREA
-from wattproof.meters.bsm.virtual.signing import Signer
 from wattproof.signed.formats import bsm
+from wattproof.virtual.signing import Signer
 
 CURRENT, ON, OFF, START, END = SnapshotType
 IDENTITY = ocmf.Identity(b"BAUER Electronic", b"BSM-WS36A-H01-1311-0000", b"1.9:32CA:AFF4", b"f1d3d06")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from wattproof.meters.bsm.virtual.display import SECOND
 from wattproof.meters.bsm.virtual.face import UNSTAMPED, Face
 from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
-from wattproof.meters.bsm.virtual.options import nanoseconds
 from wattproof.virtual.base import NEVER
+from wattproof.virtual.switchboard import nanoseconds
 
 SERVICE_TIME = 60 * SECOND
 

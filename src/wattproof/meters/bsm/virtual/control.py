@@ -3,108 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import TYPE_CHECKING, cast
 
-from wattproof.errors import InvalidValue, UnknownName
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
 from wattproof.meters.bsm.virtual.faults import CONTROLS, FAULTS
 from wattproof.meters.bsm.virtual.machine import named_states
-from wattproof.meters.bsm.virtual.options import nanoseconds
 from wattproof.meters.bsm.virtual.registers import IN_AREA
-from wattproof.virtual.faults import ENDED, shown, split_fault
-from wattproof.virtual.line import LINE_FAULTS
 from wattproof.virtual.loads import Load, parse_load
 from wattproof.virtual.physics import WATT_HOUR
+from wattproof.virtual.switchboard import Switchboard, nanoseconds
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.virtual.meter import BsmMeter
 
-NAMED_STATES = frozenset(named_states())
 #: TotWhImp after the fault roll-over: 999 999.90 kWh.
 NEARLY_OVER = 999_999_900 * WATT_HOUR
 
 
 def read_controls(meter: BsmMeter, controls: Mapping[str, object]) -> dict[str, object]:
     """Controls as values, in the order of the table; ``step`` is last there but for ``key``."""
-    values = {name: CONTROLS.read(name, value) for name, value in controls.items()}
+    values = SWITCHBOARD.read_controls(controls)
     if "load" in values:
         values["load"] = parse_load(cast(str, values["load"]), meter.read_text)
-    return {name: values[name] for name in CONTROLS.by_name if name in values}
-
-
-def read_faults(faults: Mapping[str, object]) -> dict[str, object]:
-    """Faults as values, ended ones as ``None``."""
-    return {name: FAULTS.read_fault(name, value) for name, value in faults.items()}
-
-
-def check_when(when: str) -> None:
-    """``UnknownName`` unless ``when`` is a named state (28.2)."""
-    if when not in NAMED_STATES:
-        raise UnknownName(
-            f"no named state {when!r}: write INSTANCE:STATE such as turn-on:signing or *:done, power-up or request"
-        )
-
-
-def parse_fault_texts(texts: tuple[str, ...] | list[str]) -> list[tuple[str, object, str | None]]:
-    """Faults of the command line, each with the state it waits for."""
-    found = []
-    for text in texts:
-        name, value, when = split_fault(text)
-        if when is not None:
-            check_when(when)
-        found.append((name, FAULTS.read_fault(name, value), when))
-    return found
+    return values
 
 
 def apply(meter: BsmMeter, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
     """Bring read controls and faults into force at the present moment."""
-    for name, value in faults.items():
-        put_fault(meter, name, value)
-    for name, value in controls.items():
-        details = {"control": name, "value": _text(value)}
-        if name in _POWERED and not meter.supplied:
-            meter.journal("control-ignored", {**details, "reason": "the meter has no supply"})
-            continue
-        meter.journal("control", details)
-        _CONTROLS[name](meter, value)
+    SWITCHBOARD.apply(meter, controls, faults)
     if faults:
         meter.present()
-
-
-def _text(value: object) -> object:
-    return value.text if isinstance(value, Load) else shown(value)
-
-
-def put_fault(meter: BsmMeter, name: str, value: object) -> None:
-    """Set or end one fault. One that would contradict another in force is refused, in the journal."""
-    if name in LINE_FAULTS:
-        _put_line_fault(meter, name, value)
-        return
-    try:
-        meter.faults.check({name: value})
-    except InvalidValue as error:
-        meter.journal("fault-refused", {"fault": name, "reason": str(error)})
-        return
-    meter.faults.put(name, value)
-    at_once = _AT_ONCE.get(name)
-    if at_once is not None and not (value is ENDED and FAULTS.by_name[name].once):
-        at_once(meter, value)
-
-
-def _put_line_fault(meter: BsmMeter, name: str, value: object) -> None:
-    if value is ENDED:
-        if name in meter.line.active:
-            meter.line.clear(name)
-            meter.journal("fault-ended", {"fault": name})
-        return
-    number = value if isinstance(value, bool | int) else _json_number(cast(Decimal, value))
-    meter.line.set(name, number)
-    meter.journal("fault-set", {"fault": name, "value": number})
-
-
-def _json_number(value: Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
 
 
 # Faults that act at the moment they are set.
@@ -208,8 +136,15 @@ _CONTROLS: Mapping[str, Callable[[BsmMeter, object], None]] = {
 }
 
 
-#: Controls that act inside the meter; without supply there is nothing that they could reach.
-_POWERED = ("do", "clock", "key")
+SWITCHBOARD: Switchboard[BsmMeter] = Switchboard(
+    CONTROLS,
+    FAULTS,
+    named_states(),
+    example="INSTANCE:STATE such as turn-on:signing or *:done, power-up or request",
+    acts=_CONTROLS,
+    strikes=_AT_ONCE,
+    powered=("do", "clock", "key"),
+)
 
 
 # GET /
@@ -246,7 +181,7 @@ def state(meter: BsmMeter) -> dict[str, object]:
             "load": electrics.load.text,
             "power": meter.supplied,
         },
-        "faults": {name: shown(value) for name, value in meter.faults.active.items()} | dict(meter.line.active),
+        "faults": SWITCHBOARD.in_force(meter),
         "signals": {
             "demand": meter.demanded,
             "doe": meter.enabled,

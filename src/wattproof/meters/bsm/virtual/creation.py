@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, cast
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
 from wattproof.meters.bsm.virtual import ocmf, signing
 from wattproof.meters.bsm.virtual.machine import NEXT, Cause, State, Transition
-from wattproof.meters.bsm.virtual.options import nanoseconds
 from wattproof.meters.bsm.virtual.registers import BLOB, COPIED, IN_AREA, METADATA
 from wattproof.virtual.base import NEVER, SECOND
+from wattproof.virtual.signing import sign_with_another
+from wattproof.virtual.switchboard import nanoseconds
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.virtual.face import Face
@@ -232,7 +233,7 @@ def _sign(meter: Face, job: Creation) -> None:
         if spoiled:
             digest = signing.text_digest(digest)  # made over other data
         if another:
-            return signing.sign_with_another(meter.serial, digest)
+            return sign_with_another(meter.serial, digest)
         return meter.signer.sign(digest)
 
     signature = sign(signing.snapshot_digest(bytes(area)))

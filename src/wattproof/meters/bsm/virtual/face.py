@@ -17,7 +17,6 @@ from wattproof.meters.bsm.virtual.faults import EXCLUDING, FAULTS
 from wattproof.meters.bsm.virtual.ocmf import Identity
 from wattproof.meters.bsm.virtual.options import Options
 from wattproof.meters.bsm.virtual.registers import Registers, clamp
-from wattproof.meters.bsm.virtual.signing import Signer
 from wattproof.meters.bsm.virtual.state import Counters, Durable
 from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
 from wattproof.virtual.base import NEVER, Meter, SimulationOptions, ignore, sleep_on
@@ -26,6 +25,7 @@ from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.line import LineFaults
 from wattproof.virtual.loads import Load
 from wattproof.virtual.physics import WATT_HOUR, nearest
+from wattproof.virtual.signing import Signer
 
 #: Energy units of the least digit shown: 10 Wh.
 DIGIT = 10 * WATT_HOUR

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 from wattproof.meters.bsm.virtual.registers import IN_AREA
 from wattproof.signed.formats import bsm
-from wattproof.virtual.faults import Choice, Count, Flag, Kind, Number, Row, Switch, Table, Text, Whole, instant, join
-from wattproof.virtual.line import LINE_FAULTS
+from wattproof.virtual.faults import Choice, Count, Flag, Number, Row, Switch, Table, Text, Whole, instant, join
+from wattproof.virtual.switchboard import bus_rows
 
 _METER = "28.3"
 _SECONDS = "s meter"
@@ -67,22 +67,7 @@ METER_FAULTS = (
     Row("power-cut", Number(0, 31_536_000, _SECONDS), Decimal(10), "Supply off for this long.", _METER, once=True),
 )
 
-_LINE_KINDS: dict[str, Kind] = {
-    "percent": Number(0, 100, "%"),
-    "seconds": Number(0, 600, "s real"),
-    "code": Whole(1, 11, "exception code"),
-    "flag": Flag(),
-}
-BUS_FAULTS = tuple(
-    Row(
-        row.name,
-        _LINE_KINDS[row.kind],
-        row.default if row.kind in ("flag", "code") else Decimal(row.default),
-        row.effect,
-        "28.4",
-    )
-    for row in LINE_FAULTS.values()
-)
+BUS_FAULTS = bus_rows("28.4")
 FAULTS: Table = join("fault", METER_FAULTS, BUS_FAULTS)
 
 #: Faults that cannot be in force together.

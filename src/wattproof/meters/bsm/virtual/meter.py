@@ -19,13 +19,13 @@ from wattproof.meters.bsm.virtual.face import DIGIT
 from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
 from wattproof.meters.bsm.virtual.options import INVALID, NOW, Options, read_options
 from wattproof.meters.bsm.virtual.registers import GLITCHING
-from wattproof.meters.bsm.virtual.signing import Signer, read_key
 from wattproof.meters.bsm.virtual.state import Durable, decode
 from wattproof.virtual.base import NEVER, SimulationOptions
 from wattproof.virtual.faults import Armed
-from wattproof.virtual.line import LINE_FAULTS
 from wattproof.virtual.loads import parse_load
 from wattproof.virtual.physics import WATT_HOUR
+from wattproof.virtual.signing import Signer, read_key
+from wattproof.virtual.switchboard import release
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.optical.head import OpticalHead
@@ -146,10 +146,9 @@ class BsmMeter(Body):
     ) -> None:
         self.advance(now)
         if when is not None:
-            control.check_when(when)
+            control.SWITCHBOARD.check_when(when)
         read_controls = control.read_controls(self, controls)
-        read_faults = control.read_faults(faults)
-        self.faults.check({name: value for name, value in read_faults.items() if name not in LINE_FAULTS})
+        read_faults = control.SWITCHBOARD.read_faults(self, faults)
         if when is not None:
             self._armed.append(Armed(when, read_controls, read_faults))
             self._look_out()
@@ -161,9 +160,8 @@ class BsmMeter(Body):
 
     def entered(self, state: str) -> None:
         self.journal("state", {"state": state})
-        released = [armed for armed in self._armed if armed.matches(state)]
+        released, self._armed = release(self._armed, state)
         if released:
-            self._armed = [armed for armed in self._armed if not armed.matches(state)]
             for armed in released:
                 control.apply(self, armed.controls, armed.faults)
             self._look_out()
@@ -257,13 +255,7 @@ class BsmMeter(Body):
         if time is not None:
             self.clock.write(self._now, *time)
         self.di = self._level()
-        for name, value, when in faults:
-            if when is not None:
-                self._armed.append(Armed(when, {}, {name: value}))
-            elif name not in LINE_FAULTS:
-                self.faults.check({name: value})
-            if when is None:
-                control.put_fault(self, name, value)
+        self._armed += control.SWITCHBOARD.begin(self, faults)
         if not starting:
             self.entered(POWER_UP)
         self._look_out()
@@ -316,7 +308,7 @@ def create(options: SimulationOptions) -> BsmMeter:
     chosen = read_options(options.settings, options.variant)
     durable = None if options.state is None else decode(options.state)
     serial, seed = _identity(options, durable)
-    scalar = None if options.key is None else read_key(options.key)
+    scalar = None if options.key is None else read_key(options.key, "a BSM")
     if durable is not None:
         if scalar is not None and scalar != durable.key:
             raise InvalidValue(f"the state directory keeps another key of meter {serial}: leave the key option out")
@@ -325,7 +317,7 @@ def create(options: SimulationOptions) -> BsmMeter:
         raise InvalidValue(f"unit {options.unit} is out of range: write 1 to 247")
     if not 0 < options.speed <= FASTEST:
         raise InvalidValue(f"speed {options.speed} is out of range: write a number above 0, at most {FASTEST}")
-    faults = control.parse_fault_texts(list(options.faults))
+    faults = control.SWITCHBOARD.parse(options.faults)
     load = parse_load(options.load if options.load is not None else "curve:car", options.read_text)
     meter = BsmMeter(options, chosen, serial, Signer(serial, scalar), seed, load)
     meter.counters.unit = options.unit or DEFAULT_UNIT

@@ -9,8 +9,8 @@ from typing import cast
 
 from wattproof.errors import InvalidValue
 from wattproof.meters.bsm.profiles import DEFAULT, PROFILES, SELECTABLE, Profile
-from wattproof.virtual.base import SECOND
 from wattproof.virtual.faults import Choice, Number, Row, Switch, Table, Text, Whole, instant
+from wattproof.virtual.switchboard import nanoseconds
 
 _YES_NO = Switch(("yes", "no"))
 #: ``time`` without an instant.
@@ -98,11 +98,6 @@ class Options:
     optical: str
     optical_password: str
     d0_list: str
-
-
-def nanoseconds(seconds: object) -> int:
-    """Meter nanoseconds of a value of a table."""
-    return int(cast(Decimal, seconds) * SECOND)
 
 
 def read_options(settings: Mapping[str, str], variant: str | None) -> Options:
