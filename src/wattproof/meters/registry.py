@@ -34,6 +34,7 @@ class Family:
     resources. ``models``: its SunSpec models. ``tables``:
     closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
+    ``web_probe``: the same for HTTP, coroutine function ``(link, channel) -> DeviceInfo | None``.
     ``formats``: files that a charging session can be written as, :class:`~wattproof.drivers.charging.Format` by name.
     """
 
@@ -44,6 +45,7 @@ class Family:
     points: str | None = None
     models: str | None = None
     probe: str | None = None
+    web_probe: str | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     resources: str | None = None
@@ -116,6 +118,11 @@ BUILT_IN = (
         points="wattproof.meters.dmed4.points:MAP",
         resources="wattproof.meters.dmed4.resources:RESOURCES",
         probe="wattproof.meters.dmed4.driver:probe",
+        web_probe="wattproof.meters.dmed4.rest:probe",
+        readers={
+            "http": "wattproof.meters.dmed4.rest:RestDriver",
+            "https": "wattproof.meters.dmed4.rest:RestDriver",
+        },
         formats="wattproof.meters.dmed4.export:FORMATS",
         variants=(
             "404R1500 404R0600 404R0400 404R0150 404D1500 404D0600 404D0400 404D0150 "
@@ -174,6 +181,11 @@ def probing() -> list[Family]:
     """The families that can recognise their meters, the base ``sunspec`` after those that build on it."""
     rows = [row for row in families().values() if row.probe and (row in BUILT_IN or _recognises(row))]
     return sorted(rows, key=lambda row: row.name == "sunspec")
+
+
+def web_probing() -> list[Family]:
+    """The families that can recognise their meters at a web address."""
+    return [row for row in families().values() if row.web_probe]
 
 
 def _recognises(row: Family) -> bool:

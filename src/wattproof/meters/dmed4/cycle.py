@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 from wattproof.errors import (
     Disconnected,
     FrameError,
+    HttpRefused,
     InvalidValue,
     LinkError,
+    ModbusRefused,
     ProtocolError,
+    Refused,
     ResponseTimeout,
     SnapshotFailed,
     UsageError,
@@ -174,6 +177,8 @@ class ChargeCycle(ABC):
             await self.command(letter)
         except (ResponseTimeout, Disconnected, FrameError):
             acknowledged = False
+        except (ModbusRefused, HttpRefused) as error:
+            raise await self._explained(letter, error) from error
         state = await self._signed(letter, started, acknowledged)
         if state.signature & Signature.FAILED:
             status = await self.status()
@@ -182,6 +187,16 @@ class ChargeCycle(ABC):
         if found is None:
             raise SnapshotFailed(f"the meter has no record after {letter}: {state.words}", state.signature.value)
         return found
+
+    async def _explained(self, letter: str, error: ModbusRefused | HttpRefused) -> Refused:
+        """A refusal together with the status, which says why."""
+        try:
+            words = f"the meter refuses {letter} ({error}): {(await self.status()).words}"
+        except (LinkError, ProtocolError, Refused):
+            return error
+        return (
+            ModbusRefused(error.code, words) if isinstance(error, ModbusRefused) else HttpRefused(error.status, words)
+        )
 
     async def _signed(self, letter: str, started: int, acknowledged: bool) -> Status:
         """Look every 100 ms until the signing of this command has ended."""
