@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.errors import InvalidValue, StorageError
+from wattproof.io.url import MODBUS
 
 if TYPE_CHECKING:
-    from wattproof.meters.simulation import Plan, Simulation
+    from wattproof.meters.simulation import Plan, Running, Simulation
 
 INTERRUPTED = 130
 _MANY = Parameter(negative=(), consume_multiple=False)
@@ -187,16 +188,19 @@ def ready_object(simulation: Simulation) -> dict[str, Any]:
         "control": None if control is None else control.url,
         "token": None if control is None else control.token,
         "public_key": first.public_key.hex(),
-        "meters": [
-            {
-                "serial": one.meter.serial,
-                "unit": one.meter.unit,
-                "listen": [str(url) for url in one.urls],
-                "public_key": one.meter.public_key.hex(),
-            }
-            for one in simulation.meters
-        ],
+        "meters": [entry for one in simulation.meters for entry in _entries(one)],
     }
+
+
+def _entries(one: Running) -> list[dict[str, Any]]:
+    """A meter in the list of them; one with meters behind it stands for these, each with its channel."""
+    listen = [str(url) for url in one.urls]
+    behind = one.meter.channels
+    return [
+        {"serial": meter.serial, "unit": meter.unit, "listen": listen, "public_key": meter.public_key.hex()}
+        | ({"channel": channel} if behind else {})
+        for channel, meter in (behind or {0: one.meter}).items()
+    ]
 
 
 def greeting(simulation: Simulation) -> list[str]:
@@ -217,7 +221,7 @@ def greeting(simulation: Simulation) -> list[str]:
         lines.append(f"  control at {control.url}")
         lines.append(f"  token {control.token}")
     address = first.urls[0]
-    options = {} if address.framing == "iec" else {"unit": first.meter.unit}
+    options = {"unit": first.meter.unit} if address.framing in MODBUS else {}
     meter_url = f"'{first.meter.model}+{address.with_options(**options)}'"
     lines += ["", "Try in another terminal:", f"  wattproof read {meter_url}"]
     if address.framing != "iec":

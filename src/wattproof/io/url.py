@@ -157,6 +157,8 @@ SCHEMES: Mapping[str, Scheme] = {
     ),
 }
 
+#: What is spoken where Modbus is.
+MODBUS = frozenset({"tcp", "rtu", "ascii"})
 _WEB = frozenset({"http", "https"})
 _SECRETS = frozenset({"password", "passwd", "token", "secret"})
 _MODEL = re.compile(r"[a-z][a-z0-9_-]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?")

@@ -16,13 +16,10 @@ from wattproof.drivers.mapped import RegisterDriver
 from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_blocking
 from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
 from wattproof.io.trace import Trace
-from wattproof.io.url import MeterURL, parse_url
+from wattproof.io.url import MODBUS, MeterURL, parse_url
 from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
-
-#: What is spoken on the lines that Modbus drivers use.
-MODBUS = frozenset({"tcp", "rtu", "ascii"})
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from wattproof.errors import InvalidValue, UnknownName
+from wattproof.io.url import MODBUS
 from wattproof.meters.simulation import Plan, Simulation
 from wattproof.virtual.control import plain, wait_for_entries
 
@@ -155,7 +156,7 @@ class VirtualMeter:
         """The whole address of the meter at its first listener: ``bsm+tcp://127.0.0.1:40123?unit=42``."""
         running = self._running.meters[0]
         address = running.urls[0]
-        options = {} if address.framing == "iec" else {"unit": self._do(lambda: running.meter.unit)}
+        options = {"unit": self._do(lambda: running.meter.unit)} if address.framing in MODBUS else {}
         return f"{running.meter.model}+{address.with_options(**options)}"
 
     @property
@@ -216,13 +217,17 @@ class VirtualMeter:
         controls: Mapping[str, object] | None = None,
         faults: Mapping[str, object] | None = None,
         when: str | None = None,
+        channel: int | None = None,
     ) -> None:
         """Change controls and faults now, or at a named state such as ``turn-on:signing``; all or nothing.
+
+        ``channel``: of one meter behind a display that has several.
+
 
         :raises UnknownName: a name that is not in the closed tables.
         :raises InvalidValue: a value out of range.
         """
-        self._do(lambda: self._running.meters[0].runtime.patch(controls or {}, faults or {}, when))
+        self._do(lambda: self._running.meters[0].runtime.patch(controls or {}, faults or {}, when, channel))
 
     async def control(
         self,

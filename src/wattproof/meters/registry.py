@@ -115,10 +115,16 @@ BUILT_IN = (
         name="dmed4",
         label="LOVATO DMED4, DC meter for fast chargers that signs OCMF",
         driver="wattproof.meters.dmed4.driver:DmedDriver",
+        virtual="wattproof.meters.dmed4.virtual.meter:create",
         points="wattproof.meters.dmed4.points:MAP",
         resources="wattproof.meters.dmed4.resources:RESOURCES",
         probe="wattproof.meters.dmed4.driver:probe",
         web_probe="wattproof.meters.dmed4.rest:probe",
+        tables={
+            "options": "wattproof.meters.dmed4.virtual.options:OPTIONS",
+            "faults": "wattproof.meters.dmed4.virtual.faults:FAULTS",
+            "controls": "wattproof.meters.dmed4.virtual.faults:CONTROLS",
+        },
         readers={
             "http": "wattproof.meters.dmed4.rest:RestDriver",
             "https": "wattproof.meters.dmed4.rest:RestDriver",

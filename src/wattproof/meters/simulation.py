@@ -21,6 +21,7 @@ from typing import Any
 
 from wattproof.errors import InvalidURL, InvalidValue, PortInUse, StorageError
 from wattproof.io.journal import DirectoryLock, StateFile, make_directory
+from wattproof.io.logfile import LogFile
 from wattproof.io.url import MeterURL, parse_url
 from wattproof.meters import registry
 from wattproof.virtual.base import Meter, SimulationOptions
@@ -31,7 +32,7 @@ from wattproof.virtual.timers import LoopTimers
 
 #: Where a virtual meter listens when nothing is said: this port, or another free one.
 DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5020
-STATE_FILE = "state.journal"
+STATE_FILE, LOG_FILE = "state.journal", "log.journal"
 LARGEST_COUNT = 10_000
 #: Records that the journals of all meters hold together (about 400 bytes each).
 JOURNAL_RECORDS = 65_536
@@ -111,6 +112,18 @@ def following_serial(serial: str, step: int) -> str:
     if len(following) > len(digits):
         raise InvalidValue(f"serial {serial} has no {step} serials behind it: begin with a smaller one")
     return serial[: found.start()] + following
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Where one meter keeps its state and its logs."""
+
+    state: StateFile
+    log: LogFile
+
+    def recover(self) -> tuple[bytes | None, list[bytes]]:
+        """What they hold. Raises ``StorageError``."""
+        return self.state.recover(), self.log.recover()
 
 
 class Simulation:
@@ -202,6 +215,7 @@ class Simulation:
             key=plan.key,
             wall=int(time.time()),
             read_text=_Reader(),
+            listen=addresses,
         )
         describe = _describer(family)
         journal = plan.journal or max(64, min(4096, JOURNAL_RECORDS // plan.count))
@@ -214,11 +228,19 @@ class Simulation:
                     serial=following_serial(self.meters[0].meter.serial, index),
                     seed=(seed + index) & 0xFFFFFFFF if plan.seed is None else seed + index,
                 )
-            store, state = self._store(options.serial)
-            meter = create(replace(options, unit=first_unit + index if on_line else unit, state=state))
-            if store is None:
-                store, _ = self._store(meter.serial)
-            runtime = Runtime(meter, timers, store=store, journal=journal, describe=describe)
+            files = self._files(options.serial)
+            state, log = files.recover() if files else (None, [])
+            meter = create(replace(options, unit=first_unit + index if on_line else unit, state=state, log=log))
+            if files is None:
+                files = self._files(meter.serial)
+            runtime = Runtime(
+                meter,
+                timers,
+                store=files.state if files else None,
+                log=files.log if files else None,
+                journal=journal,
+                describe=describe,
+            )
             if closely:
                 runtime.watch_closely()
             self.meters.append(Running(runtime))
@@ -232,18 +254,15 @@ class Simulation:
         kept = sorted(entry.parent.name for entry in self.plan.state.glob(f"*/{STATE_FILE}"))
         return kept[0] if kept else None
 
-    def _store(self, serial: str | None) -> tuple[StateFile | None, bytes | None]:
-        """The state file of a meter, and what it holds. One meter has it in the folder itself, several below it."""
+    def _files(self, serial: str | None) -> _Files | None:
+        """The files of a meter. One meter has them in the folder itself, several below it."""
         folder = self.plan.state
-        if folder is None:
-            return None, None
-        if self.plan.count > 1:
-            if serial is None:
-                return None, None
+        if folder is None or (serial is None and self.plan.count > 1):
+            return None
+        if self.plan.count > 1 and serial is not None:
             folder = folder / serial
             make_directory(folder)
-        store = StateFile(folder / STATE_FILE)
-        return store, store.recover()
+        return _Files(StateFile(folder / STATE_FILE), LogFile(folder / LOG_FILE))
 
     # -- listening -------------------------------------------------------------------------------------------------
 

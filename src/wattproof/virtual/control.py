@@ -35,7 +35,7 @@ from wattproof.wire.http1 import Response, json_refusal, json_response
 LONGEST_WAIT = 600
 #: Digits of a whole number in a change.
 _LONGEST_NUMBER = 100
-_PATCH_KEYS = ("controls", "faults", "when")
+_PATCH_KEYS = ("controls", "faults", "when", "channel")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,13 @@ class Change:
     controls: Mapping[str, object]
     faults: Mapping[str, object]
     when: str | None = None
+    channel: int | None = None
 
 
 def read_change(body: bytes) -> Change:
     """The change in the body of a PATCH.
 
-    :raises InvalidValue: no JSON object of the three known keys, each at most once.
+    :raises InvalidValue: no JSON object of the four known keys, each at most once.
     """
     try:
         content = json.loads(
@@ -76,7 +77,10 @@ def read_change(body: bytes) -> Change:
     when = content.get("when")
     if when is not None and not isinstance(when, str):
         raise InvalidValue('when is no text: write INSTANCE:STATE, such as "turn-on:signing"')
-    return Change(parts["controls"], parts["faults"], when)
+    channel = content.get("channel")
+    if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int)):
+        raise InvalidValue("channel is no whole number")
+    return Change(parts["controls"], parts["faults"], when, channel)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -185,7 +189,7 @@ class Control:
     async def _change(self, request: Request, serial: str | None) -> Response:
         runtime = self._only(serial)
         change = read_change(request.body)
-        runtime.patch(change.controls, change.faults, change.when)
+        runtime.patch(change.controls, change.faults, change.when, change.channel)
         return json_response(200, plain(runtime.state()))
 
     async def _journal(self, request: Request, serial: str | None) -> Response:

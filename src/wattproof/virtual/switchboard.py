@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 from decimal import Decimal
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 from wattproof.errors import InvalidValue, UnknownName
 from wattproof.virtual import curves
@@ -41,8 +41,8 @@ class Switched(Protocol):
         ...
 
 
-M = TypeVar("M", bound=Switched)
-Action = Callable[[M, object], None]
+#: What a name does to a meter of its family, given the value that was read.
+Action = Callable[[Any, object], None]
 
 _LINE_KINDS: dict[str, Kind] = {
     "percent": Number(0, 100, "%"),
@@ -72,7 +72,7 @@ def nanoseconds(seconds: object) -> int:
     return int(cast(Decimal, seconds) * SECOND)
 
 
-class Switchboard(Generic[M]):
+class Switchboard:
     """The closed tables of one family and what their names do.
 
     :param states: the named states at which a change can be armed; ``example``: how they are written, for messages.
@@ -89,8 +89,8 @@ class Switchboard(Generic[M]):
         states: Iterable[str],
         *,
         example: str,
-        acts: Mapping[str, Action[M]],
-        strikes: Mapping[str, Action[M]],
+        acts: Mapping[str, Action],
+        strikes: Mapping[str, Action],
         powered: Container[str] = (),
         bus: Mapping[str, str] | None = None,
     ) -> None:
@@ -110,7 +110,7 @@ class Switchboard(Generic[M]):
         values = {name: self.controls.read(name, value) for name, value in controls.items()}
         return {name: values[name] for name in self.controls.by_name if name in values}
 
-    def read_faults(self, meter: M, faults: Mapping[str, object]) -> dict[str, object]:
+    def read_faults(self, meter: Switched, faults: Mapping[str, object]) -> dict[str, object]:
         """Faults as values, ended ones as ``None``. Raises ``InvalidValue`` for what contradicts one in force."""
         values = {name: self.faults.read_fault(name, value) for name, value in faults.items()}
         meter.faults.check({name: value for name, value in values.items() if not self.is_bus_fault(name)})
@@ -131,7 +131,7 @@ class Switchboard(Generic[M]):
             found.append((name, self.faults.read_fault(name, value), when))
         return found
 
-    def begin(self, meter: M, faults: Iterable[tuple[str, object, str | None]]) -> list[Armed]:
+    def begin(self, meter: Switched, faults: Iterable[tuple[str, object, str | None]]) -> list[Armed]:
         """Bring the faults of :meth:`parse` into force; returns those that wait for a state."""
         armed = []
         for name, value, when in faults:
@@ -149,7 +149,7 @@ class Switchboard(Generic[M]):
 
     # bringing into force
 
-    def apply(self, meter: M, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
+    def apply(self, meter: Switched, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
         """Bring read controls and faults into force at the present moment."""
         for name, value in faults.items():
             self.put_fault(meter, name, value)
@@ -161,7 +161,7 @@ class Switchboard(Generic[M]):
             meter.journal("control", details)
             self._acts[name](meter, value)
 
-    def put_fault(self, meter: M, name: str, value: object) -> None:
+    def put_fault(self, meter: Switched, name: str, value: object) -> None:
         """Set or end one fault. One that would contradict another in force is refused, in the journal."""
         if self.is_bus_fault(name):
             self._put_bus_fault(meter, name, value)
@@ -176,7 +176,7 @@ class Switchboard(Generic[M]):
         if strike is not None and not (value is ENDED and self.faults.by_name[name].once):
             strike(meter, value)
 
-    def _put_bus_fault(self, meter: M, name: str, value: object) -> None:
+    def _put_bus_fault(self, meter: Switched, name: str, value: object) -> None:
         row = self._bus[name]
         if value is ENDED:
             if row in meter.line.active:
@@ -187,7 +187,7 @@ class Switchboard(Generic[M]):
         meter.line.set(row, number)
         meter.journal("fault-set", {"fault": name, "value": number})
 
-    def in_force(self, meter: M) -> dict[str, object]:
+    def in_force(self, meter: Switched) -> dict[str, object]:
         """The faults in force with their values, as the control interface shows them."""
         own = {row: name for name, row in self._bus.items()}
         active = {name: shown(value) for name, value in meter.faults.active.items()}

@@ -69,6 +69,7 @@ class Response:
     :param body: what follows the head, unless ``chunks`` cuts it.
     :param reason: ``None`` takes the standard's phrase, ``""`` sends none.
     :param chunks: sizes of the chunks of a chunked body; what is left over goes into one more chunk.
+    :param digits: ``x`` writes those sizes in lower case, ``X`` in upper case.
     :param version: as in the status line.
     :param cut: number of bytes after which the answer breaks off, ``None`` for a whole one.
     """
@@ -80,6 +81,7 @@ class Response:
     chunks: tuple[int, ...] | None = None
     version: str = "1.1"
     cut: int | None = None
+    digits: str = "x"
 
     def header(self, name: str) -> str | None:
         """The first value of a header, whatever its case."""
@@ -111,8 +113,11 @@ class Response:
         """
         data = encode_head(self.status, self.headers, reason=self.reason, version=self.version)
         if not head_only:
-            data += self.body if self.chunks is None else b"".join(encode_chunks(self.body, self.chunks)) + LAST_CHUNK
+            data += self.body if self.chunks is None else self._chunked(self.chunks)
         return data if self.cut is None else data[: self.cut]
+
+    def _chunked(self, sizes: tuple[int, ...]) -> bytes:
+        return b"".join(encode_chunks(self.body, sizes, self.digits)) + LAST_CHUNK
 
 
 def encode_head(
@@ -140,20 +145,20 @@ def encode_head(
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-def encode_chunk(data: bytes) -> bytes:
+def encode_chunk(data: bytes, digits: str = "x") -> bytes:
     """One chunk (RFC 9112, section 7.1); nothing for no data, for that would end the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    return b"%b\r\n%b\r\n" % (format(len(data), digits).encode("ascii"), data) if data else b""
 
 
-def encode_chunks(body: bytes, sizes: Sequence[int]) -> Iterable[bytes]:
+def encode_chunks(body: bytes, sizes: Sequence[int], digits: str = "x") -> Iterable[bytes]:
     """A body in chunks of these sizes, the rest in one more."""
     position = 0
     for size in sizes:
         if size < 1:
             raise InvalidValue(f"a chunk of {size} bytes: it has at least one")
-        yield encode_chunk(body[position : position + size])
+        yield encode_chunk(body[position : position + size], digits)
         position += size
-    yield encode_chunk(body[position:])
+    yield encode_chunk(body[position:], digits)
 
 
 def json_response(status: int, content: object, headers: Headers = ()) -> Response:

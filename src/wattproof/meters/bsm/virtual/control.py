@@ -136,7 +136,7 @@ _CONTROLS: Mapping[str, Callable[[BsmMeter, object], None]] = {
 }
 
 
-SWITCHBOARD: Switchboard[BsmMeter] = Switchboard(
+SWITCHBOARD = Switchboard(
     CONTROLS,
     FAULTS,
     named_states(),

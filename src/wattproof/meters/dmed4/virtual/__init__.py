@@ -1,0 +1,1 @@
+"""Being a DMED4: the virtual meter and its remote displays."""
