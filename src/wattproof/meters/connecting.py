@@ -17,6 +17,7 @@ from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_
 from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
 from wattproof.io.trace import Trace
 from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
 
@@ -36,6 +37,8 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     """
     place = _parsed(url)
     family, variant = _family(place)
+    if family is None and place.framing in SCHEMES:
+        family = await detect_web(web_link(place, trace=trace), place.whole("channel", 0) or None)
     if family is not None and place.framing in family.readers:
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
@@ -60,6 +63,8 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     """
     place = _parsed(url)
     family, variant = _family(place)
+    if family is None and place.framing in SCHEMES:
+        family = run_blocking(detect_web(web_link_blocking(place, trace=trace), place.whole("channel", 0) or None))
     if family is not None and place.framing in family.readers:
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
@@ -159,3 +164,19 @@ async def detect(link: ModbusLink, unit: int | None) -> Family:
     where = "the usual units" if unit is None else f"unit {unit}"
     known = ", ".join(registry.families())
     raise ProtocolError(f"what answers at {where} is no meter of a known family ({known}); name it: MODEL+tcp://...")
+
+
+async def detect_web(link: WebLink, channel: int | None = None) -> Family:
+    """The family of the meter at a web address.
+
+    Raises :class:`~wattproof.errors.ProtocolError` if what answers is of no known family, and
+    :class:`~wattproof.errors.LinkError` if nothing does.
+    """
+    for family in registry.web_probing():
+        if await family.load("web_probe")(link, channel) is not None:
+            return family
+    known = ", ".join(row.name for row in registry.web_probing())
+    raise ProtocolError(
+        f"what answers at {link.name} is no meter of a known family ({known}); name it: MODEL+http://..., and behind a "
+        f"display its channel: ?channel=1"
+    )
