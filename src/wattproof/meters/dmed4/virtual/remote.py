@@ -23,8 +23,8 @@ from wattproof.meters.dmed4.resources import PREFIX
 from wattproof.meters.dmed4.virtual import writing
 from wattproof.meters.dmed4.virtual.meter import CONNECTIONS, DmedMeter, make, read_serial, report_id
 from wattproof.meters.dmed4.virtual.options import Options, read_options
-from wattproof.meters.dmed4.virtual.rest import NOT_FOUND
-from wattproof.meters.dmed4.virtual.site import LIMITS, DmedSite, disturbed, failure
+from wattproof.meters.dmed4.virtual.rest import NOT_FOUND, NOT_IMPLEMENTED
+from wattproof.meters.dmed4.virtual.site import LIMITS, DmedSite, disturbed, failure, success
 from wattproof.meters.dmed4.virtual.writing import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READS, Rejected
 from wattproof.virtual.base import Admission, Meter, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.faults import split_fault
@@ -228,6 +228,8 @@ class DisplaySite:
         return response if first is None else disturbed(response, first.faults)
 
     def answer(self, request: Request, now: int) -> Response:
+        if not self._display.tls and (shown := self._page(request)) is not None:
+            return shown
         found = _CHANNEL.fullmatch(request.path)
         alias = self._display.options.channel_alias
         if found is not None:
@@ -236,9 +238,30 @@ class DisplaySite:
             return self._ask(alias, request, request.path, now)
         return failure(NOT_FOUND)
 
-    def _ask(self, channel: int, request: Request, path: str, now: int) -> Response:
+    def _page(self, request: Request) -> Response | None:
+        """The list of channels at ``/``, the page of a meter at ``/1`` to ``/4``; ``None`` for any other path."""
+        from wattproof.meters.dmed4.virtual import web
+
+        display = self._display
+        if request.path == "/":
+            if request.method != "GET":
+                return failure(NOT_IMPLEMENTED)
+            shown = [(channel, self._reached(channel)) for channel in CHANNELS]
+            return success(web.channels(display.kind.name, int(display.serial), shown), web.HEADERS)
+        number = request.path.removeprefix("/")
+        if number not in map(str, CHANNELS):
+            return None
+        meter = self._reached(int(number))
+        return failure(NOT_FOUND) if meter is None else display._sites[int(number)].page(request, int(number))
+
+    def _reached(self, channel: int) -> DmedMeter | None:
+        """The meter on a channel, unless there is none, it is silent, or the fault channel-lost takes it away."""
         meter = self._display._channels.get(channel)
-        if meter is None or meter.silent or meter.faults.get("channel-lost") == channel:
+        lost = meter is None or meter.silent or meter.faults.get("channel-lost") == channel
+        return None if lost else meter
+
+    def _ask(self, channel: int, request: Request, path: str, now: int) -> Response:
+        if self._reached(channel) is None:
             return failure(NOT_FOUND)
         return self._display._sites[channel].answer(request, now, path)
 

@@ -81,6 +81,17 @@ def charge_status(meter: DmedMeter, arguments: Arguments) -> dict[str, Any]:
     return {row.key: registers.number(row.point) for row in resources.CHARGE_STATUS.fields}
 
 
+def statuses(meter: DmedMeter) -> dict[str, int]:
+    """Both statuses and both error dwords."""
+    health = meter.health
+    return {
+        "measurement_status": int(meter.charge.status),
+        "signature_status": meter.charge.signature_status(meter.now),
+        "error_1": health.first,
+        "error_2": health.second,
+    }
+
+
 def ocmf(meter: DmedMeter, arguments: Arguments) -> dict[str, Any]:
     record = meter.charge.output
     return {"OCMF_BUFF": "" if record is None else record.text}

@@ -42,13 +42,14 @@ def failure(status: int) -> Response:
     return Response(status, (_CLOSE,), reason=_TEXTS.get(status, REASONS.get(status, "")))
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 #: The connection ends without an answer.
 NOTHING = Response(200, cut=0)
 
 
 def as_json(content: Mapping[str, Any]) -> bytes:
     """JSON without white space."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return _ENCODER.encode(content).encode("utf-8")
 
 
 def query_of(target: str) -> dict[str, str]:
@@ -57,7 +58,8 @@ def query_of(target: str) -> dict[str, str]:
     Raises ``Failure`` for one that is given twice.
     """
     found: dict[str, str] = {}
-    for part in target.partition("?")[2].split("&"):
+    query = target.partition("?")[2]
+    for part in query.split("&") if query else ():
         name, _, value = (unquote(piece).strip() for piece in part.partition("="))
         if not name:
             continue
@@ -89,8 +91,21 @@ class DmedSite:
             return Response(imposed, (_CLOSE,), reason=REASONS.get(imposed, ""))
         return self.resource(request, request.path if path is None else path)
 
+    def page(self, request: Request, channel: int | None = None) -> Response:
+        """The answer at the address of the web page (16.1)."""
+        from wattproof.meters.dmed4.virtual import web
+
+        try:
+            response = success(web.answer(self.meter, request, channel), web.HEADERS)
+        except Failure as refused:
+            response = failure(refused.status)
+        self.meter.follow()
+        return response
+
     def resource(self, request: Request, path: str) -> Response:
-        """The answer of the resource at ``path``, which begins with ``/v1/``."""
+        """The answer of the resource at ``path``, which begins with ``/v1/``, or of the page at ``/``."""
+        if path == "/" and not self.meter.active["P05_11"]:
+            return self.page(request)
         head, _, name = path.removesuffix("/").lstrip("/").partition("/")
         row = BY_PATH.get(name) if head == PREFIX and path.startswith("/") else None
         try:
@@ -99,7 +114,8 @@ class DmedSite:
             response = self._perform(row, request)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow()
+        if request.method != "GET":  # looking changes nothing
+            self.meter.follow()
         return response
 
     def _perform(self, row: Resource, request: Request) -> Response:
