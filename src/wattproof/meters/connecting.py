@@ -7,19 +7,23 @@ that blocks.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 from wattproof.drivers.mapped import RegisterDriver
 from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_blocking
+from wattproof.drivers.scan import Found
 from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
 from wattproof.io.trace import Trace
 from wattproof.io.url import MODBUS, MeterURL, parse_url
 from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
+
+#: Channels that a remote display may have its meters on.
+DISPLAY_CHANNELS = (1, 2, 3, 4)
 
 
 @asynccontextmanager
@@ -180,3 +184,24 @@ async def detect_web(link: WebLink, channel: int | None = None) -> Family:
         f"what answers at {link.name} is no meter of a known family ({known}); name it: MODEL+http://..., and behind a "
         f"display its channel: ?channel=1"
     )
+
+
+async def at_site(place: MeterURL) -> list[Found]:
+    """The meters at a web address: one, or those behind a display, which has none of its own; else what answers there.
+
+    Raises :class:`~wattproof.errors.LinkError` if nothing answers.
+    """
+    link = web_link(place)
+    named = place.whole("channel", 0) or None
+    channels: Sequence[int | None] = (named,) if named is not None else (None, *DISPLAY_CHANNELS)
+    found = []
+    for channel in channels:
+        for family in registry.web_probing():
+            info = await family.load("web_probe")(link, channel)
+            if info is not None:
+                url = place.with_model(family.name).with_options(channel=channel)
+                found.append(Found(url, None, family.name, info, "REST"))
+                break
+        if found and channel is None:
+            break
+    return found or [Found(place, None, None, None, "HTTP, but no meter that is known")]
