@@ -148,7 +148,17 @@ def test_the_probe_knows_its_own(identity: str, type: str | None) -> None:
     one.identity = bytes.fromhex(identity)
     found = run(probe(one, 1))
     assert (None if found is None else found.type) == type
-    assert [pdu[0] for pdu in one.requests] == [17]
+    assert one.requests[0] == bytes((17,))
+
+
+def test_the_probe_brings_the_key_that_tells_meters_apart() -> None:
+    one = registers()
+    one.put(0x45FF, KEY[-64:])
+    assert run(probe(one, 1)).public_key == KEY
+    one.identity = bytes.fromhex("0c05010302070000")
+    one.requests.clear()
+    assert run(probe(one, 1)).public_key is None
+    assert one.requests == [bytes((17,))]
 
 
 def test_the_probe_takes_a_refusal_for_another_meter_and_silence_for_none() -> None:

@@ -377,4 +377,15 @@ async def probe(link: ModbusLink, unit: int) -> DeviceInfo | None:
         return None
     if len(data) < SHORTEST_IDENTITY or not by_code(data[0]) or data[4] != CONSTANT:
         return None
-    return Identity.of(data).info()
+    identity = Identity.of(data)
+    return identity.info(public_key=None if identity.is_display else await _key(link, unit))
+
+
+async def _key(link: ModbusLink, unit: int) -> bytes | None:
+    """The public key, which alone tells over Modbus whether two nodes are one meter; ``None`` where it has none."""
+    try:
+        return await DmedDriver(link, unit).public_key()
+    except LinkError:
+        raise
+    except (ProtocolError, Refused):
+        return None
