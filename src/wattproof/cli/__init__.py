@@ -26,6 +26,7 @@ COMMANDS = {
     "snapshot": ("snapshot", "METER_URL KIND [OPTIONS]", "Let a meter sign a reading, and fetch it."),
     "charge": ("charge", "METER_URL [OPTIONS]", "Take a signed charging session."),
     "verify": ("verify", "FILE|-... [OPTIONS]", "Check signed meter values and say why."),
+    "proxy": ("proxy", "LISTEN_URL... --to BUS_URL [OPTIONS]", "Let several masters share one line."),
     "conformance": ("conformance", "METER_URL [OPTIONS]", "Hold a meter against its specification."),
 }
 
