@@ -10,10 +10,11 @@ from cyclopts import Parameter
 
 from wattproof.cli import output
 from wattproof.cli.meter import positive
-from wattproof.errors import InvalidValue, UsageError
+from wattproof.errors import InvalidValue, LinkError, UsageError
 
 if TYPE_CHECKING:
     from wattproof.drivers.scan import Failure, Found, Probe
+    from wattproof.io.url import MeterURL
 
 
 def command(
@@ -23,10 +24,11 @@ def command(
     timeout: float = 0.3,
     json: bool = False,
 ) -> int:
-    """Find the meters on a bus.
+    """Find the meters on a bus, or at a web address.
 
     Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once. A
-    bus that cannot be searched is named on stderr; exit code 4 if that is true of all.
+    bus that cannot be searched is named on stderr; exit code 4 if that is true of all. A web address is asked once,
+    and once a channel if that is a display.
 
     Examples:
 
@@ -34,6 +36,7 @@ def command(
         wattproof scan 'tcp://192.168.1.20:502?unit=42'
         wattproof scan 'rtu:///dev/ttyUSB0?parity=E' --baudrates 9600,19200,115200
         wattproof scan tcp://192.168.1.20:502 --units 1-10,42 --json
+        wattproof scan http://192.168.1.1 tcp://192.168.1.20:502
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def command(
         rows = [
             (
                 str(item.url),
-                str(item.unit),
+                "" if item.unit is None else str(item.unit),
                 item.family or "unknown",
                 item.info.serial if item.info else "",
                 " ".join((item.info.manufacturer, item.info.type)) if item.info else item.answer,
@@ -92,8 +95,14 @@ async def _scan(
 
     from wattproof.drivers import scan
     from wattproof.io.url import parse_url
+    from wattproof.io.web import SCHEMES
 
-    lines = [parse_url(url) for url in urls]
+    places = [parse_url(url) for url in urls]
+    lines = [place for place in places if place.scheme not in SCHEMES]
+    sites = [place for place in places if place.scheme in SCHEMES]
+    at_sites = await _search_sites(sites, failed, alone=not lines)
+    if not lines:
+        return at_sites
     with Progress(console=output.errors(), transient=True, disable=quiet or not output.errors().is_terminal) as bar:
         task = bar.add_task("searching", total=None)
 
@@ -102,7 +111,23 @@ async def _scan(
             bar.update(task, completed=progress.done, total=progress.total, description=words)
 
         found = scan.scan(lines, probes(), units=units, baudrates=rates, timeout=timeout, progress=step, failed=failed)
-        return [item async for item in found]
+        return [*at_sites, *[item async for item in found]]
+
+
+async def _search_sites(sites: Sequence[MeterURL], failed: Callable[[Failure], None], *, alone: bool) -> list[Found]:
+    """The meters at web addresses. Raises the first failure if there is nothing else, and all of them fail."""
+    from wattproof.drivers.scan import Failure
+    from wattproof.meters.connecting import at_site
+
+    results = await asyncio.gather(*(at_site(site) for site in sites), return_exceptions=True)
+    errors = [result for result in results if isinstance(result, BaseException)]
+    for error in errors:
+        if not isinstance(error, LinkError) or (alone and len(errors) == len(sites)):
+            raise error
+    for site, result in zip(sites, results, strict=True):
+        if isinstance(result, LinkError):
+            failed(Failure(site, result))
+    return [item for result in results if not isinstance(result, BaseException) for item in result]
 
 
 def probes() -> list[Probe]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wattproof.drivers.answers import describe_request, is_repeatable
-from wattproof.drivers.modbus import ModbusLink
+from wattproof.drivers.modbus import ModbusLink, TolerantLink
 from wattproof.drivers.schedule import BackOff, Entry, Priority, Schedule, UnitState
 from wattproof.errors import Disconnected, FrameError, ModbusRefused, ResponseTimeout, WattproofError
 from wattproof.model.clock import Clock
@@ -112,6 +112,11 @@ class Bus:
         if not work.callers and not work.outcome.done():
             self._schedule.remove(entry)
 
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """See `wattproof.drivers.modbus.TolerantLink`: the link below decides what an answer is."""
+        if isinstance(self._link, TolerantLink):
+            self._link.tolerate_byte_counts(unit)
+
     def on(self, priority: int) -> ModbusLink:
         """The same bus for a driver whose requests have another priority than polls."""
         return _Prioritised(self, priority)
@@ -201,6 +206,9 @@ class _Prioritised:
 
     async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
         return await self._bus.exchange(unit, pdu, timeout=timeout, priority=self._priority)
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        self._bus.tolerate_byte_counts(unit)
 
     async def close(self) -> None:
         """Nothing: the bus belongs to others too."""

@@ -62,6 +62,7 @@ class ModbusClient:
         self.clock = clock
         self.timing = timing or Timing()
         self.timings: dict[int, Timing] = {}
+        self._byte_counts: set[int] = set()
         self.statistics = Statistics()
         self._opener = opener
         self._make_framer = framer
@@ -100,6 +101,10 @@ class ModbusClient:
             if job.error is not None:
                 raise job.error
         return [job.answer or b"" for job in jobs]
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """See `wattproof.drivers.modbus.TolerantLink.tolerate_byte_counts`."""
+        self._byte_counts.add(unit)
 
     async def open(self) -> None:
         """Connect now instead of at the first request. Raises ``Unreachable``."""
@@ -298,7 +303,7 @@ class ModbusClient:
     def _land(self, job: Job, pdu: bytes) -> None:
         assert job.request is not None  # noqa: S101 - set when it took off
         try:
-            answer = accept(job.pdu, pdu, self._who(job))
+            answer = accept(job.pdu, pdu, self._who(job), byte_counts=job.unit in self._byte_counts)
         except FrameError as error:
             job.problem = str(error)
             self.statistics.damaged += 1

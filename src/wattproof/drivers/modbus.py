@@ -30,6 +30,7 @@ __all__ = [
     "ModbusClient",
     "ModbusLink",
     "Timing",
+    "TolerantLink",
     "connect",
     "connect_blocking",
     "prepare",
@@ -74,6 +75,15 @@ class BatchLink(Protocol):
 
     async def exchange_all(self, unit: int, pdus: Sequence[bytes], *, timeout: float | None = None) -> list[bytes]:
         """The answers to ``pdus`` in their order; raises what `ModbusLink.exchange` raises for the first that fails."""
+        ...
+
+
+@runtime_checkable
+class TolerantLink(Protocol):
+    """A link that can be told of a unit's own reading of the standard."""
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """Accept answers of ``unit`` to function 16 that count bytes instead of registers, as makers' manuals say."""
         ...
 
 
