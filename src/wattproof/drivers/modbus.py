@@ -33,6 +33,7 @@ __all__ = [
     "TolerantLink",
     "connect",
     "connect_blocking",
+    "prepare",
     "run_blocking",
 ]
 
@@ -99,15 +100,26 @@ async def connect(
         InvalidURL: the scheme does not carry Modbus.
         Unreachable: no connection.
     """
+    client = prepare(url, timing=timing, trace=trace, clock=clock)
+    await client.open()
+    return client
+
+
+def prepare(
+    url: MeterURL, *, timing: Timing | None = None, trace: Trace | None = None, clock: Clock | None = None
+) -> ModbusClient:
+    """The same link, which connects when the first request is sent.
+
+    Raises:
+        InvalidURL: the scheme does not carry Modbus.
+    """
     clock = clock or SystemClock()
     limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
 
     async def opener() -> ByteLink:
         return _traced(await open_link(url, limit=limit, clock=clock), trace)
 
-    client = _client(url, opener, timing, clock)
-    await client.open()
-    return client
+    return _client(url, opener, timing, clock)
 
 
 def connect_blocking(

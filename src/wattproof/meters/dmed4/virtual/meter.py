@@ -103,6 +103,10 @@ class DmedMeter(Body):
         )
 
     @property
+    def bus(self) -> str | None:
+        return self.options.gateway_bus
+
+    @property
     def admission(self) -> Admission:
         return Admission(CONNECTIONS, self.options.third_connection == "evict")
 
