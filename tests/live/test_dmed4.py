@@ -98,6 +98,18 @@ def test_detection_and_scanning(start: Start, capsys: Capture, way: str) -> None
         assert meters[0]["url"] == f"dmed4+{one.urls[0]}"
 
 
+@pytest.mark.parametrize("framing", ["tcp", "rtu"])
+def test_the_framing_of_a_socket_is_found_out(start: Start, capsys: Capture, framing: str) -> None:
+    one = start(f"tcp://127.0.0.1:0?framing={framing}")
+    place = one.urls[0].partition("?")[0]
+    found = command(capsys, "read", f"dmed4+{place}?framing=auto&timeout=0.3", "voltage")
+    assert found["readings"][0]["value"].startswith("400.")
+    assert run(["simulate", "dmed4", "--listen", "tcp://127.0.0.1:0?framing=auto"]) == 2
+    assert run(["scan", f"{place}?framing=auto"]) == 2
+    one.controls["power"] = False
+    assert run(["read", f"dmed4+{place}?framing=auto&timeout=0.1", "voltage"]) == 4
+
+
 def test_the_meters_behind_a_display_are_found_by_channel(start: Start, capsys: Capture) -> None:
     one = start("http://127.0.0.1:0", model="dmed4:DC1", settings={"channels": "1,3"})
     meters = command(capsys, "scan", one.urls[0])["meters"]
