@@ -208,7 +208,7 @@ async def test_a_client_that_leaves_takes_only_its_own_requests_along(site: Make
 
 async def test_a_line_that_is_not_there_is_no_path_and_found_again(site: Make) -> None:
     one = site()
-    opener, tries = one.line.client._opener, []
+    opener, tries = one.opening.opener, []
 
     async def opens_later() -> Any:
         tries.append(one.clock.now() / 1e9)
@@ -217,21 +217,21 @@ async def test_a_line_that_is_not_there_is_no_path_and_found_again(site: Make) -
             raise Unreachable("no such device")
         return await opener()
 
-    one.line.client._opener = opens_later
+    one.opening.opener = opens_later
     master = one.master()
     for transaction in range(5):
         master.ask(read_request(3, transaction, 1), transaction=transaction)
     await one.run(3.1)
     assert master.answers == [master.frame(b"\x83\x0a", 1, transaction) for transaction in range(5)]
     assert len(tries) == 1  # one wait for all of them
-    assert one.shared.absent == "no such device"
+    assert one.opening.absent == "no such device"
     master.ask(READ)
     assert len(tries) == 1
     await one.run(1)
     master.ask(READ)
     await one.run(4)
     assert master.answers[-2:] == [master.frame(b"\x83\x0a"), master.frame(ANSWER)]
-    assert one.shared.absent is None
+    assert one.opening.absent is None
     assert statistics(one.proxy)["units"]["1"]["line"]["healthy"]
 
 
