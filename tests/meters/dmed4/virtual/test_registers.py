@@ -194,6 +194,20 @@ def test_the_clock_is_written_at_once_or_in_halves(bench: Make) -> None:
     assert meter.word & 0x20
 
 
+@pytest.mark.proves("D-095")
+@pytest.mark.parametrize("low", [0x0000, 0x0001, 0xFFFF])
+def test_the_first_half_is_taken_whatever_the_clock_shows(bench: Make, low: int) -> None:
+    meter = bench()
+    meter.put_many(0x4080, struct.pack(">HH", 0x6000, low))
+    assert meter.put(0x4080, 0) == bytes.fromhex("06 40 7F 00 00")
+    assert meter.put(0x4081, 5) is not None
+    assert meter.read(0x4080, 2) == bytes.fromhex("00 00 00 05")
+    assert meter.put(0x4080, 0) is not None
+    assert meter.refused("06 40 80 00 00") == 3
+    assert meter.refused("10 40 7F 00 02 04 00 00 00 00") == 3
+    assert meter.read(0x4080, 2) == bytes.fromhex("00 00 00 05")
+
+
 @pytest.mark.proves("D-097", "D-103", "D-264", "D-265")
 def test_lengths_and_areas_of_the_output(bench: Make) -> None:
     meter = bench().set_time()
