@@ -125,6 +125,8 @@ def test_the_fast_block_is_refreshed_ten_times_a_second_and_the_main_one_once(be
 @pytest.mark.proves("D-088", "D-089", "D-074")
 def test_the_time_of_the_last_sample(bench: Make) -> None:
     meter = bench()
+    assert meter.read(0x0208, 2) == (1577836800).to_bytes(4, "big"), "the first sample is taken at the start"
+    assert meter.read(0x0200, 2) == (40000).to_bytes(4, "big")
     meter.set_time(EPOCH, -60)
     meter.wait(0.1)
     assert meter.read(0x0208, 3) == EPOCH.to_bytes(4, "big") + b"\xff\xc4"

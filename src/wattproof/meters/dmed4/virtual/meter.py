@@ -395,6 +395,7 @@ class DmedMeter(Body):
             if durable is None and "init-delay" not in options.settings:
                 self._init_until = self.now
         self.follow()
+        self.sample(options.start)
         self.advance(options.start)
 
     def _restore(self, durable: Durable, options: SimulationOptions) -> None:
