@@ -317,3 +317,13 @@ def test_a_message_in_a_cycle(bench: Make) -> None:
     modbus_message(meter, b'{"ID":"other"}')
     assert (meter.measurement, meter.errors, meter.word & JSON_OK) == (3, 0, JSON_OK)
     assert '"ID":"1F2D3A4F5506C7"' in meter.signed("E"), "the cycle keeps its fields"
+
+
+@pytest.mark.proves("D-109")
+def test_a_restart_while_a_command_is_taken_leaves_no_word_behind(bench: Make) -> None:
+    for state in ("begin:accepted", "begin:signing"):
+        meter = in_status(bench, 1)
+        meter.fault("power-cut", 1, when=state)
+        assert meter.put(0x4280, word("B")) is None
+        meter.wait(5)
+        assert meter.read(0x4280) == bytes(2)

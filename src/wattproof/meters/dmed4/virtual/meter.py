@@ -260,10 +260,9 @@ class DmedMeter(Body):
 
     def _apply_command(self, change: Change) -> None:
         try:
-            self.charge.take(command_of(change))
+            self.charge.take(command_of(change), change.value)
         except Refused as refused:
             raise Rejected(BUSY if refused.why is Why.BUSY else NOT_VALID, refused.bit) from None
-        self.charge.command = change.value
 
     def _apply_length(self, change: Change) -> None:
         self.registers.set_area("input_length", change.data)
