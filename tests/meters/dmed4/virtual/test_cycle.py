@@ -253,7 +253,7 @@ MESSAGES = [
     (b'{"IS":"true"}', VALUE), (b'{"IS":1}', VALUE), (b'{"IF":"RFID_PLAIN"}', VALUE), (b'{"IF":["a",1]}', VALUE),
     (b'{"IF":["1","2","3","4","5"]}', VALUE), (b'{"LC":[]}', VALUE), (b'{"LC":"x"}', VALUE), (b'{"U":1}', VALUE),
     (b'{"TT":"' + b"x" * 251 + b'"}', VALUE), (b'{"CF":"' + b"x" * 26 + b'"}', VALUE), (b'{"ID":"a|b"}', VALUE),
-    (b'{"RD":{}}', VALUE), (b'{"RD":[{}]}', VALUE), (b'{"RD":[1]}', VALUE),
+    (b'{"a\\u007cb":"x"}', VALUE), (b'{"RD":{}}', VALUE), (b'{"RD":[{}]}', VALUE), (b'{"RD":[1]}', VALUE),
     (b'{"RD":null}', VALUE), (b'{"FV":"1","FV":"2"}', VALUE),
 ]  # fmt: skip
 
