@@ -52,15 +52,12 @@ class Bus:
         depth: int = 1,
     ) -> None:
         self.name = name
+        #: The clock of the link.
+        self.clock: Clock = link.clock
         self._link = link
         self._schedule: Schedule[Work] = Schedule(back_off, retries)
         self._depth = depth
         self._workers: set[asyncio.Task[None]] = set()
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of the link."""
-        return self._link.clock
 
     @property
     def statistics(self) -> Mapping[int, UnitState]:

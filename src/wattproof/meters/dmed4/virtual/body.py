@@ -241,7 +241,7 @@ class Body(Meter):
         if at >= self._fast_tick + FAST:
             self._fast_tick = at - (at - self._fast_tick) % FAST
             self.now = max(self.now, self._fast_tick)
-            self._show_fast(self._fast_tick)
+            self.sample(self._fast_tick)
         self.electrics.advance(at)
         self.now = at
         if at >= self._second_due:
@@ -268,7 +268,8 @@ class Body(Meter):
             exported, counters.cycle_export // WATT_HOUR, (imported + exported) % LIMIT,
         )  # fmt: skip
 
-    def _show_fast(self, tick: int) -> None:
+    def sample(self, tick: int) -> None:
+        """The fast measurements of an instant, and when that was (4.3)."""
         if self.health.silent:
             return
         if "frozen" not in self.faults:

@@ -218,13 +218,10 @@ class DmedMeter(Body):
     # what writes do
 
     def moment(self, change: Change) -> int | None:
-        """The Unix time that a write of 4080h means; ``None`` for one that is not possible (0)."""
+        """The Unix time that a write of 4080h, or of its second half, means; ``None`` for one that is not possible."""
         if change.whole:
             return change.value or None
-        present = self.registers.number("datetime")
-        if change.first == 0:
-            return change.value << 16 | present & 0xFFFF or None
-        high = present >> 16 if self._time_high is None else self._time_high
+        high = self.registers.number("datetime") >> 16 if self._time_high is None else self._time_high
         return high << 16 | change.value or None
 
     def set_time(self, seconds: int) -> None:
@@ -257,7 +254,7 @@ class DmedMeter(Body):
         return contradiction({**self.active, **self.menu.staged}) is not None
 
     def _apply_time(self, change: Change) -> None:
-        if not change.whole and change.first == 0:
+        if change.is_first_half:
             self._time_high = change.value
             return
         seconds = self.moment(change)
@@ -267,10 +264,9 @@ class DmedMeter(Body):
 
     def _apply_command(self, change: Change) -> None:
         try:
-            self.charge.take(command_of(change))
+            self.charge.take(command_of(change), change.value)
         except Refused as refused:
             raise Rejected(BUSY if refused.why is Why.BUSY else NOT_VALID, refused.bit) from None
-        self.charge.command = change.value
 
     def _apply_length(self, change: Change) -> None:
         self.registers.set_area("input_length", change.data)
@@ -402,6 +398,7 @@ class DmedMeter(Body):
             if durable is None and "init-delay" not in options.settings:
                 self._init_until = self.now
         self.follow()
+        self.sample(options.start)
         self.advance(options.start)
 
     def _restore(self, durable: Durable, options: SimulationOptions) -> None:

@@ -177,7 +177,6 @@ def set_charge(meter: DmedMeter, arguments: Arguments) -> dict[str, Any]:
                 _SETTINGS[key](meter, value)
         if command is not None:
             charge.take(command)
-            charge.command = ord(command.value) << 8
     except Refused as refused:
         meter.health.refuse_sequence(refused.bit)
         raise Failure(BAD_REQUEST) from None
