@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -82,11 +83,17 @@ class Bench:
 
     # REST
 
-    def http(self, method: str, target: str, body: bytes | str | dict[str, Any] = b"") -> Response:
+    def http(
+        self,
+        method: str,
+        target: str,
+        body: bytes | str | dict[str, Any] = b"",
+        headers: dict[str, str] | None = None,
+    ) -> Response:
         data = json.dumps(body).encode() if isinstance(body, dict) else body.encode() if isinstance(body, str) else body
         self.meter.advance(self.now)
-        path = target.partition("?")[0]
-        return self.site.answer(Request(method, path, {}, {}, data, "1.1", target), self.now)
+        path = unquote(target.partition("?")[0])
+        return self.site.answer(Request(method, path, {}, headers or {}, data, "1.1", target), self.now)
 
     def get(self, path: str) -> Any:
         response = self.http("GET", f"/v1/{path}")
@@ -95,6 +102,16 @@ class Bench:
 
     def status_of(self, method: str, path: str, body: bytes | str | dict[str, Any] = b"") -> int:
         return self.http(method, f"/v1/{path}", body).status
+
+    def log_in(self) -> Bench:
+        assert self.status_of("PUT", "login?password=2000") == 200
+        return self
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Everything that a refused request must leave as it is."""
+        paths = ("charge_settings", "charge_status", "logbook/info", "system_status")
+        return {"": self.meter.state(), **{path: self.get(path) for path in paths}}
 
     # the cycle
 
