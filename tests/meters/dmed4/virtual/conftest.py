@@ -182,13 +182,16 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Callable[..., Bench]:
-    """Makes a meter: ``bench("404D0150", energy="1.5", load="none")``; other names are options of ``--set``."""
+    """Makes a meter: ``bench("404D0150", energy="1.5", load="none")``; other names are options of ``--set``.
+
+    ``rows``: the content of the file of ``load="csv:rows"``.
+    """
 
     def make(
         variant: str | None = None, *, load: str | None = None, speed: int | Fraction = 1, state: bytes | None = None,
         log: tuple[bytes, ...] = (), faults: tuple[str, ...] = (), serial: str | None = "12345678", seed: int = 1,
         key: bytes | None = None, unit: int | None = None, wall: int | None = EPOCH, listen: tuple[str, ...] = (),
-        **settings: str
+        rows: str = "", **settings: str
     ) -> Bench:  # fmt: skip
         options = SimulationOptions(
             "dmed4", variant=variant, serial=serial, unit=unit, seed=seed, speed=Fraction(speed), load=load,
@@ -196,6 +199,7 @@ def bench() -> Callable[..., Bench]:
                 (name if name.startswith("P0") else name.replace("_", "-")): text for name, text in settings.items()
             },
             faults=faults, key=key, state=state, log=log, wall=wall, listen=[parse_url(text) for text in listen],
+            read_text=lambda _: rows,
         )  # fmt: skip
         return Bench(create(options))
 

@@ -335,8 +335,11 @@ class Body(Meter):
 
     # changes
 
-    def follow(self) -> None:
-        """Something changed at the present moment: draw the consequences, show them, and plan anew."""
+    def follow(self, *, measured: bool = True) -> None:
+        """Something changed at the present moment: draw the consequences, show them, and plan anew.
+
+        ``measured``: the main measurements are shown anew too, between their refreshes.
+        """
         health, electrics = self.health, self.electrics
         health.impose()
         if health.not_initialised:
@@ -347,7 +350,8 @@ class Body(Meter):
         health.wiring = self.supplied and not self.kind.reverse and electrics.segment.power < 0
         health.operating = self.commissioned
         self._judge_fatal()
-        self.show()
+        if measured:
+            self.show()
         self.present()
         self._look_out()
         self.plan()

@@ -106,7 +106,7 @@ class DmedSite:
             response = success(web.answer(self.meter, request, channel), web.HEADERS)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow()
+        self.meter.follow(measured=response.status == 200 and request.method != "GET")
         return response
 
     def resource(self, request: Request, path: str) -> Response:
@@ -121,7 +121,7 @@ class DmedSite:
             response = self._perform(row, request)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow()
+        self.meter.follow(measured=response.status == 200 and request.method != "GET")
         return response
 
     def _perform(self, row: Resource, request: Request) -> Response:
