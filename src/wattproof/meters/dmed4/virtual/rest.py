@@ -253,8 +253,8 @@ def restart(meter: DmedMeter, values: Mapping[str, int]) -> None:
 def _parameter(id: str, arguments: Arguments) -> int:
     """A parameter of the block: one number, or four bytes for those of menu 5. Raises ``Failure``."""
     row = BY_ID[id]
-    parts = [arguments.get(f"{id}_{number:02d}") for number in range(1, 5)] if row.splits else []
-    present = [part for part in parts if part is not None]
+    keys = [f"{id}_{number:02d}" for number in range(1, 5)] if row.splits else []
+    present = [arguments[key] for key in keys if key in arguments]
     if id in arguments and not present:
         value = arguments[id]
     elif id not in arguments and len(present) == 4 and all(is_whole(part) and 0 <= part <= 255 for part in present):
