@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -87,9 +90,24 @@ def test_detection_and_scanning(start: Start, capsys: Capture, way: str) -> None
     options = [] if way.startswith("http") else ["--units", "1-2"]
     meters = command(capsys, "scan", one.urls[0], *options)["meters"]
     assert {meter["model"] for meter in meters} == {"dmed4"}
-    if way.startswith("http"):
+    assert len(meters) == 1
+    if not way.startswith("http"):
+        assert (meters[0]["unit"], meters[0]["units"]) == (1, [1, 2])
+    else:
         assert [(meter["unit"], meter["serial"]) for meter in meters] == [(None, one.serial)]
         assert meters[0]["url"] == f"dmed4+{one.urls[0]}"
+
+
+@pytest.mark.parametrize("framing", ["tcp", "rtu"])
+def test_the_framing_of_a_socket_is_found_out(start: Start, capsys: Capture, framing: str) -> None:
+    one = start(f"tcp://127.0.0.1:0?framing={framing}")
+    place = one.urls[0].partition("?")[0]
+    found = command(capsys, "read", f"dmed4+{place}?framing=auto&timeout=0.3", "voltage")
+    assert found["readings"][0]["value"].startswith("400.")
+    assert run(["simulate", "dmed4", "--listen", "tcp://127.0.0.1:0?framing=auto"]) == 2
+    assert run(["scan", f"{place}?framing=auto"]) == 2
+    one.controls["power"] = False
+    assert run(["read", f"dmed4+{place}?framing=auto&timeout=0.1", "voltage"]) == 4
 
 
 def test_the_meters_behind_a_display_are_found_by_channel(start: Start, capsys: Capture) -> None:
@@ -255,6 +273,37 @@ def test_a_pinned_certificate_is_checked_before_anything_is_sent(start: Start) -
     digest = str(raised.value).partition("sha256:")[2][:64]
     with open_meter_sync(f"{url}?pin=sha256:{digest}") as meter:
         assert meter.read("voltage")[0].value == 400
+
+
+@pytest.mark.parametrize("way", ["tcp://127.0.0.1:0", "http://127.0.0.1:0"])
+def test_everything_that_can_be_read(start: Start, capsys: Capture, way: str) -> None:
+    one = start(way)
+    readings = {row["point"]: row for row in command(capsys, "read", f"dmed4+{one.urls[0]}", "all")["readings"]}
+    assert readings["output.public_key" if way.startswith("http") else "measure.voltage"]["quality"] == "good"
+    assert {row["quality"] for row in readings.values()} <= {"good", "missing"}
+    expected = "system_status.serial_number" if way.startswith("http") else "hours.hours_total"
+    assert readings[expected]["value"] is not None
+    assert run(["read", f"dmed4+{one.urls[0]}"]) == 0
+    assert "measure.voltage" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("way", ["tcp://127.0.0.1:0", "http://127.0.0.1:0"])
+def test_an_interrupt_still_ends_the_session(start: Start, tmp_path: Path, way: str) -> None:
+    one = start(way, speed=10)
+    file = tmp_path / "session.ocmf"
+    url = f"dmed4+{one.urls[0]}"
+    arguments = ["charge", url, "--format", "ocmf", "--output", str(file), "--verbose"]
+    process = subprocess.Popen([sys.executable, "-m", "wattproof", *arguments], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "begun: begin T1" in process.stderr.readline()
+    assert json.loads((tmp_path / "session.ocmf.partial.json").read_text())["begin"]["counter"] == 1
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert file.read_bytes().startswith(b"OCMF|")
+    assert [path.name for path in tmp_path.iterdir()] == ["session.ocmf"]
+    with open_meter_sync(url) as meter:
+        assert not meter.status().charging
 
 
 def test_snapshots_are_no_matter_of_this_meter(start: Start) -> None:

@@ -53,7 +53,7 @@ def command(
     Examples:
 
         wattproof logbook dmed4+http://192.168.1.1
-        wattproof logbook dmed4+http://192.168.1.1?channel=2 --output records --verify
+        wattproof logbook 'dmed4+http://192.168.1.1?channel=2' --output records --verify
         wattproof logbook dmed4+http://192.168.1.1 --no-events --json
 
     Parameters

@@ -59,23 +59,24 @@ def command(
     found = asyncio.run(_scan(bus_urls, asked, _rates(baudrates), timeout, json, failures.append))
     for failure in failures:
         output.warn(f"not searched: {failure.url}: {failure.error}")
+    meters = merged(found)
     if json:
         output.print_json(
             {
-                "meters": [found_dict(item) for item in found],
+                "meters": [{**found_dict(item), "units": units_of} for item, units_of in meters],
                 "failures": [{"url": str(failure.url), "error": str(failure.error)} for failure in failures],
             }
         )
-    elif found:
+    elif meters:
         rows = [
             (
                 str(item.url),
-                "" if item.unit is None else str(item.unit),
+                units_text(units_of),
                 item.family or "unknown",
                 item.info.serial if item.info else "",
                 " ".join((item.info.manufacturer, item.info.type)) if item.info else item.answer,
             )
-            for item in found
+            for item, units_of in meters
         ]
         output.show(output.table(("Address", "Unit", "Model", "Serial number", "What it is"), rows, right="Unit"))
     else:
@@ -136,6 +137,32 @@ def probes() -> list[Probe]:
     from wattproof.meters import registry
 
     return [Probe(row.name, row.load("probe")) for row in registry.probing()]
+
+
+def merged(found: Sequence[Found]) -> list[tuple[Found, list[int]]]:
+    """Each meter once, with all units at which it answers: on Modbus TCP some answer at every one.
+
+    Two units of one line are one meter if they show the same public key.
+    """
+    meters: dict[object, tuple[Found, list[int]]] = {}
+    for item in found:
+        key = item.info.public_key if item.info else None
+        same: object = (item.url.place, key) if key is not None and item.unit is not None else id(item)
+        kept = meters.setdefault(same, (item, []))
+        if item.unit is not None:
+            kept[1].append(item.unit)
+    return list(meters.values())
+
+
+def units_text(units: Sequence[int]) -> str:
+    """Units as a list of ranges: ``1-247``, ``5, 7-9``; nothing where there are none."""
+    ranges: list[list[int]] = []
+    for unit in sorted(units):
+        if ranges and unit == ranges[-1][1] + 1:
+            ranges[-1][1] = unit
+        else:
+            ranges.append([unit, unit])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
 
 
 def found_dict(item: Found) -> dict[str, Any]:

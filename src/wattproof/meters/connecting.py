@@ -7,17 +7,17 @@ that blocks.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 from wattproof.drivers.mapped import RegisterDriver
-from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_blocking
-from wattproof.drivers.scan import Found
-from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
+from wattproof.drivers.modbus import ModbusLink, Timing, connect, connect_blocking, run_blocking
+from wattproof.drivers.scan import KNOCK, Found
+from wattproof.errors import FrameError, InvalidURL, LinkError, ProtocolError, Refused, ResponseTimeout
 from wattproof.io.trace import Trace
-from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.io.url import AUTO, MODBUS, MeterURL, parse_url
 from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
@@ -47,7 +47,7 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
         _check_modbus(place)
-        link = await connect(place, trace=trace)
+        link = await _line(place, family, lambda chosen: connect(chosen, trace=trace))
         try:
             driver = await _driver(link, place, family, variant)
         except BaseException:
@@ -73,7 +73,11 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
         _check_modbus(place)
-        link = connect_blocking(place, trace=trace)
+
+        async def opened(chosen: MeterURL) -> ModbusLink:
+            return connect_blocking(chosen, trace=trace)
+
+        link = run_blocking(_line(place, family, opened))
         try:
             driver = run_blocking(_driver(link, place, family, variant))
         except BaseException:
@@ -119,8 +123,32 @@ def _family(place: MeterURL) -> tuple[Family | None, str | None]:
     return family, place.variant
 
 
+async def _line(
+    place: MeterURL, family: Family | None, opened: Callable[[MeterURL], Awaitable[ModbusLink]]
+) -> ModbusLink:
+    """The line of an address. With ``?framing=auto`` the one of two framings in which anything answers.
+
+    Raises :class:`~wattproof.errors.ResponseTimeout` if nothing does in either.
+    """
+    if place.framing != AUTO:
+        return await opened(place)
+    unit = place.unit if place.unit is not None else family.unit if family is not None else 1
+    for framing in ("tcp", "rtu"):
+        link = await opened(place.with_options(framing=framing))
+        try:
+            await link.exchange(unit, KNOCK, timeout=place.number("timeout", Timing().timeout))
+            return link
+        except Refused:  # so somebody understood it, be it a gateway
+            return link
+        except (LinkError, FrameError):
+            await link.close()
+    raise ResponseTimeout(
+        f"nothing answers unit {unit} at {place.place}, neither with framing=tcp nor with framing=rtu"
+    )
+
+
 def _check_modbus(place: MeterURL) -> None:
-    if place.framing not in MODBUS:
+    if place.framing not in MODBUS | {AUTO}:
         model = f"model {place.model}" if place.model else "a meter to be detected"
         raise InvalidURL(f"{place}: {place.scheme} does not lead to {model}; an example: bsm+tcp://127.0.0.1:5020")
 

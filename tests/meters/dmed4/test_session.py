@@ -12,7 +12,8 @@ import pytest
 from wattproof.drivers.charging import NO_STATION
 from wattproof.errors import Disconnected, InvalidValue, Refused, ResponseTimeout, SessionFailed, StorageError
 from wattproof.meters.dmed4.export import FORMATS
-from wattproof.meters.dmed4.session import SessionRecord, existing
+from wattproof.meters.dmed4.session import existing
+from wattproof.meters.dmed4.taken import SessionRecord
 from wattproof.meters.dmed4.text import Record, fixed_fields
 from wattproof.signed import examine
 

@@ -7,6 +7,9 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.meters.dmed4.conftest import Bench, JoinedWeb
 from tests.meters.dmed4.scripted import KEY, run
@@ -58,6 +61,23 @@ def test_the_record_from_registers_is_the_one_of_rest(form: str) -> None:
     assert record == run(web.record()) == run(web.last_record())
     assert record.valid(one.meter.public_key)
     assert (b'"SE":"base64"' in record.text) == (form == "1")
+
+
+@pytest.mark.parametrize("algorithm", ["ECDSA-secp256r1-SHA256", "ECDSA-secp256r1-SHA512", None])
+def test_a_signature_is_checked_by_the_algorithm_that_it_names(algorithm: str | None) -> None:
+    key = ec.derive_private_key(7, ec.SECP256R1())
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    readings = [{"TM": "2023-09-29T08:47:25,000+0200 S", "TX": "B", "RV": 1, "RI": "1", "RU": "kWh", "ST": "G"}]
+    payload = json.dumps({"FV": "1.0", "PG": "T1", "MS": "1", "RD": readings}).encode()
+    hashing = hashes.SHA512() if algorithm and "512" in algorithm else hashes.SHA256()
+    section = {"SD": key.sign(payload, ec.ECDSA(hashing)).hex()} | ({"SA": algorithm} if algorithm else {})
+    good = Record(b"|".join((b"OCMF", payload, json.dumps(section).encode())))
+    assert good.valid(public)
+    assert not good.valid(KEY)
+    assert not Record(good.text.replace(b"T1", b"T2")).valid(public)
+    wrong = {"ECDSA-secp256r1-SHA512": b"SHA256", "ECDSA-secp256r1-SHA256": b"SHA384"}
+    if algorithm:
+        assert not Record(good.text.replace(algorithm[-6:].encode(), wrong[algorithm])).valid(public)
 
 
 def test_a_record_that_is_none_verifies_with_nothing() -> None:
