@@ -201,7 +201,7 @@ def bench() -> Callable[..., Bench]:
                 (name if name.startswith("P0") else name.replace("_", "-")): text for name, text in settings.items()
             },
             faults=faults, key=key, state=state, log=log, wall=wall, listen=[parse_url(text) for text in listen],
-            read_text=lambda _: rows,
+            read_text=(lambda _: rows) if rows else None,
         )  # fmt: skip
         return Bench(create(options))
 
