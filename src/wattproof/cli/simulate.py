@@ -57,8 +57,8 @@ def command(
         Family and variant, such as bsm, bsm:cm12, dmed4, dmed4:404R0600 or dmed4:DC1; `wattproof models` lists them.
     listen
         Address to answer at, may be given several times: tcp://HOST:PORT, tls://, rtu://, ascii://, iec://, http://,
-        https://, rtu:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one. Default: tcp://127.0.0.1:5020, or another
-        free port.
+        https://, rtu:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one. Default: tcp://127.0.0.1:5020, or
+        another free port.
     unit
         Modbus unit (default: that of the family, 42 for bsm, 1 for dmed4).
     serial
