@@ -275,7 +275,8 @@ def test_what_is_wrong_with_a_message(bench: Make, text: bytes, bit: int) -> Non
 GOOD = [
     b"{}", b'{"IS":true,"IF":[],"LC":{},"RD":[]}', b'{"IF":["1","2","3","4"]}', b'{"TT":"' + b"x" * 250 + b'"}',
     b'{"CF":"' + b"x" * 25 + b'"}', b'OCMF|{"FV":"1.0"}', b'{"FV":"1.0"}|{"SA":"","SE":"","SD":""}',
-    b'OCMF|{"FV":"1.0","RD":[]}|{}', b'{"ID":"\xc3\xbc"}', b' {"FV" : "1.0" }\n', b'{"U":"a","Z":"b","other":[1,{"x":null}]}',
+    b'OCMF|{"FV":"1.0","RD":[]}|{}', b'{"ID":"\xc3\xbc"}', b' {"FV" : "1.0" }\n',
+    b'{"U":"a","Z":"b","other":[1,{"x":null}]}',
 ]  # fmt: skip
 
 

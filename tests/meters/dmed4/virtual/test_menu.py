@@ -13,8 +13,8 @@ from wattproof.meters.dmed4.parameters import PARAMETERS, Parameter
 Make = Callable[..., Any]
 #: The parameters that 7.12 gives a range or an enumeration: values that are taken, values that are not.
 LIMITS = {
-    **{id: ((0, 1), (2, 0xFFFF)) for id in ("P02_01", "P02_02", "P02_03", "P02_04", "P02_05", "P03_01", "P04_06")},
-    **{id: ((0, 1), (2, 0xFFFF)) for id in ("P04_05", "P05_05", "P05_10", "P05_11", "P06_01")},
+    **dict.fromkeys(("P02_01", "P02_02", "P02_03", "P02_04", "P02_05", "P03_01", "P04_06"), ((0, 1), (2, 65535))),
+    **dict.fromkeys(("P04_05", "P05_05", "P05_10", "P05_11", "P06_01"), ((0, 1), (2, 65535))),
     "P04_01": ((1, 8, 247), (0, 248, 0xFFFF)),
     "P04_02": (tuple(range(8)), (8, 0xFFFF)),
     "P04_03": (tuple(range(5)), (5,)),
