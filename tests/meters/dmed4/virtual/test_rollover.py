@@ -72,3 +72,14 @@ def test_the_state_survives_a_roll_over(bench: Make) -> None:
     assert values(again.signed("E"))[3:] == ["100000023.700", "0.000", "33.200"]
     assert again.word & ROLLED
     assert [event.code for event in again.meter.logbook.events].count(12) == 0, "it rolled over in the run before"
+
+
+@pytest.mark.proves("D-324")
+def test_the_fault_works_in_a_later_round_too(bench: Make) -> None:
+    meter = over(bench(energy="99999990.5", load="none", load_follows="always"))
+    assert values(meter.begin())[0] == "23.700"
+    meter.fault("roll-over")
+    assert meter.raw("energy_import_total") == 99999990500
+    assert values(meter.signed("C"))[3] == "99999990.500" and not meter.word & ROLLED
+    over(meter)
+    assert values(meter.signed("E"))[3] == "100000023.700" and meter.word & ROLLED

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from wattproof.meters.dmed4.enums import PAGES
 from wattproof.meters.dmed4.virtual.cycle import Cycle, named_states
 from wattproof.meters.dmed4.virtual.display import page_text
+from wattproof.meters.dmed4.virtual.electrics import LIMIT, ROUND
 from wattproof.meters.dmed4.virtual.faults import BUS, CONTROLS, FAULTS
 from wattproof.meters.dmed4.virtual.health import ERROR_FAULTS
 from wattproof.meters.dmed4.virtual.logbook import Event, Kept
@@ -80,7 +81,9 @@ def _lock(meter: DmedMeter, value: object) -> None:
 
 
 def _roll(meter: DmedMeter, value: object) -> None:
-    meter.electrics.counters.imported = NEARLY_OVER * WATT_HOUR
+    """What is shown becomes the value; how often the counter has rolled over stays, for the reading at begin knows it."""
+    counters = meter.electrics.counters
+    counters.imported = (counters.imported // ROUND * LIMIT + NEARLY_OVER) * WATT_HOUR
 
 
 def _jump(meter: DmedMeter, value: object) -> None:

@@ -6,8 +6,10 @@ from wattproof.virtual.base import NEVER
 from wattproof.virtual.dc import WATT_HOUR, Counters, Load, Segment
 from wattproof.virtual.physics import crossing
 
-#: Where the totals roll over: 100 000 000 kWh (8.7).
+#: Where the totals roll over: 100 000 000 kWh (8.7), in Wh.
 LIMIT = 10**11
+#: The same in the units of energy.
+ROUND = LIMIT * WATT_HOUR
 DEAD = Segment(0, 0)
 
 
