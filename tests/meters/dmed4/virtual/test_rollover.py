@@ -83,3 +83,16 @@ def test_the_fault_works_in_a_later_round_too(bench: Make) -> None:
     assert values(meter.signed("C"))[3] == "99999990.500" and not meter.word & ROLLED
     over(meter)
     assert values(meter.signed("E"))[3] == "100000023.700" and meter.word & ROLLED
+
+
+@pytest.mark.proves("D-310", "D-090")
+@pytest.mark.parametrize("steps", [1, 10, 1000])
+def test_the_event_of_a_roll_over_has_its_own_time(bench: Make, steps: int) -> None:
+    meter = bench(energy="99999999.9", load="constant:3600", load_follows="always")
+    for _ in range(steps):
+        meter.wait(1000 / steps)
+    found = [event for event in meter.meter.logbook.events if event.code == 12]
+    assert [(event.time - 1577836800, event.arguments) for event in found] == [(100, "imported")]
+    assert (
+        meter.raw("events_count") == len(meter.meter.logbook.events) == meter.get("logbook/info")["events_total_number"]
+    )

@@ -18,7 +18,7 @@ from wattproof.meters.dmed4.parameters import PARAMETERS
 from wattproof.meters.dmed4.virtual.access import Access
 from wattproof.meters.dmed4.virtual.charge import Charge
 from wattproof.meters.dmed4.virtual.cycle import POWER_UP, REBOOT
-from wattproof.meters.dmed4.virtual.electrics import LIMIT, Electrics
+from wattproof.meters.dmed4.virtual.electrics import LIMIT, ROUND, Electrics
 from wattproof.meters.dmed4.virtual.faults import FAULTS
 from wattproof.meters.dmed4.virtual.health import Health
 from wattproof.meters.dmed4.virtual.logbook import Event, Logbook
@@ -301,7 +301,7 @@ class Body(Meter):
 
     def _notice_wraps(self) -> None:
         counters = self.electrics.counters
-        wraps = counters.imported // WATT_HOUR // LIMIT, counters.exported // WATT_HOUR // LIMIT
+        wraps = counters.imported // ROUND, counters.exported // ROUND
         for name, before, after in zip(("imported", "exported"), self._wraps, wraps, strict=True):
             if after > before:
                 self.note(12, name)
@@ -347,8 +347,8 @@ class Body(Meter):
         electrics.settle(turned="wiring" in self.faults, blind=health.blind)
         health.wiring = self.supplied and not self.kind.reverse and electrics.segment.power < 0
         health.operating = self.commissioned
-        self._judge_fatal()
         self.show()
+        self._judge_fatal()
         self.present()
         self._look_out()
         self.plan()

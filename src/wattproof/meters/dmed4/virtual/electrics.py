@@ -16,6 +16,8 @@ DEAD = Segment(0, 0)
 class Electrics:
     """``advance`` counts until an instant; ``settle`` finds out what flows from then on.
 
+    ``boundary``: when that changes by itself, or a total rolls over.
+
     ``charging``: the charger's switch is closed; ``counting``: a cycle is open, whose energies count.
 
     :param amperes: nominal current of the model, which limits what the load draws.
@@ -80,6 +82,9 @@ class Electrics:
         counters.power = 0 if blind else self.segment.power
         counters.charging = self.counting
         counters.supplied = self.supplied
+        if counters.power:
+            total = counters.imported if counters.power > 0 else counters.exported
+            self.boundary = min(self.boundary, self.at + crossing(ROUND - total % ROUND, abs(counters.power)))
 
     def begin_cycle(self) -> None:
         """A new cycle: its energies are 0, and the load begins anew.
