@@ -176,3 +176,16 @@ def test_wherever_the_supply_or_the_process_ends_numbers_are_new_and_records_are
         assert meter.verifies(text)
     numbers = [record.number for record in meter.meter.logbook.records]
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.proves("D-308")
+def test_the_curve_goes_on_where_it_was(bench: Make) -> None:
+    meter = bench()
+    meter.begin()
+    meter.wait(600)
+    taken = meter.raw("energy_cycle")
+    assert meter.raw("power") == 100_000 and taken > 200
+    files = Files()
+    files.keep(meter)
+    for again in (meter.power_cycle(), bench(state=files.state, log=tuple(files.log)).wait(2)):
+        assert again.wait(1).raw("power") == 100_000, "more than 0.2 kWh have been taken since B"
