@@ -81,7 +81,7 @@ def _lock(meter: DmedMeter, value: object) -> None:
 
 
 def _roll(meter: DmedMeter, value: object) -> None:
-    """What is shown becomes the value; how often the counter has rolled over stays, for the reading at begin knows it."""
+    """What is shown changes; how often the counter has rolled over stays, for the reading at begin counts on it."""
     counters = meter.electrics.counters
     counters.imported = (counters.imported // ROUND * LIMIT + NEARLY_OVER) * WATT_HOUR
 
