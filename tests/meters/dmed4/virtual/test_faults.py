@@ -373,3 +373,15 @@ def test_manipulated_firmware_takes_no_command(bench: Make) -> None:
     for letter in "BCErX":
         assert meter.put(0x4280, ord(letter) << 8) == b"\x86\x04"
     assert (meter.measurement, meter.errors) == (2, 0)
+
+
+@pytest.mark.proves("D-314")
+@pytest.mark.parametrize("name", INIT)
+def test_an_initialisation_fault_while_the_last_record_is_signed(bench: Make, name: str) -> None:
+    meter = bench()
+    meter.begin()
+    meter.command("E")
+    meter.fault(name)
+    meter.wait(1)
+    assert (meter.measurement, meter.word & 1) == (0, 1)
+    assert meter.word & (SIGNING | OK | FAILED) == FAILED

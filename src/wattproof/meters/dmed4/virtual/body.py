@@ -340,9 +340,9 @@ class Body(Meter):
         """Something changed at the present moment: draw the consequences, show them, and plan anew."""
         health, electrics = self.health, self.electrics
         health.impose()
+        self.charge.poll(self.now)
         if health.not_initialised:
             self.charge.lose_keys()
-        self.charge.poll(self.now)
         electrics.charging, electrics.counting = self.charging, self.charge.cycle is not None
         electrics.settle(turned="wiring" in self.faults, blind=health.blind)
         health.wiring = self.supplied and not self.kind.reverse and electrics.segment.power < 0
