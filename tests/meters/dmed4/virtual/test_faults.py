@@ -385,3 +385,18 @@ def test_an_initialisation_fault_while_the_last_record_is_signed(bench: Make, na
     meter.wait(1)
     assert (meter.measurement, meter.word & 1) == (0, 1)
     assert meter.word & (SIGNING | OK | FAILED) == FAILED
+
+
+@pytest.mark.proves("D-313", "D-098")
+def test_without_its_eeprom_the_parameters_read_their_defaults(bench: Make) -> None:
+    meter = bench(P04_02="7", P06_01="1", P06_02="5")
+    meter.fault("error-eeprom-read")
+    for menu, number, value in ((4, 2, 3), (6, 1, 0), (6, 2, 1440)):
+        meter.put(0x5000, menu), meter.put(0x5002, number)
+        assert int.from_bytes(meter.read(0x5004), "big") == value
+    assert struct.unpack(">HH", meter.read(0x4282, 2)) == (0, 1440)
+    charge = meter.get("charge_settings")
+    assert (charge["signature_format"], charge["sync_timeout"]) == (0, 1440)
+    assert meter.meter.state()["parameters"]["P04_02"] == 3
+    meter.fault("error-eeprom-read", False)
+    assert int.from_bytes(meter.read(0x5004), "big") == 5

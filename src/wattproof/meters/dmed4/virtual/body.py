@@ -313,19 +313,20 @@ class Body(Meter):
         output = charge.output
         registers.set_errors(self.health.first, self.health.second, MEAS_CHECKSUM)
         sizes = (len(output.payload), len(output.signature)) if output is not None else (0, 0)
+        parameters = self.shown_parameters()
         registers.set_status(charge.status, charge.signature_status(self.now), *sizes)
         registers.set_control(
             charge.command,
             registers.number("input_length"),
-            self.active["P06_01"],
-            self.active["P06_02"],
+            parameters["P06_01"],
+            parameters["P06_02"],
             self.clock.offset,
         )
         registers.set_clock(self.clock.seconds(self.now))
         self._second_due = self.clock.next_second(self.now)
         registers.set_logs(log.events.maxlen or 0, len(log.events), log.records.maxlen or 0, len(log.records))
         registers.set_menu(self.menu.menu, self.menu.submenu, self.menu.parameter)
-        registers.set_area("parameter_value", self.menu.words(self.active))
+        registers.set_area("parameter_value", self.menu.words(parameters))
         registers.set_area("public_key", b"" if self.health.no_key else self.public_key[-64:])
         payload, signature = (output.payload, output.signature) if output is not None else (b"", b"")
         if payload != self._stored:
@@ -423,9 +424,9 @@ class Body(Meter):
         self.logbook.note(event, ring=self.commissioned)
         self.journal("event", {"code": code, "meaning": EVENTS[code], "arguments": arguments})
 
-    def shown_parameters(self) -> dict[str, int]:
+    def shown_parameters(self) -> Mapping[str, int]:
         """The parameters as the meter reads them; a broken EEPROM gives the defaults (15.2)."""
-        return dict(_DEFAULTS) if "error-eeprom-read" in self.faults else dict(self.active)
+        return _DEFAULTS if "error-eeprom-read" in self.faults else self.active
 
     def _look_out(self) -> None:
         """Whether requests need more than a look at the image."""

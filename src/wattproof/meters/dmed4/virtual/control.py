@@ -206,7 +206,7 @@ def state(meter: DmedMeter) -> dict[str, object]:
             "error_2": meter.health.second,
             "operative": meter.operative.value,
         },
-        "parameters": meter.shown_parameters(),
+        "parameters": dict(meter.shown_parameters()),
         "controls": {
             "plug": meter.electrics.plugged,
             "load": meter.electrics.load.text,
