@@ -400,3 +400,23 @@ def test_without_its_eeprom_the_parameters_read_their_defaults(bench: Make) -> N
     assert meter.meter.state()["parameters"]["P04_02"] == 3
     meter.fault("error-eeprom-read", False)
     assert int.from_bytes(meter.read(0x5004), "big") == 5
+
+
+@pytest.mark.proves("D-320", "D-167")
+@pytest.mark.parametrize(("variant", "wrong"), [("404R0150", 0), ("404D0150", 1), ("403D0600", 1)])
+@pytest.mark.parametrize("commissioned", ["no", "yes"])
+def test_reversed_wiring(bench: Make, variant: str, wrong: int, commissioned: str) -> None:
+    meter = bench(variant, load="constant:7200", load_follows="always", commissioned=commissioned)
+    meter.wait(10)
+    meter.fault("wiring")
+    meter.wait(100)
+    assert (meter.raw("power"), meter.raw("current")) == (-7200, 180000)
+    assert meter.raw("energy_import_total") == 20
+    assert meter.raw("energy_export_total") == (0 if wrong else 200), "one direction does not count the other (DEC-03)"
+    assert flag(meter, "wiring_err") == wrong
+    assert flag(meter, "e_3") == flag(meter, "fatal_err") == (wrong if commissioned == "yes" else 0)
+    meter.message()
+    assert meter.command("B") == (400 if wrong and commissioned == "yes" else 200)
+    meter.fault("wiring", False)
+    meter.wait(1)
+    assert (flag(meter, "wiring_err"), flag(meter, "e_3"), meter.raw("power")) == (0, 0, 7200)

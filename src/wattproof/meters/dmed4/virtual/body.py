@@ -132,7 +132,8 @@ class Body(Meter):
         self._image = self.registers.data
         self.faults = Faults(FAULTS, self._note_fault)
         self.health = Health(self.faults, self._errors_set)
-        self.electrics = Electrics(self.now, load, kind.amperes, follows=chosen.load_follows == "session")
+        follows = chosen.load_follows == "session"
+        self.electrics = Electrics(self.now, load, kind.amperes, follows=follows, reverse=kind.reverse)
         self.clock = Clock(self.now)
         self.logbook = Logbook(chosen.ocmf_log_size, chosen.event_log_size)
         self.access = Access(chosen.login_timeout)

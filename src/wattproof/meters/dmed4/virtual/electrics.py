@@ -21,6 +21,7 @@ class Electrics:
     ``charging``: the charger's switch is closed; ``counting``: a cycle is open, whose energies count.
 
     :param amperes: nominal current of the model, which limits what the load draws.
+    :param reverse: whether the model counts exports (DEC-03).
     :param follows: whether current flows only in a charge cycle, as behind the switch of a charger (14.4).
     """
 
@@ -41,7 +42,7 @@ class Electrics:
         "supplied",
     )
 
-    def __init__(self, now: int, load: Load, amperes: int, *, follows: bool) -> None:
+    def __init__(self, now: int, load: Load, amperes: int, *, follows: bool, reverse: bool = True) -> None:
         self.at = self.since = now
         self.load = load
         self.amperes = amperes
@@ -53,7 +54,7 @@ class Electrics:
         self.delivered = 0
         self.draw = 0
         self.boundary = NEVER
-        self.counters = Counters(now)
+        self.counters = Counters(now, reverse)
         self.segment = DEAD
 
     def advance(self, now: int) -> None:
