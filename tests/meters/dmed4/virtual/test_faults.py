@@ -420,3 +420,15 @@ def test_reversed_wiring(bench: Make, variant: str, wrong: int, commissioned: st
     meter.fault("wiring", False)
     meter.wait(1)
     assert (flag(meter, "wiring_err"), flag(meter, "e_3"), meter.raw("power")) == (0, 0, 7200)
+
+
+@pytest.mark.proves("D-323", "D-174", "D-175", "D-176")
+@pytest.mark.parametrize(("value", "seconds"), [(True, 900), (60, 60)])
+def test_a_lockout(bench: Make, value: object, seconds: int) -> None:
+    meter = bench()
+    meter.fault("login-locked", value)
+    assert meter.meter.state()["faults"] == {}
+    assert [event.code for event in meter.meter.logbook.events][-1] == 8
+    assert meter.status_of("PUT", "login?password=2000") == 403
+    assert meter.wait(seconds - 0.1).status_of("PUT", "login?password=2000") == 403
+    assert meter.wait(0.1).status_of("PUT", "login?password=2000") == 200

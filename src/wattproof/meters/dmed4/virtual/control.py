@@ -77,7 +77,9 @@ def _empty_cycle(meter: DmedMeter) -> Cycle:
 
 
 def _lock(meter: DmedMeter, value: object) -> None:
+    """As after three wrong passwords, event included."""
     meter.access.lock(nanoseconds(value), meter.now)
+    meter.note(8)
 
 
 def _roll(meter: DmedMeter, value: object) -> None:
