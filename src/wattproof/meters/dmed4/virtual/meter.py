@@ -415,6 +415,8 @@ class DmedMeter(Body):
         charge = self.charge
         charge.cycle, charge.last = open_cycle(durable.cycle), open_cycle(durable.last)
         charge.progressive = max(durable.progressive, self.logbook.last)
+        if charge.cycle is not None:
+            self.electrics.delivered = counters.cycle + counters.cycle_export
 
 
 _APPLY = {
