@@ -20,7 +20,7 @@ from wattproof.meters.dmed4.models import CHANNELS, DEFAULT, Model
 from wattproof.meters.dmed4.parameters import BAUD_RATES
 from wattproof.meters.dmed4.points import MOST
 from wattproof.meters.dmed4.resources import PREFIX
-from wattproof.meters.dmed4.virtual import writing
+from wattproof.meters.dmed4.virtual import discretion, writing
 from wattproof.meters.dmed4.virtual.meter import CONNECTIONS, DmedMeter, make, read_serial, report_id
 from wattproof.meters.dmed4.virtual.options import Options, read_options
 from wattproof.meters.dmed4.virtual.rest import NOT_FOUND, NOT_IMPLEMENTED
@@ -219,6 +219,13 @@ class DisplaySite:
 
     def __init__(self, display: Display) -> None:
         self._display = display
+        self._asked: DmedSite | None = None  # the channel that the present answer comes from
+
+    def shown(self, request: Request) -> Request:
+        return discretion.shown_request(request)
+
+    def shown_answer(self, request: Request, response: Response) -> bytes:
+        return discretion.shown_answer(request, response)
 
     def refuse(self, status: int) -> Response:
         return failure(400 if status < 500 else status)
