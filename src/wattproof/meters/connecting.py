@@ -96,6 +96,11 @@ class SyncMeter:
     def __init__(self, driver: Any) -> None:
         self._driver = driver
 
+    @property
+    def driver(self) -> Any:
+        """The driver itself, for those who step its coroutines on their own."""
+        return self._driver
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._driver, name)
         if inspect.isasyncgenfunction(found):
