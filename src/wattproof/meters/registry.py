@@ -35,7 +35,9 @@ class Family:
     closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
     ``web_probe``: the same for HTTP, coroutine function ``(link, channel) -> DeviceInfo | None``.
-    ``formats``: files that a charging session can be written as, :class:`~wattproof.drivers.charging.Format` by name.
+    ``parameters``: rows of what its own menu sets. ``openapi``: function that makes the OpenAPI document of its REST
+    interface. ``formats``: files that a charging session can be written as, by name, each a
+    :class:`~wattproof.drivers.charging.Format`.
     """
 
     name: str
@@ -49,6 +51,8 @@ class Family:
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     resources: str | None = None
+    parameters: str | None = None
+    openapi: str | None = None
     formats: str | None = None
     variants: Sequence[str] = ()
     default_variant: str | None = None
@@ -118,6 +122,8 @@ BUILT_IN = (
         virtual="wattproof.meters.dmed4.virtual.meter:create",
         points="wattproof.meters.dmed4.points:MAP",
         resources="wattproof.meters.dmed4.resources:RESOURCES",
+        parameters="wattproof.meters.dmed4.parameters:PARAMETERS",
+        openapi="wattproof.meters.dmed4.openapi:document",
         probe="wattproof.meters.dmed4.driver:probe",
         web_probe="wattproof.meters.dmed4.rest:probe",
         tables={

@@ -29,10 +29,10 @@ from wattproof.io.url import MeterURL
 from wattproof.virtual.base import Admission
 from wattproof.virtual.gate import Gate, Server
 from wattproof.virtual.runtime import Runtime
-from wattproof.virtual.serialline import Line, open_pseudo_terminal, open_serial_line
-from wattproof.virtual.station import Station, Stream
+from wattproof.virtual.serialline import Line, Rates, open_pseudo_terminal, open_serial_line
+from wattproof.virtual.station import Respondent, Station, Stream
 from wattproof.virtual.tcp import Connection, Connections, ModbusStream, ModbusTcp
-from wattproof.wire.modbus.framing import ServerFramer, rtu, tcp
+from wattproof.wire.modbus.framing import Request, ServerFramer, rtu, tcp
 from wattproof.wire.modbus.framing import ascii as ascii_framing
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class Listener(Protocol):
         ...
 
 
-def framer(name: str, station: Station) -> ServerFramer:
-    """The server's side of a framing for the meters of a station: ``tcp``, ``rtu`` or ``ascii``.
+def framer(name: str, station: Respondent) -> ServerFramer:
+    """The server's side of a framing for the units of a station: ``tcp``, ``rtu`` or ``ascii``.
 
     On a line other units talk too; a network interface hears all units.
     """
@@ -125,9 +125,15 @@ class _Sockets:
         await closed(self._server)
 
 
-async def _listen(
+async def listen(
     url: MeterURL, runtimes: Sequence[Runtime], factory: Callable[[], asyncio.Protocol], close: Callable[[], None]
 ) -> SocketListener:
+    """Listen on a socket while the interface of all these meters is open; without any, until it is closed.
+
+    ``factory`` makes the protocol of each connection, ``close`` ends them all.
+
+    :raises PortInUse: the address is taken, or not one of this machine.
+    """
     tls, pin = _tls(url) if url.scheme == "tls" else (None, None)
 
     async def start(host: str, port: int) -> _Sockets:
@@ -178,7 +184,7 @@ async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: 
         factory = lambda: ModbusStream(  # noqa: E731
             station, connections, framer(framing, station), now, tcp=framing == "tcp"
         )
-    return await _listen(url, runtimes, factory, connections.close)
+    return await listen(url, runtimes, factory, connections.close)
 
 
 async def _web_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
@@ -220,23 +226,37 @@ class LineListener:
 
 
 async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    given = url.whole("baudrate", 0) or None
-    settings = replace(SerialSettings.of(url), baudrate=given or runtimes[0].meter.baudrate)
-    line = open_serial_line(url.path, settings, given, runtimes, asyncio.get_running_loop())
-    return _line_listener(url, runtimes, line)
+    rates = Rates(url.whole("baudrate", 0) or None, runtimes)
+    settings = replace(SerialSettings.of(url), baudrate=rates())
+    line = open_serial_line(url.path, settings, rates, asyncio.get_running_loop())
+    return _line_of_meters(url, runtimes, line, rates)
 
 
 async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    given = url.whole("baudrate", 0) or None
-    line = open_pseudo_terminal(url.path, given, runtimes, asyncio.get_running_loop())
-    return _line_listener(replace(url, path=line.name), runtimes, line)
+    rates = Rates(url.whole("baudrate", 0) or None, runtimes)
+    line = open_pseudo_terminal(url.path, rates, asyncio.get_running_loop())
+    return _line_of_meters(replace(url, path=line.name), runtimes, line, rates)
 
 
-def _line_listener(url: MeterURL, runtimes: Sequence[Runtime], line: Line) -> LineListener:
+def _line_of_meters(url: MeterURL, runtimes: Sequence[Runtime], line: Line, rates: Rates) -> LineListener:
     station = Station(runtimes)
-    stream = Stream(
-        station, framer(url.framing, station), line.send, gap=lambda: line.gap, understands=line.understands
-    )
+
+    def understands(request: Request, arrived: int) -> bool:
+        runtime = station.find(request.unit)
+        if runtime is None or line.carries(rates.of(runtime)):
+            return True
+        reason = f"the meter listens at {runtime.meter.baudrate} bit/s, the line has another rate"
+        runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
+        return False
+
+    return listen_on_line(url, station, line, understands)
+
+
+def listen_on_line(
+    url: MeterURL, station: Respondent, line: Line, understands: Callable[[Request, int], bool] | None = None
+) -> LineListener:
+    """Let a station be heard on a terminal. ``understands``: see `Stream`."""
+    stream = Stream(station, framer(url.framing, station), line.send, gap=lambda: line.gap, understands=understands)
     line.listen(stream.receive)
     return LineListener(url, line)
 
@@ -272,7 +292,7 @@ async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admissi
         drop()
         port.close()
 
-    return await _listen(url, runtimes, lambda: OpticalConnection(port, clients), close)
+    return await listen(url, runtimes, lambda: OpticalConnection(port, clients), close)
 
 
 @dataclass(slots=True)

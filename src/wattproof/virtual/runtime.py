@@ -81,6 +81,7 @@ class Runtime:
         "ring",
         "store",
         "timers",
+        "way",
     )
 
     def __init__(
@@ -108,8 +109,9 @@ class Runtime:
         #: What ended this meter: its state could not be kept.
         self.failure: StorageError | None = None
         self.on_failure: Callable[[StorageError], None] | None = None
-        #: Where requests for the units behind this meter go.
+        #: Where requests for the units behind this meter go, and what opens that way when it is first needed.
         self.forwarder: Forwarder | None = None
+        self.way: Callable[[Meter], Forwarder] | None = None
         #: Called when an interface of the meter opens or closes; by the address of each listener, whether it is open.
         self.listeners: dict[str, Callable[[], bool]] = {}
         self.on_network: list[Callable[[], None]] = []
@@ -321,10 +323,13 @@ class Runtime:
             self._drop(job)
         elif "exception" in job.hits:
             self._answer(job, self.meter.line.exception_answer(request))
-        elif self.forwarder is None:
-            self._returned(job, bytes((request.pdu[0] | 0x80, 0x0A)))
         else:
-            self.forwarder.forward(request, onward, lambda answer: self._returned(job, answer))
+            if self.forwarder is None and self.way is not None:
+                self.forwarder = self.way(self.meter)
+            if self.forwarder is None:
+                self._returned(job, bytes((request.pdu[0] | 0x80, 0x0A)))
+            else:
+                self.forwarder.forward(request, onward, lambda answer: self._returned(job, answer))
 
     def _returned(self, job: Job, answer: bytes | None) -> None:
         if answer is None:
@@ -338,22 +343,30 @@ class Runtime:
 
     def visit(self, site: Site, request: WebRequest) -> Response | Paced | None:
         """One request over HTTP: executed, kept and journalled; ``None`` if nobody is there to answer."""
-        what = {"method": request.method, "target": request.target[:256]}
-        self.ring.record(self.now(), "http-request", data=request.body[:4096], details=what)
+        shown = site.shown(request)
+        what = {"method": request.method, "target": shown.target[:256]}
+        self.ring.record(self.now(), "http-request", data=shown.body[:4096], details=what)
         now = self.advance()
         meter = self.meter
         if not meter.silent:
             meter.before_request(now)
         if meter.silent or self.failure is not None:
-            reason = "the meter has no supply, or is starting" if meter.silent else "the meter's state cannot be kept"
-            self.ring.record(self.now(), "http-lost", details={**what, "reason": reason})
+            self._unanswered(what)
             return None
         response = site.answer(request, now)
-        if not self.keep():
-            return None
+        kept = self.keep()
         self.refresh()
-        self.ring.record(self.now(), "http-answer", data=response.body[:4096], details={"status": response.status})
+        if meter.silent or not kept:
+            self._unanswered(what)
+            return None
+        body = site.shown_answer(request, response)[:4096]
+        self.ring.record(self.now(), "http-answer", data=body, details={"status": response.status})
         return site.deliver(response)
+
+    def _unanswered(self, what: Mapping[str, object]) -> None:
+        silent = self.meter.silent
+        reason = "the meter has no supply, or is starting" if silent else "the meter's state cannot be kept"
+        self.ring.record(self.now(), "http-lost", details={**what, "reason": reason})
 
     def answer_after(self) -> float:
         """Real seconds between a request and its answer that the meter takes by itself."""

@@ -1,4 +1,4 @@
-"""A virtual meter on a serial line: the device of a converter, or a pseudo-terminal made for it.
+"""Being heard on a serial line: the device of a converter, or a pseudo-terminal made for it.
 
 Both gaps of Modbus RTU are kept (Modbus over Serial Line 1.02, 2.5.1.1): no answer starts before 3.5 characters have
 passed since its request, and frames that are sent one after the other have the same silence between them. Gaps and
@@ -123,19 +123,34 @@ class Terminal:
         self._loop.remove_writer(self.descriptor)
 
 
+class Rates:
+    """The bit rates of the meters on a line: ``given`` by its address, until a meter is told another one."""
+
+    def __init__(self, given: int | None, runtimes: Sequence[Runtime]) -> None:
+        self._given = given
+        self._first = {runtime: runtime.meter.baudrate for runtime in runtimes}
+
+    def of(self, runtime: Runtime) -> int:
+        """The rate a meter listens at now."""
+        present = runtime.meter.baudrate
+        return self._given if self._given is not None and present == self._first[runtime] else present
+
+    def __call__(self) -> int:
+        """The rate of the line: that of its first meter."""
+        return self.of(next(iter(self._first)))
+
+
 class Line:
-    """A terminal with the bit rates of the meters on it.
+    """A terminal and its bit rate, which ``rate`` tells at any moment.
 
     ``open_serial_line`` and ``open_pseudo_terminal`` make one; ``name`` is the address under which clients reach it.
     """
 
-    def __init__(self, name: str, terminal: Terminal, baudrate: int | None, runtimes: Sequence[Runtime]) -> None:
+    def __init__(self, name: str, terminal: Terminal, rate: Callable[[], int]) -> None:
         self.name = name
         self._terminal = terminal
-        self._given = baudrate
-        self._runtimes = tuple(runtimes)
+        self._rate = rate
         terminal.on_sent = self.follow
-        self._first = {runtime: runtime.meter.baudrate for runtime in self._runtimes}
         self._pair: PseudoTerminal | None = None
         self._settings: SerialSettings | None = None
 
@@ -143,26 +158,21 @@ class Line:
         """Hand what arrives from now on, and when it did, to ``on_data``."""
         self._terminal.on_data = on_data
 
-    def rate(self, runtime: Runtime) -> int:
-        """The bit rate a meter listens at: that of the address until the meter is told another one."""
-        present = runtime.meter.baudrate
-        return self._given if self._given is not None and present == self._first[runtime] else present
-
     @property
     def gap(self) -> int:
         """The silence between two frames at the present rate of the line."""
         if self._settings is not None:
             return silence(self._settings.baudrate, self._settings.bits)
-        return silence(self._pair.baudrate() if self._pair is not None else 0) or silence(self.rate(self._runtimes[0]))
+        return silence(self._pair.baudrate() if self._pair is not None else 0) or silence(self._rate())
 
-    def understands(self, runtime: Runtime) -> bool:
-        """Whether the master speaks at the rate of this meter. Only a pseudo-terminal can tell."""
-        return self._pair is None or self._pair.baudrate() in (0, self.rate(runtime))
+    def carries(self, rate: int) -> bool:
+        """Whether the master speaks at this rate. Only a pseudo-terminal can tell."""
+        return self._pair is None or self._pair.baudrate() in (0, rate)
 
     def follow(self) -> None:
         """Take over a rate that was written to the meter, once the answer at the old one has left."""
         settings = self._settings
-        rate = self.rate(self._runtimes[0])
+        rate = self._rate()
         if settings is None or settings.baudrate == rate:
             return
         termios.tcdrain(self._terminal.descriptor)
@@ -189,23 +199,21 @@ class Line:
 def open_serial_line(
     path: str,
     settings: SerialSettings,
-    baudrate: int | None,
-    runtimes: Sequence[Runtime],
+    rate: Callable[[], int],
     loop: asyncio.AbstractEventLoop,
 ) -> Line:
-    """A serial device with meters behind it.
+    """A serial device; its settings follow ``rate``.
 
     :raises Unreachable: see ``wattproof.io.serial.open_device``.
     """
-    line = Line(path, Terminal(open_device(path, settings), loop), baudrate, runtimes)
+    line = Line(path, Terminal(open_device(path, settings), loop), rate)
     line._settings = settings
     return line
 
 
 def open_pseudo_terminal(
     path: str,
-    baudrate: int | None,
-    runtimes: Sequence[Runtime],
+    rate: Callable[[], int],
     loop: asyncio.AbstractEventLoop,
 ) -> Line:
     """A new pseudo-terminal, linked at ``path``; with an empty path only the name that the system gave leads there.
@@ -215,13 +223,13 @@ def open_pseudo_terminal(
     """
     pair = PseudoTerminal("" if path == "/" else path)
     try:
-        # A client that sets no rate finds the meter's.
+        # A client that sets no rate finds that of the line.
         descriptor = os.open(pair.device, os.O_RDWR | os.O_NOCTTY)
         try:
-            set_line(descriptor, pair.device, SerialSettings(baudrate or runtimes[0].meter.baudrate, "N"))
+            set_line(descriptor, pair.device, SerialSettings(rate(), "N"))
         finally:
             os.close(descriptor)
-        line = Line(pair.path, Terminal(pair.master, loop), baudrate, runtimes)
+        line = Line(pair.path, Terminal(pair.master, loop), rate)
     except BaseException:
         pair.close()
         raise

@@ -1,9 +1,9 @@
-"""The meters that hear one wire, and a stream of bytes on which they are asked."""
+"""Who hears one wire, virtual meters for example, and a stream of bytes on which they are asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wattproof.virtual.base import Onward
 from wattproof.virtual.line import Delivery
@@ -13,7 +13,30 @@ from wattproof.wire.modbus.framing.messages import BROADCAST, Request, ServerFra
 if TYPE_CHECKING:
     from wattproof.virtual.job import Wire
     from wattproof.virtual.runtime import Runtime
-    from wattproof.virtual.timers import Cancel
+    from wattproof.virtual.timers import Cancel, Timers
+
+
+class Respondent(Protocol):
+    """Who answers what is asked at a listener: virtual meters (`Station`), or whoever asks somebody else for it."""
+
+    @property
+    def network(self) -> bool:
+        """Whether the listener is a network interface of its own rather than a line with several units."""
+        ...
+
+    @property
+    def timers(self) -> Timers:
+        """Real time."""
+        ...
+
+    def __contains__(self, unit: object, /) -> bool:
+        """Whether requests for this unit are answered here; on a line, all others are other units' traffic."""
+        ...
+
+    def route(self, request: Request, wire: Wire, arrived: int, frame: bytes = b"", /) -> None:
+        """One request, complete at the real instant ``arrived``. Its answer, if any, goes to ``wire`` once it is there;
+        ``frame`` are its bytes, where they are at hand."""
+        ...
 
 
 class Station:
@@ -26,6 +49,10 @@ class Station:
         #: Whether it is the network interface of its meter rather than a line with several units.
         self.network = network
         self._by_unit: dict[int, Runtime] = {}
+
+    @property
+    def timers(self) -> Timers:
+        return self.runtimes[0].timers
 
     def find(self, unit: int) -> Runtime | None:
         """The meter that takes requests for this unit; with two of them, the one that came first."""
@@ -86,21 +113,21 @@ class Stream:
     :param write: takes one answer with everything before it, and the instant at which its request ended.
     :param close: ends the connection; ``None`` where there is none (a line).
     :param gap: nanoseconds of silence that end a frame, whatever its length.
-    :param understands: whether a meter hears what is sent (it may have been told another bit rate).
+    :param understands: whether whom a request is for hears it (it may have been told another bit rate).
     """
 
     __slots__ = ("_close", "_framer", "_gap", "_heard", "_silence", "_station", "_understands", "_write", "tcp")
 
     def __init__(
         self,
-        station: Station,
+        station: Respondent,
         framer: ServerFramer,
         write: Callable[[Delivery, int], None],
         *,
         close: Callable[[], None] | None = None,
         tcp: bool = False,
         gap: Callable[[], int] = lambda: 50_000_000,
-        understands: Callable[[Runtime], bool] | None = None,
+        understands: Callable[[Request, int], bool] | None = None,
     ) -> None:
         self._station = station
         self._write = write
@@ -142,7 +169,7 @@ class Stream:
         requests = self._framer.receive(data)
         self._hand_over(requests)
         if not requests and not self.tcp:
-            self._silence = self._station.runtimes[0].timers.call_at(arrived + self._gap(), self._fall_silent)
+            self._silence = self._station.timers.call_at(arrived + self._gap(), self._fall_silent)
         if self._framer.broken is not None and self._close is not None:
             self._close()
 
@@ -154,16 +181,8 @@ class Stream:
     def _hand_over(self, requests: Iterable[Request]) -> None:
         arrived = self._heard
         for request in requests:
-            if self._understands is None or self._heard_by(request, arrived, self._understands):
+            if self._understands is None or self._understands(request, arrived):
                 self._station.route(request, self, arrived)
-
-    def _heard_by(self, request: Request, arrived: int, understands: Callable[[Runtime], bool]) -> bool:
-        runtime = self._station.find(request.unit)
-        if runtime is None or understands(runtime):
-            return True
-        reason = f"the meter listens at {runtime.meter.baudrate} bit/s, the line has another rate"
-        runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
-        return False
 
     def send(self, delivery: Delivery, arrived: int) -> None:
         """Let one answer out."""

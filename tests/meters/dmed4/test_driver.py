@@ -148,7 +148,17 @@ def test_the_probe_knows_its_own(identity: str, type: str | None) -> None:
     one.identity = bytes.fromhex(identity)
     found = run(probe(one, 1))
     assert (None if found is None else found.type) == type
-    assert [pdu[0] for pdu in one.requests] == [17]
+    assert one.requests[0] == bytes((17,))
+
+
+def test_the_probe_brings_the_key_that_tells_meters_apart() -> None:
+    one = registers()
+    one.put(0x45FF, KEY[-64:])
+    assert run(probe(one, 1)).public_key == KEY
+    one.identity = bytes.fromhex("0c05010302070000")
+    one.requests.clear()
+    assert run(probe(one, 1)).public_key is None
+    assert one.requests == [bytes((17,))]
 
 
 def test_the_probe_takes_a_refusal_for_another_meter_and_silence_for_none() -> None:
@@ -313,6 +323,27 @@ def test_reads_use_function_4_and_never_cross_a_gap() -> None:
     other.put(0x0009, (40053).to_bytes(4, "big"))
     (voltage,) = run(DmedDriver(other, function=3).read("voltage"))
     assert (voltage.value, voltage.unit, other.requests[0][0]) == (Decimal("400.53"), "V", 3)
+
+
+def test_hour_counters_that_run_too_fast_count_seconds() -> None:
+    one = registers(datetime=1000)
+
+    def unit(driver: DmedDriver, hours: int, clock: int) -> str:
+        one.put(0x002F, hours.to_bytes(8, "big"))
+        one.put(0x407F, clock.to_bytes(4, "big"))
+        return str(run(driver.read("hours_total", "datetime"))[0].unit)
+
+    driver = DmedDriver(one)
+    assert unit(driver, 1000, 1000) == "h"
+    assert unit(driver, 1100, 1000 + 3600 * 100) == "h"
+    assert unit(driver, 1101, 500) == "s", "a hundred hours in none"
+    driver = DmedDriver(one)
+    assert unit(driver, 1000, 1000) == "h"
+    assert unit(driver, 1059, 1059) == "h", "a clock may have been set"
+    assert unit(driver, 1060, 1060) == "s"
+    assert run(driver.read("hours_total"))[0].unit == "s"
+    assert unit(DmedDriver(one, seconds=True), 1, 1) == "s"
+    assert [unit(quiet, value, 1) for quiet in [DmedDriver(one, seconds=False)] for value in (1, 9999)] == ["h", "h"]
 
 
 def test_what_can_only_be_written_is_not_read() -> None:

@@ -38,7 +38,8 @@ from wattproof.meters.dmed4.text import Record
 from wattproof.model.clock import Clock
 
 if TYPE_CHECKING:
-    from wattproof.meters.dmed4.session import DmedSession, SessionRecord
+    from wattproof.meters.dmed4.session import DmedSession
+    from wattproof.meters.dmed4.taken import SessionRecord
     from wattproof.model.readings import Reading
 
 NANOSECONDS = 10**9

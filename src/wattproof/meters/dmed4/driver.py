@@ -27,6 +27,7 @@ from wattproof.errors import (
 from wattproof.meters.dmed4 import menu, text
 from wattproof.meters.dmed4.cycle import LOST_LIMIT, ChargeCycle, Status, letter_of
 from wattproof.meters.dmed4.enums import Signature
+from wattproof.meters.dmed4.hours import HourCounters
 from wattproof.meters.dmed4.models import by_code
 from wattproof.meters.dmed4.points import CHARGE_CYCLE, MAP, MENU, SHIFTED, VALUE
 from wattproof.meters.dmed4.text import Record
@@ -93,7 +94,8 @@ class DmedDriver(RegisterDriver, ChargeCycle):
     """A DMED4 at ``unit`` behind ``link``. What is said of :class:`RegisterDriver` holds here too.
 
     ``function``: 4, or 3 to read with that. ``offset``: what is subtracted from register numbers of the charge-cycle
-    block (4000h to 4BFFh), 1 or 0; ``None`` finds it out with one request and one more (DEC-16). ``public_key``: the
+    block (4000h to 4BFFh), 1 or 0; ``None`` finds it out with one request and one more (DEC-16). ``seconds``: whether
+    the hour counters count seconds; ``None`` believes their name until they run too fast (DEC-19). ``public_key``: the
     key (DER) if it is known beforehand; then records are checked with it without asking.
     Parameters are points too: ``P05_03`` (section 5). Writing them saves, reboots and verifies.
     """
@@ -112,6 +114,7 @@ class DmedDriver(RegisterDriver, ChargeCycle):
         patience: float | None = None,
         function: int = INPUT,
         offset: int | None = None,
+        seconds: bool | None = None,
         public_key: bytes | None = None,
     ) -> None:
         super().__init__(
@@ -126,6 +129,7 @@ class DmedDriver(RegisterDriver, ChargeCycle):
         self._form: int | None = None
         self._base64: bool | None = None
         self._serial = ""
+        self._hours = HourCounters(seconds)
         self.known_key = public_key
         self.at_unit(self.unit)
 
@@ -203,10 +207,10 @@ class DmedDriver(RegisterDriver, ChargeCycle):
         names = [name for point in points for name in ((point,) if isinstance(point, str) else point)]
         ids = [name for name in names if is_parameter(name)]
         if not ids:
-            return await super().read(names)
+            return self._hours.judged(await super().read(names))
         rows = menu.rows(ids)
         plain = [name for name in names if not is_parameter(name)]
-        readings = await super().read(plain) if plain else []
+        readings = self._hours.judged(await super().read(plain)) if plain else []
         return [*readings, *[menu.reading(row, await menu.read(self, row), self.now()) for row in rows]]
 
     async def write(self, values: Mapping[str, Value]) -> None:
@@ -377,4 +381,15 @@ async def probe(link: ModbusLink, unit: int) -> DeviceInfo | None:
         return None
     if len(data) < SHORTEST_IDENTITY or not by_code(data[0]) or data[4] != CONSTANT:
         return None
-    return Identity.of(data).info()
+    identity = Identity.of(data)
+    return identity.info(public_key=None if identity.is_display else await _key(link, unit))
+
+
+async def _key(link: ModbusLink, unit: int) -> bytes | None:
+    """The public key, which alone tells over Modbus whether two nodes are one meter; ``None`` where it has none."""
+    try:
+        return await DmedDriver(link, unit).public_key()
+    except LinkError:
+        raise
+    except (ProtocolError, Refused):
+        return None

@@ -10,7 +10,7 @@ import json
 
 from wattproof.drivers.charging import NO_STATION, Format, Station
 from wattproof.errors import InvalidValue
-from wattproof.meters.dmed4.session import SessionRecord, Taken
+from wattproof.meters.dmed4.taken import SessionRecord, Taken
 from wattproof.signed.formats import safe_xml
 
 

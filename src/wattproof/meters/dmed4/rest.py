@@ -21,6 +21,7 @@ from wattproof.errors import (
     ReadOnly,
     Refused,
     UnknownName,
+    Unreachable,
     UsageError,
 )
 from wattproof.io.trace import Trace
@@ -157,7 +158,13 @@ class RestDriver(ChargeCycle, LogBook):
         path = target(resource, self.channel)
         if query:
             path += "?" + urlencode(query, quote_via=quote)
-        answer = await self.link.exchange(method, path, body, secret=quote(secret, safe="") if secret else "")
+        try:
+            answer = await self.link.exchange(method, path, body, secret=quote(secret, safe="") if secret else "")
+        except Unreachable as error:
+            # One port at a time (DEC-29). The other is not tried by itself: a password would go where nobody asked.
+            raise Unreachable(
+                f"{error}; the meter is at http:// with TLS off (P05_11), at https:// with TLS on"
+            ) from error
         if not answer.ok:
             raise HttpRefused(
                 answer.status, f"{self._name(resource)} refused {method} with {answer.status} {answer.reason}".rstrip()
@@ -193,6 +200,10 @@ class RestDriver(ChargeCycle, LogBook):
             self._password = None
             remedy = "the password is wrong, or a lockout runs; a third wrong one in a row locks for 15 minutes"
             raise HttpRefused(error.status, f"{error}: {remedy}") from None
+
+    def use_password(self, password: str) -> None:
+        """Log in with this password from now on."""
+        self._password = password
 
     async def commission(self, *, confirm: bool = False) -> None:
         """Make the meter Operating: parameters are locked for good (7.9, DEC-43). Logs in first.

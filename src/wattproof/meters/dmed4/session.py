@@ -17,12 +17,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from wattproof.drivers import charging
 from wattproof.drivers.charging import NANOSECONDS, ChargingSession, Progress
 from wattproof.errors import (
     LinkError,
@@ -34,6 +32,7 @@ from wattproof.errors import (
 )
 from wattproof.meters.dmed4.cycle import POLL_PAUSE, ChargeCycle, Status
 from wattproof.meters.dmed4.enums import JSON_ERRORS, Command, MeasurementStatus, Signature
+from wattproof.meters.dmed4.taken import SessionRecord, Taken, contradictions
 from wattproof.meters.dmed4.text import Record, fixed_fields
 
 #: Seconds in which the signature engine becomes ready after a start (DEC-48).
@@ -41,70 +40,12 @@ READY_LIMIT = 10.0
 #: How often an end is tried against refusals.
 ATTEMPTS = 2
 
+#: TX of the fourth tuple by what the record is; after B it may be that of an intermediate reading (DEC-52).
+TRANSACTIONS = {"begin": frozenset("BC"), "intermediate": frozenset("C")}
+#: Codes of OCMF that end a transaction.
+ENDS = frozenset("ELRAP")
+
 _TROUBLE = (LinkError, ProtocolError, Refused)
-
-
-@dataclass(frozen=True)
-class Taken:
-    """A record of a session: what it is there, and the key (DER, empty if unknown) that checks it."""
-
-    role: str
-    record: Record
-    key: bytes
-    problems: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """ "end T7" """
-        return f"{self.role} T{self.counter}"
-
-    @property
-    def counter(self) -> int | None:
-        return self.record.counter
-
-    @property
-    def words(self) -> str:
-        return self.record.words
-
-    @property
-    def valid(self) -> bool | None:
-        """Whether the signature is right; ``None`` while no key is known."""
-        return self.record.valid(self.key) if self.key else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON: the text as it is, and what it says."""
-        record = self.record
-        return {
-            "role": self.role,
-            "counter": record.counter,
-            "transaction": record.transaction,
-            "time": None if record.time is None else record.time.isoformat(),
-            "identification": record.field("ID"),
-            "evse": record.field("CI"),
-            "serial": record.field("MS"),
-            "energy": {"import": format(record.end_energy, "f"), "cycle": format(record.cycle_energy, "f")},
-            "signature": {None: None, True: "valid", False: "invalid"}[self.valid],
-            "problems": list(self.problems),
-            "public_key": self.key.hex() or None,
-            "ocmf": record.words,
-        }
-
-
-@dataclass
-class SessionRecord(charging.SessionRecord[Taken]):
-    """What a session left behind. The end record alone holds both readings (9.2)."""
-
-    @property
-    def energy(self) -> Decimal | None:
-        """Wh between the two readings of the end record, across a roll-over if need be."""
-        return None if self.end is None else self.end.record.energy
-
-    @property
-    def existing(self) -> str:
-        return "last"
-
-    def remedy(self, url: str) -> str:
-        return f"wattproof write '{url}' command=E"
 
 
 class DmedSession(ChargingSession):
@@ -266,7 +207,7 @@ class DmedSession(ChargingSession):
             raise SessionFailed(f"the session could not be ended as it should: {text}") from error
         self.record.begin = begin
         self.record.end = taken
-        self.record.notes += [*taken.problems, *_contradictions(begin, taken)]
+        self.record.notes += [*taken.problems, *contradictions(begin, taken)]
         self._store(self.record)
         return self.record
 
@@ -291,7 +232,7 @@ class DmedSession(ChargingSession):
     async def _recovered(self) -> Taken:
         """The end record of a cycle that is closed already: the newest one, else made again (step 11)."""
         found = await self.driver.record()
-        if found is not None and found.transaction != Command.BEGIN:
+        if found is not None and found.transaction in ENDS:
             with suppress(SnapshotFailed):
                 return self._relied(found, "end")
         return await self._command(Command.RECOVER, "end")
@@ -329,6 +270,8 @@ class DmedSession(ChargingSession):
             wrong.append("its signature does not verify with the meter's public key")
         if self._page is not None and (taken.counter is None or taken.counter <= self._page):
             wrong.append(f"it is stale: PG is {record.field('PG')}, and T{self._page} was there before")
+        if record.transaction not in TRANSACTIONS.get(role, ENDS):
+            wrong.append(f"its TX is {record.transaction}")
         if role in ("begin", "end") and not self._is_ours(record):
             wrong.append(f"it is signed for ID {record.field('ID')!r} and CI {record.field('CI')!r}, not for ours")
         if wrong:
@@ -368,30 +311,19 @@ class _Busy(SessionFailed):
 WATCHED = ("measure.energy_cycle", "measure.voltage", "measure.current", "measure.power", "clock.datetime")
 
 
-def _contradictions(begin: Taken | None, end: Taken) -> list[str]:
-    """What a verifier objects to where begin and end are compared."""
-    if begin is None:
-        return ["there is no begin record"]
-    one, other = begin.record, end.record
-    rules = (
-        (one.field("MS") == other.field("MS"), "begin and end name different meters"),
-        (one.begin_energy == other.begin_energy, "the end record does not repeat the reading of the begin"),
-        (other.energy == other.cycle_energy, "the energy of the cycle is not the difference of the totals"),
-        ("t" not in other.error_flags, "the meter lost its supply during the session"),
-    )
-    return [text for holds, text in rules if not holds]
-
-
 async def existing(driver: ChargeCycle, which: str) -> tuple[SessionRecord, bool]:
     """A session whose end the meter has signed, and whether it holds: ``last``, or ``T12`` from the log book.
 
-    Raises :class:`~wattproof.errors.UsageError` for anything else, and
-    :class:`~wattproof.errors.SnapshotFailed` if there is no such record.
+    Raises :class:`~wattproof.errors.UsageError` for anything else,
+    :class:`~wattproof.errors.SnapshotFailed` if there is no such record, and
+    :class:`~wattproof.errors.SessionFailed` while a session is open: asking for its end would end it.
     """
     found: Record | None
     if which == "last":
+        if (await driver.state()).charging:
+            raise SessionFailed("a session is open on the meter: end it first with write METER_URL command=E")
         found = await driver.record()
-        if found is None or found.transaction != Command.END:
+        if found is None or found.transaction not in ENDS:
             found = await driver.sign(Command.RECOVER)
     elif which[:1] == "T" and which[1:].isdecimal() and hasattr(driver, "logged"):
         found = await driver.logged(int(which[1:]))
@@ -399,12 +331,12 @@ async def existing(driver: ChargeCycle, which: str) -> tuple[SessionRecord, bool
         raise UsageError(f"--existing {which}: a DMED4 gives last, and over REST T12 and the like from its log book")
     if found is None:
         raise SnapshotFailed(f"the meter has no record {which}")
-    if found.transaction != Command.END:
+    if found.transaction not in ENDS:
         raise SnapshotFailed(f"record {found.field('PG')} ends no session: its TX is {found.transaction}")
     end = Taken("end", found, await driver.public_key())
     begin = Taken("begin", found, end.key)
     record = SessionRecord(begin, end)
     if not end.valid:
         record.notes.append("its signature does not verify with the meter's public key")
-    record.notes += _contradictions(begin, end)
+    record.notes += contradictions(begin, end)
     return record, not record.notes

@@ -22,6 +22,7 @@ from wattproof.errors import InvalidValue, ProtocolError
 from wattproof.signed import keys
 from wattproof.signed.curves import CURVES, PublicKey
 from wattproof.signed.encoding import Refused, decode_der
+from wattproof.signed.records import Verdict
 
 SEPARATOR = b"|"
 HEAD = b"OCMF"
@@ -269,14 +270,25 @@ class Record:
         return str(self._tuple(END_IMPORT, "EF"))
 
     def valid(self, key: bytes) -> bool:
-        """Whether the signature is right under a public key (DER)."""
+        """Whether the signature is right under a public key (DER), by the algorithm that SA names (DEC-56)."""
+        if not key:
+            return False
         try:
+            if self._signature.get("SA", ALGORITHM) != ALGORITHM:
+                return self._judged(key)
             signature = keys.ENCODINGS[str(self._signature.get("SE") or "hex")](str(self._signature["SD"]))
             point = PublicKey(CURVES[CURVE], int.from_bytes(key[-64:-32], "big"), int.from_bytes(key[-32:], "big"))
             r, s = decode_der(point.curve, signature)
         except (KeyError, ValueError, Refused, ProtocolError):
             return False
         return point.verify(hashlib.sha256(self.signed).digest(), r, s)
+
+    def _judged(self, key: bytes) -> bool:
+        """The same by the verifier, which knows the other algorithms of OCMF."""
+        from wattproof.signed import examine
+
+        verdicts = [record.signature.verdict for record in examine(self.text, public_key=key.hex()).records]
+        return verdicts == [Verdict.VALID]
 
     def _tuple(self, position: int, key: str) -> Any:
         """A key of a tuple of RD, inherited from the tuples before it (9.2)."""

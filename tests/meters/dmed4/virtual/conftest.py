@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -14,11 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from tests.wires import HandTimers, Wire
 from wattproof.io.http import Request
 from wattproof.io.url import parse_url
 from wattproof.meters.dmed4.points import MAP
 from wattproof.meters.dmed4.virtual.meter import create
 from wattproof.virtual.base import SimulationOptions
+from wattproof.virtual.runtime import Runtime
 from wattproof.wire.http1 import Response
 
 SECOND = 10**9
@@ -82,11 +85,17 @@ class Bench:
 
     # REST
 
-    def http(self, method: str, target: str, body: bytes | str | dict[str, Any] = b"") -> Response:
+    def http(
+        self,
+        method: str,
+        target: str,
+        body: bytes | str | dict[str, Any] = b"",
+        headers: dict[str, str] | None = None,
+    ) -> Response:
         data = json.dumps(body).encode() if isinstance(body, dict) else body.encode() if isinstance(body, str) else body
         self.meter.advance(self.now)
-        path = target.partition("?")[0]
-        return self.site.answer(Request(method, path, {}, {}, data, "1.1", target), self.now)
+        path = unquote(target.partition("?")[0])
+        return self.site.answer(Request(method, path, {}, headers or {}, data, "1.1", target), self.now)
 
     def get(self, path: str) -> Any:
         response = self.http("GET", f"/v1/{path}")
@@ -95,6 +104,16 @@ class Bench:
 
     def status_of(self, method: str, path: str, body: bytes | str | dict[str, Any] = b"") -> int:
         return self.http(method, f"/v1/{path}", body).status
+
+    def log_in(self) -> Bench:
+        assert self.status_of("PUT", "login?password=2000") == 200
+        return self
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Everything that a refused request must leave as it is."""
+        paths = ("charge_settings", "charge_status", "logbook/info", "system_status")
+        return {"": self.meter.state(), **{path: self.get(path) for path in paths}}
 
     # the cycle
 
@@ -165,13 +184,16 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Callable[..., Bench]:
-    """Makes a meter: ``bench("404D0150", energy="1.5", load="none")``; other names are options of ``--set``."""
+    """Makes a meter: ``bench("404D0150", energy="1.5", load="none")``; other names are options of ``--set``.
+
+    ``rows``: the content of the file of ``load="csv:rows"``.
+    """
 
     def make(
         variant: str | None = None, *, load: str | None = None, speed: int | Fraction = 1, state: bytes | None = None,
         log: tuple[bytes, ...] = (), faults: tuple[str, ...] = (), serial: str | None = "12345678", seed: int = 1,
         key: bytes | None = None, unit: int | None = None, wall: int | None = EPOCH, listen: tuple[str, ...] = (),
-        **settings: str
+        rows: str = "", **settings: str
     ) -> Bench:  # fmt: skip
         options = SimulationOptions(
             "dmed4", variant=variant, serial=serial, unit=unit, seed=seed, speed=Fraction(speed), load=load,
@@ -179,7 +201,47 @@ def bench() -> Callable[..., Bench]:
                 (name if name.startswith("P0") else name.replace("_", "-")): text for name, text in settings.items()
             },
             faults=faults, key=key, state=state, log=log, wall=wall, listen=[parse_url(text) for text in listen],
+            read_text=(lambda _: rows) if rows else None,
         )  # fmt: skip
         return Bench(create(options))
+
+    return make
+
+
+class Bus:
+    """A meter of the bench on wires: real time is moved by hand, and the meter runs at its speed."""
+
+    def __init__(self, *benches: Bench) -> None:
+        self.timers = HandTimers()
+        self.benches = benches
+        self.runtimes = [Runtime(one.meter, self.timers) for one in benches]
+        self.runtime = self.runtimes[0]
+        self.meter = benches[0].meter
+        self._wires: dict[tuple[str, bool | None], Wire] = {}
+
+    def wire(self, framing: str = "tcp", network: bool | None = None) -> Wire:
+        """A new wire."""
+        return Wire(self.timers, *self.runtimes, framing=framing, network=network)
+
+    def send(self, data: str | bytes, framing: str = "rtu", network: bool | None = None, seconds: float = 0.2) -> str:
+        """Bytes on the wire of this framing (spaced hex, or the characters of ASCII), and those that come back."""
+        wire = self._wires.setdefault((framing, network), self.wire(framing, network))
+        if framing == "ascii":
+            return wire.exchange(data.encode() if isinstance(data, str) else data, seconds).decode("ascii")
+        return wire.exchange(bytes.fromhex(data) if isinstance(data, str) else data, seconds).hex(" ").upper()
+
+    def registers(self, register: int, count: int = 1) -> bytes:
+        """Registers by the number that the manual prints, past every wire."""
+        answer = self.meter.execute(struct.pack(">BHH", 4, register - 1, count), self.runtime.advance())
+        assert answer is not None and len(answer) == 2 + 2 * count, answer
+        return bytes(answer[2:])
+
+
+@pytest.fixture
+def bus(bench: Callable[..., Bench]) -> Callable[..., Bus]:
+    """Makes a meter on wires, with the keywords of ``bench``; answers at once unless ``answer_delay`` is given."""
+
+    def make(*variant: str, **keywords: Any) -> Bus:
+        return Bus(bench(*variant, **{"answer_delay": "0", **keywords}))
 
     return make

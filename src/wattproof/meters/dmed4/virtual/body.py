@@ -18,7 +18,7 @@ from wattproof.meters.dmed4.parameters import PARAMETERS
 from wattproof.meters.dmed4.virtual.access import Access
 from wattproof.meters.dmed4.virtual.charge import Charge
 from wattproof.meters.dmed4.virtual.cycle import POWER_UP, REBOOT
-from wattproof.meters.dmed4.virtual.electrics import LIMIT, Electrics
+from wattproof.meters.dmed4.virtual.electrics import LIMIT, ROUND, Electrics
 from wattproof.meters.dmed4.virtual.faults import FAULTS
 from wattproof.meters.dmed4.virtual.health import Health
 from wattproof.meters.dmed4.virtual.logbook import Event, Logbook
@@ -77,6 +77,7 @@ class Body(Meter):
         "display_page",
         "electrics",
         "faults",
+        "flash",
         "health",
         "identity",
         "kind",
@@ -132,12 +133,14 @@ class Body(Meter):
         self._image = self.registers.data
         self.faults = Faults(FAULTS, self._note_fault)
         self.health = Health(self.faults, self._errors_set)
-        self.electrics = Electrics(self.now, load, kind.amperes, follows=chosen.load_follows == "session")
+        follows = chosen.load_follows == "session"
+        self.electrics = Electrics(self.now, load, kind.amperes, follows=follows, reverse=kind.reverse)
         self.clock = Clock(self.now)
         self.logbook = Logbook(chosen.ocmf_log_size, chosen.event_log_size)
         self.access = Access(chosen.login_timeout)
         self.menu = Menu()
-        self.active = chosen.parameters
+        #: Parameters in force, and those that the next start brings into force.
+        self.active = self.flash = chosen.parameters
         self.charge = Charge(self)
         self.identity = Identity(kind.name, serial, MEAS_REVISION, chosen.ri_import, chosen.ri_export, chosen.ri_cycle)
         self.commissioned, self.cable_locked = chosen.commissioned, chosen.cable_locked
@@ -241,7 +244,7 @@ class Body(Meter):
         if at >= self._fast_tick + FAST:
             self._fast_tick = at - (at - self._fast_tick) % FAST
             self.now = max(self.now, self._fast_tick)
-            self._show_fast(self._fast_tick)
+            self.sample(self._fast_tick)
         self.electrics.advance(at)
         self.now = at
         if at >= self._second_due:
@@ -268,7 +271,8 @@ class Body(Meter):
             exported, counters.cycle_export // WATT_HOUR, (imported + exported) % LIMIT,
         )  # fmt: skip
 
-    def _show_fast(self, tick: int) -> None:
+    def sample(self, tick: int) -> None:
+        """The fast measurements of an instant, and when that was (4.3)."""
         if self.health.silent:
             return
         if "frozen" not in self.faults:
@@ -300,7 +304,7 @@ class Body(Meter):
 
     def _notice_wraps(self) -> None:
         counters = self.electrics.counters
-        wraps = counters.imported // WATT_HOUR // LIMIT, counters.exported // WATT_HOUR // LIMIT
+        wraps = counters.imported // ROUND, counters.exported // ROUND
         for name, before, after in zip(("imported", "exported"), self._wraps, wraps, strict=True):
             if after > before:
                 self.note(12, name)
@@ -312,19 +316,20 @@ class Body(Meter):
         output = charge.output
         registers.set_errors(self.health.first, self.health.second, MEAS_CHECKSUM)
         sizes = (len(output.payload), len(output.signature)) if output is not None else (0, 0)
+        parameters = self.shown_parameters()
         registers.set_status(charge.status, charge.signature_status(self.now), *sizes)
         registers.set_control(
             charge.command,
             registers.number("input_length"),
-            self.active["P06_01"],
-            self.active["P06_02"],
+            parameters["P06_01"],
+            parameters["P06_02"],
             self.clock.offset,
         )
         registers.set_clock(self.clock.seconds(self.now))
         self._second_due = self.clock.next_second(self.now)
         registers.set_logs(log.events.maxlen or 0, len(log.events), log.records.maxlen or 0, len(log.records))
         registers.set_menu(self.menu.menu, self.menu.submenu, self.menu.parameter)
-        registers.set_area("parameter_value", self.menu.words(self.active))
+        registers.set_area("parameter_value", self.menu.words(parameters))
         registers.set_area("public_key", b"" if self.health.no_key else self.public_key[-64:])
         payload, signature = (output.payload, output.signature) if output is not None else (b"", b"")
         if payload != self._stored:
@@ -335,19 +340,23 @@ class Body(Meter):
 
     # changes
 
-    def follow(self) -> None:
-        """Something changed at the present moment: draw the consequences, show them, and plan anew."""
+    def follow(self, *, measured: bool = True) -> None:
+        """Something changed at the present moment: draw the consequences, show them, and plan anew.
+
+        ``measured``: the main measurements are shown anew too, between their refreshes.
+        """
         health, electrics = self.health, self.electrics
         health.impose()
+        self.charge.poll(self.now)
         if health.not_initialised:
             self.charge.lose_keys()
-        self.charge.poll(self.now)
         electrics.charging, electrics.counting = self.charging, self.charge.cycle is not None
         electrics.settle(turned="wiring" in self.faults, blind=health.blind)
         health.wiring = self.supplied and not self.kind.reverse and electrics.segment.power < 0
         health.operating = self.commissioned
+        if measured:
+            self.show()
         self._judge_fatal()
-        self.show()
         self.present()
         self._look_out()
         self.plan()
@@ -381,7 +390,9 @@ class Body(Meter):
         self._begin_start(self.options.reboot_delay, "reboot")
 
     def _stop(self) -> None:
-        """What is volatile is lost."""
+        """What is volatile is lost; what was saved counts from now on."""
+        self.active = self.flash
+        self.clock.timeout = self.active["P06_02"]
         self.charge.interrupt()
         self.access.forget()
         self.menu.forget()
@@ -406,11 +417,10 @@ class Body(Meter):
         self.entered(POWER_UP)
 
     def save(self, values: Mapping[str, int], *, after: int = 0) -> None:
-        """Make these parameters the active ones, and restart ``after`` so many meter nanoseconds."""
-        changed = {**self.active, **values}
-        self.note(4, changes(self.active, changed))
-        self.active = changed
-        self.clock.timeout = changed["P06_02"]
+        """Save these parameters and restart, ``after`` so many meter nanoseconds: then they are the active ones."""
+        changed = {**self.flash, **values}
+        self.note(4, changes(self.flash, changed))
+        self.flash = changed
         if after:
             self._reboot_at = self.now + after
         else:
@@ -422,9 +432,9 @@ class Body(Meter):
         self.logbook.note(event, ring=self.commissioned)
         self.journal("event", {"code": code, "meaning": EVENTS[code], "arguments": arguments})
 
-    def shown_parameters(self) -> dict[str, int]:
+    def shown_parameters(self) -> Mapping[str, int]:
         """The parameters as the meter reads them; a broken EEPROM gives the defaults (15.2)."""
-        return dict(_DEFAULTS) if "error-eeprom-read" in self.faults else dict(self.active)
+        return _DEFAULTS if "error-eeprom-read" in self.faults else self.active
 
     def _look_out(self) -> None:
         """Whether requests need more than a look at the image."""

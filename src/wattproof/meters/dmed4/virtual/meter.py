@@ -103,6 +103,10 @@ class DmedMeter(Body):
         )
 
     @property
+    def bus(self) -> str | None:
+        return self.options.gateway_bus
+
+    @property
     def admission(self) -> Admission:
         return Admission(CONNECTIONS, self.options.third_connection == "evict")
 
@@ -214,13 +218,10 @@ class DmedMeter(Body):
     # what writes do
 
     def moment(self, change: Change) -> int | None:
-        """The Unix time that a write of 4080h means; ``None`` for one that is not possible (0)."""
+        """The Unix time that a write of 4080h, or of its second half, means; ``None`` for one that is not possible."""
         if change.whole:
             return change.value or None
-        present = self.registers.number("datetime")
-        if change.first == 0:
-            return change.value << 16 | present & 0xFFFF or None
-        high = present >> 16 if self._time_high is None else self._time_high
+        high = self.registers.number("datetime") >> 16 if self._time_high is None else self._time_high
         return high << 16 | change.value or None
 
     def set_time(self, seconds: int) -> None:
@@ -253,7 +254,7 @@ class DmedMeter(Body):
         return contradiction({**self.active, **self.menu.staged}) is not None
 
     def _apply_time(self, change: Change) -> None:
-        if not change.whole and change.first == 0:
+        if change.is_first_half:
             self._time_high = change.value
             return
         seconds = self.moment(change)
@@ -263,10 +264,9 @@ class DmedMeter(Body):
 
     def _apply_command(self, change: Change) -> None:
         try:
-            self.charge.take(command_of(change))
+            self.charge.take(command_of(change), change.value)
         except Refused as refused:
             raise Rejected(BUSY if refused.why is Why.BUSY else NOT_VALID, refused.bit) from None
-        self.charge.command = change.value
 
     def _apply_length(self, change: Change) -> None:
         self.registers.set_area("input_length", change.data)
@@ -338,7 +338,7 @@ class DmedMeter(Body):
         counters, clock, charge = self.electrics.counters, self.clock, self.charge
         shown = tuple(getattr(counters, name) // WATT_HOUR for name in COUNTERS[:4])
         rest = (
-            counters.powered // (60 * SECOND), clock.base, clock.at, clock.offset, charge.progressive, self.active,
+            counters.powered // (60 * SECOND), clock.base, clock.at, clock.offset, charge.progressive, self.flash,
             self.commissioned, self.cable_locked, self.cable, self.tariff,
             None if charge.cycle is None else (charge.cycle.begin, charge.cycle.page, charge.cycle.interrupted),
             None if charge.last is None else charge.last.end,
@@ -356,7 +356,7 @@ class DmedMeter(Body):
             wall=wall,
             offset=clock.offset,
             progressive=charge.progressive,
-            parameters=self.active,
+            parameters=self.flash,
             commissioned=self.commissioned,
             cable_locked=self.cable_locked,
             cable=self.cable,
@@ -398,6 +398,7 @@ class DmedMeter(Body):
             if durable is None and "init-delay" not in options.settings:
                 self._init_until = self.now
         self.follow()
+        self.sample(options.start)
         self.advance(options.start)
 
     def _restore(self, durable: Durable, options: SimulationOptions) -> None:
@@ -407,13 +408,15 @@ class DmedMeter(Body):
         passed = 0.0 if durable.wall is None or options.wall is None else max(0.0, options.wall - durable.wall)
         clock.base = durable.utc + int(passed * self.speed * SECOND)
         clock.offset = durable.offset
-        self.active = dict(durable.parameters)
+        self.active = self.flash = dict(durable.parameters)
         self.commissioned, self.cable_locked = durable.commissioned, durable.cable_locked
         self.cable, self.tariff = durable.cable, durable.tariff
         self.logbook.restore(options.log)
         charge = self.charge
         charge.cycle, charge.last = open_cycle(durable.cycle), open_cycle(durable.last)
         charge.progressive = max(durable.progressive, self.logbook.last)
+        if charge.cycle is not None:
+            self.electrics.delivered = counters.cycle + counters.cycle_export
 
 
 _APPLY = {

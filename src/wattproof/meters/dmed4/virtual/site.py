@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from wattproof.io.http import Limits, Paced, Request
 from wattproof.meters.dmed4.resources import BY_PATH, PREFIX, Resource
-from wattproof.meters.dmed4.virtual import rest
+from wattproof.meters.dmed4.virtual import discretion, rest
 from wattproof.meters.dmed4.virtual.rest import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED, Failure
 from wattproof.wire.http1 import LAST_CHUNK, REASONS, Headers, Response, encode_chunks, encode_head
 
@@ -42,13 +42,19 @@ def failure(status: int) -> Response:
     return Response(status, (_CLOSE,), reason=_TEXTS.get(status, REASONS.get(status, "")))
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 #: The connection ends without an answer.
 NOTHING = Response(200, cut=0)
 
 
 def as_json(content: Mapping[str, Any]) -> bytes:
     """JSON without white space."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return _ENCODER.encode(content).encode("utf-8")
+
+
+def path_of(request: Request) -> str:
+    """The path as sent, decoded; an encoded slash is none of the slashes between its parts (RFC 3986, section 2.2)."""
+    return "" if "%2f" in request.target.partition("?")[0].lower() else request.path
 
 
 def query_of(target: str) -> dict[str, str]:
@@ -57,7 +63,8 @@ def query_of(target: str) -> dict[str, str]:
     Raises ``Failure`` for one that is given twice.
     """
     found: dict[str, str] = {}
-    for part in target.partition("?")[2].split("&"):
+    query = target.partition("?")[2]
+    for part in query.split("&") if query else ():
         name, _, value = (unquote(piece).strip() for piece in part.partition("="))
         if not name:
             continue
@@ -75,6 +82,12 @@ class DmedSite:
     def __init__(self, meter: DmedMeter) -> None:
         self.meter = meter
 
+    def shown(self, request: Request) -> Request:
+        return discretion.shown_request(request)
+
+    def shown_answer(self, request: Request, response: Response) -> bytes:
+        return discretion.shown_answer(request, response)
+
     def refuse(self, status: int) -> Response:
         return failure(BAD_REQUEST if status < 500 else status)
 
@@ -83,11 +96,15 @@ class DmedSite:
 
     def answer(self, request: Request, now: int, path: str | None = None) -> Response:
         """One request; ``path`` replaces its own behind a display, which takes the channel out."""
-        imposed = self.meter.faults.get("http-status")
-        if isinstance(imposed, int):
-            self.meter.journal("fault-hit", {"fault": "http-status"})
-            return Response(imposed, (_CLOSE,), reason=REASONS.get(imposed, ""))
-        return self.resource(request, request.path if path is None else path)
+        return self.imposed() or self.resource(request, path_of(request) if path is None else path)
+
+    def imposed(self) -> Response | None:
+        """The answer that the fault http-status gives to every request."""
+        status = self.meter.faults.get("http-status")
+        if not isinstance(status, int):
+            return None
+        self.meter.journal("fault-hit", {"fault": "http-status"})
+        return failure(status)
 
     def page(self, request: Request, channel: int | None = None) -> Response:
         """The answer at the address of the web page (16.1)."""
@@ -97,22 +114,23 @@ class DmedSite:
             response = success(web.answer(self.meter, request, channel), web.HEADERS)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow()
+        self.meter.follow(measured=response.status == 200 and request.method != "GET")
         return response
 
     def resource(self, request: Request, path: str) -> Response:
         """The answer of the resource at ``path``, which begins with ``/v1/``, or of the page at ``/``."""
         if path == "/" and not self.meter.active["P05_11"]:
             return self.page(request)
-        head, _, name = path.removesuffix("/").lstrip("/").partition("/")
-        row = BY_PATH.get(name) if head == PREFIX and path.startswith("/") else None
+        head, _, name = path.removesuffix("/").partition(f"/{PREFIX}/")
+        row = None if head else BY_PATH.get(name)
         try:
             if row is None:
                 raise Failure(NOT_FOUND)
             response = self._perform(row, request)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow()
+        if request.method != "GET":  # looking changes nothing
+            self.meter.follow(measured=response.status == 200)
         return response
 
     def _perform(self, row: Resource, request: Request) -> Response:
