@@ -104,7 +104,7 @@ def dmed4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]
 
 
 @pytest.mark.slow
-@pytest.mark.proves("D-024", "D-025", "D-026", "D-027", "D-028", "D-029")
+@pytest.mark.proves("D-024", "D-025", "D-026", "D-027", "D-028", "D-029", "D-132")
 def test_our_dmed4_passes_everything_over_both_interfaces(dmed4: tuple[str, str]) -> None:
     modbus, rest = dmed4
     code, out, err = conformance(modbus, "--also", rest, "--allow-writes", "--allow-reboots", "--json")

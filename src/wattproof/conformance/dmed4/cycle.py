@@ -120,11 +120,12 @@ def judged(wanted: int, *contents: bytes) -> Check:
 
 
 async def forgiven(meter: Dmed) -> None:
-    await _message(meter, b'{"IS":1}')
-    await meter.side.fields(FIELDS)
-    states = await meter.side.states()
-    expect(not states.error_1 & JSON_INPUT_ERRORS, f"a good message leaves the error of the bad one: {states.words}")
-    expect(states.has(Signature.JSON_OK), f"a good message is not taken: {states.words}")
+    for bad in (b'{"IS":1}', b"[1]", b'{"FV":"1.0"'):
+        await _message(meter, bad)
+        await meter.side.fields(FIELDS)
+        states = await meter.side.states()
+        expect(not states.error_1 & JSON_INPUT_ERRORS, f"a good message leaves the error of a bad one: {states.words}")
+        expect(states.has(Signature.JSON_OK), f"a good message is not taken: {states.words}")
 
 
 _FULL = FIELDS[:-1].encode()

@@ -79,7 +79,7 @@ async def _refuses_beyond(registers: Registers, name: str) -> str | None:
 async def switches(meter: Dmed) -> str | None:
     found = {parameter.id: await meter.modbus.parameter(parameter) for parameter in SWITCHES}
     expect(set(found.values()) <= {0, 1}, f"OFF/ON parameters read {found}")
-    return await _refuses_beyond(meter.modbus, HARMLESS.id)
+    return first(*[await _refuses_beyond(meter.modbus, parameter.id) for parameter in SWITCHES])
 
 
 async def signature_format(meter: Dmed) -> str:
