@@ -16,16 +16,15 @@ from wattproof.meters.bsm.points import BASE, COMMON_BLOCK, REGISTERS, SIGNING_M
 from wattproof.meters.bsm.virtual import control, writing
 from wattproof.meters.bsm.virtual.body import SERVICE_TIME, Body
 from wattproof.meters.bsm.virtual.face import DIGIT
-from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
+from wattproof.meters.bsm.virtual.machine import POWER_UP
 from wattproof.meters.bsm.virtual.options import INVALID, NOW, Options, read_options
 from wattproof.meters.bsm.virtual.registers import GLITCHING
 from wattproof.meters.bsm.virtual.state import Durable, decode
 from wattproof.virtual.base import NEVER, SimulationOptions
-from wattproof.virtual.faults import Armed
 from wattproof.virtual.loads import parse_load
 from wattproof.virtual.physics import WATT_HOUR
 from wattproof.virtual.signing import Signer, read_key
-from wattproof.virtual.switchboard import release
+from wattproof.virtual.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.optical.head import OpticalHead
@@ -52,13 +51,6 @@ class BsmMeter(Body):
 
     def execute_late(self, pdu: bytes, now: int) -> bytes | None:
         return self._execute(pdu, now, late=True)
-
-    def before_request(self, now: int) -> None:
-        if self._watch and any(armed.when == REQUEST for armed in self._armed):
-            self.advance(now)
-            self.entered(REQUEST)
-            self.follow()
-            self.advance(now)
 
     def _execute(self, pdu: bytes, now: int, *, late: bool = False) -> bytes | None:
         """The rules of 2.3 to 2.6, whatever is special about this request."""
@@ -101,7 +93,7 @@ class BsmMeter(Body):
             data[2 * offset : 2 * offset + 2] = b"\0\0"
         if hit:
             self.faults.hit("counter-glitch")
-            self._look_out()
+            self.look_out()
 
     def _write(self, pdu: bytes, now: int, *, late: bool) -> bytes:
         """``late``: it came during a creation; a trigger in it met that one and starts no second (section 11)."""
@@ -141,31 +133,20 @@ class BsmMeter(Body):
 
     # controls and faults
 
-    def patch(
-        self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None
-    ) -> None:
-        self.advance(now)
-        if when is not None:
-            control.SWITCHBOARD.check_when(when)
-        read_controls = control.read_controls(self, controls)
-        read_faults = control.SWITCHBOARD.read_faults(self, faults)
-        if when is not None:
-            self._armed.append(Armed(when, read_controls, read_faults))
-            self._look_out()
-            return
-        control.apply(self, read_controls, read_faults)
-        self._look_out()
-        self.follow()
-        self.advance(now)
+    @property
+    def switchboard(self) -> Switchboard:
+        return control.SWITCHBOARD
 
-    def entered(self, state: str) -> None:
-        self.journal("state", {"state": state})
-        released, self._armed = release(self._armed, state)
-        if released:
-            for armed in released:
-                control.apply(self, armed.controls, armed.faults)
-            self._look_out()
-            self.settle()
+    def read_controls(self, controls: Mapping[str, object]) -> dict[str, object]:
+        return control.read_controls(self, controls)
+
+    def bring(self, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
+        super().bring(controls, faults)
+        if faults:
+            self.present()
+
+    def released(self) -> None:
+        self.settle()
 
     def state(self) -> dict[str, object]:
         return control.state(self)
@@ -258,7 +239,7 @@ class BsmMeter(Body):
         self._armed += control.SWITCHBOARD.begin(self, faults)
         if not starting:
             self.entered(POWER_UP)
-        self._look_out()
+        self.look_out()
         self.present()
         self.follow()
         self._refresh(self._now)

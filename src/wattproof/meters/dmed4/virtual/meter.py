@@ -16,7 +16,6 @@ from wattproof.meters.dmed4.points import MOST
 from wattproof.meters.dmed4.virtual import control, writing
 from wattproof.meters.dmed4.virtual.body import Body
 from wattproof.meters.dmed4.virtual.charge import Refused, Why
-from wattproof.meters.dmed4.virtual.cycle import REQUEST
 from wattproof.meters.dmed4.virtual.electrics import LIMIT
 from wattproof.meters.dmed4.virtual.options import FACTORY, NOW, Options, read_options
 from wattproof.meters.dmed4.virtual.registers import GLITCHING
@@ -34,9 +33,8 @@ from wattproof.meters.dmed4.virtual.writing import (
 )
 from wattproof.virtual.base import SECOND, Admission, Meter, Onward, SimulationOptions
 from wattproof.virtual.dc import WATT_HOUR, parse_load
-from wattproof.virtual.faults import Armed
 from wattproof.virtual.signing import Signer, read_key
-from wattproof.virtual.switchboard import release
+from wattproof.virtual.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from wattproof.meters.dmed4.virtual.site import DmedSite
@@ -142,13 +140,6 @@ class DmedMeter(Body):
         if pdu[:1] == bytes((writing.WRITE_ONE,)):
             self._execute(pdu, now)
 
-    def before_request(self, now: int) -> None:
-        if self._watch and any(armed.when == REQUEST for armed in self._armed):
-            self.advance(now)
-            self.entered(REQUEST)
-            self.follow()
-            self.advance(now)
-
     def _execute(self, pdu: bytes, now: int) -> bytes | None:
         self.advance(now)
         if self.silent or not pdu:
@@ -187,7 +178,7 @@ class DmedMeter(Body):
             data[to : to + 2] = self._image[begin : begin + 2]
         if "counter-glitch" in self.faults and self._glitches(address, count, data):
             self.faults.hit("counter-glitch")
-            self._look_out()
+            self.look_out()
         return _PREFIX[pdu[0]][count] + data
 
     def _glitches(self, address: int, count: int, data: bytearray) -> bool:
@@ -297,29 +288,15 @@ class DmedMeter(Body):
 
     # controls and faults
 
-    def patch(
-        self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None
-    ) -> None:
-        self.advance(now)
-        if when is not None:
-            control.SWITCHBOARD.check_when(when)
-        read_controls = control.read_controls(self, controls)
-        read_faults = control.SWITCHBOARD.read_faults(self, faults)
-        if when is not None:
-            self._armed.append(Armed(when, read_controls, read_faults))
-            self._look_out()
-            return
-        control.SWITCHBOARD.apply(self, read_controls, read_faults)
-        self.follow()
-        self.advance(now)
+    @property
+    def switchboard(self) -> Switchboard:
+        return control.SWITCHBOARD
 
-    def entered(self, state: str) -> None:
-        self.journal("state", {"state": state})
-        due, self._armed = release(self._armed, state)
-        for armed in due:
-            control.SWITCHBOARD.apply(self, armed.controls, armed.faults)
-        if due:
-            self.health.impose()
+    def read_controls(self, controls: Mapping[str, object]) -> dict[str, object]:
+        return control.read_controls(self, controls)
+
+    def released(self) -> None:
+        self.health.impose()
 
     def state(self) -> dict[str, object]:
         return control.state(self)
