@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.drivers.conftest import Bench, bench
-from wattproof.bridge.line import SharedLine
+from wattproof.bridge.line import Reopening
 from wattproof.bridge.proxy import Proxy
 from wattproof.drivers.bus import Bus
 from wattproof.model.clock import VirtualClock
@@ -99,9 +99,9 @@ class Site:
         self.line = line
         line.bend = deaf
         self.clock = line.clock
-        self.shared = SharedLine(line.client)
+        self.opening = line.client._opener = Reopening(line._open, line.clock)
         self.timers = ClockTimers(self.clock)
-        bus = Bus(self.shared, name="rtu://bench", retries=retries)
+        bus = Bus(line.client, name="rtu://bench", retries=retries)
         self.proxy = Proxy(bus, self.timers, LineFaults(random.Random(seed)), **options)
 
     def master(self, name: str = "10.0.0.1:5000", framing: str = "tcp", *, network: bool = True) -> Master:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -208,7 +209,7 @@ async def test_a_client_that_leaves_takes_only_its_own_requests_along(site: Make
 
 async def test_a_line_that_is_not_there_is_no_path_and_found_again(site: Make) -> None:
     one = site()
-    opener, tries = one.line.client._opener, []
+    opener, tries = one.opening.opener, []
 
     async def opens_later() -> Any:
         tries.append(one.clock.now() / 1e9)
@@ -217,21 +218,21 @@ async def test_a_line_that_is_not_there_is_no_path_and_found_again(site: Make) -
             raise Unreachable("no such device")
         return await opener()
 
-    one.line.client._opener = opens_later
+    one.opening.opener = opens_later
     master = one.master()
     for transaction in range(5):
         master.ask(read_request(3, transaction, 1), transaction=transaction)
     await one.run(3.1)
     assert master.answers == [master.frame(b"\x83\x0a", 1, transaction) for transaction in range(5)]
     assert len(tries) == 1  # one wait for all of them
-    assert one.shared.absent == "no such device"
+    assert one.opening.absent == "no such device"
     master.ask(READ)
     assert len(tries) == 1
     await one.run(1)
     master.ask(READ)
     await one.run(4)
     assert master.answers[-2:] == [master.frame(b"\x83\x0a"), master.frame(ANSWER)]
-    assert one.shared.absent is None
+    assert one.opening.absent is None
     assert statistics(one.proxy)["units"]["1"]["line"]["healthy"]
 
 
@@ -379,3 +380,25 @@ async def test_departed_clients_are_counted_by_host_within_a_limit(site: Make) -
     assert len(one.proxy.departed.items()) == 257
     assert sum(counts.requests for counts in one.proxy.departed.items().values()) == 300
     assert not one.proxy.clients
+
+
+@pytest.mark.parametrize("framing", ["tcp", "rtu", "ascii"])
+async def test_no_bytes_from_masters_stop_the_line(site: Make, framing: str) -> None:
+    one = site(retries=1)
+    chance = random.Random(7)
+    good = one.master("10.0.0.1:1")
+    for number in range(60):
+        bad = one.master(f"10.0.0.2:{number}", framing)
+        whole = b"".join(bad.frame(chance.randbytes(chance.randint(1, 20)), chance.randrange(256)) for _ in range(4))
+        for data in (whole, chance.randbytes(200), whole[chance.randrange(len(whole)) :]):
+            if not bad.closed:
+                bad.stream.receive(data, one.clock.now())
+        if number % 2:
+            bad.client.depart()
+        await one.run(0.3)
+    await one.run(120)  # whatever was asked has been answered or given up, dead units rest no longer
+    good.ask(READ, unit=1, transaction=9)
+    await one.run(5)
+    assert good.answers == [good.frame(ANSWER, 1, 9)]
+    assert one.proxy._under_way == 0
+    assert all(not client.pending for client in one.proxy.clients)

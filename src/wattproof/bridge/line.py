@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from wattproof.drivers.bus import OnceLink
+from collections.abc import Awaitable, Callable
+
 from wattproof.errors import Unreachable
+from wattproof.io.link import ByteLink
 from wattproof.model.clock import Clock
 
 #: Seconds between two attempts to reach a line that is not there.
 AGAIN = 1.0
 
 
-class SharedLine:
-    """A link that, when it could not be opened, says so for a second before it is tried again.
+class Reopening:
+    """Opens a line; when that failed, it says so for a second before it is tried again.
 
     A host that does not answer costs seconds until it counts as unreachable; nobody should wait for that once for each
     request in the queue.
     """
 
-    def __init__(self, link: OnceLink) -> None:
-        self._link = link
-        self._absent: Unreachable | None = None
+    def __init__(self, opener: Callable[[], Awaitable[ByteLink]], clock: Clock) -> None:
+        self.opener = opener
+        self._clock = clock
         self._again = 0
+        #: Why the line could not be opened when that was last tried, ``None`` if it could.
+        self.absent: str | None = None
 
-    @property
-    def clock(self) -> Clock:
-        """The clock of the link."""
-        return self._link.clock
-
-    @property
-    def absent(self) -> str | None:
-        """Why the line could not be opened when that was last tried, ``None`` if it is there."""
-        return None if self._absent is None else str(self._absent)
-
-    async def exchange(
-        self, unit: int, pdu: bytes, *, timeout: float | None = None, retries: int | None = None
-    ) -> bytes:
-        """See `wattproof.drivers.modbus.ModbusLink.exchange`."""
-        if self._absent is not None and self.clock.now() < self._again:
-            raise Unreachable(str(self._absent))
+    async def __call__(self) -> ByteLink:
+        """The open line. Raises ``Unreachable``."""
+        if self.absent is not None and self._clock.now() < self._again:
+            raise Unreachable(self.absent)
         try:
-            answer = await self._link.exchange(unit, pdu, timeout=timeout, retries=retries)
+            link = await self.opener()
         except Unreachable as error:
-            self._absent = error
-            self._again = self.clock.now() + round(AGAIN * 1e9)
+            self.absent = str(error)
+            self._again = self._clock.now() + round(AGAIN * 1e9)
             raise
-        except BaseException:
-            self._absent = None
-            raise
-        self._absent = None
-        return answer
-
-    async def close(self) -> None:
-        """End the link."""
-        await self._link.close()
+        self.absent = None
+        return link

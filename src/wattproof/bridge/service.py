@@ -6,21 +6,22 @@ import asyncio
 import random
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from wattproof.bridge.access import Access
 from wattproof.bridge.control import ProxyControl
 from wattproof.bridge.faults import put_faults, read_faults
-from wattproof.bridge.line import SharedLine
+from wattproof.bridge.line import Reopening
 from wattproof.bridge.listening import open_listener
 from wattproof.bridge.proxy import Proxy, Rates
 from wattproof.bridge.report import statistics
 from wattproof.drivers.bus import Bus
-from wattproof.drivers.modbus import ModbusClient, prepare
+from wattproof.drivers.modbus import ModbusClient, Opener, prepare, timing_of
 from wattproof.errors import InvalidURL, Unreachable
 from wattproof.io.trace import Trace
 from wattproof.io.url import MeterURL, parse_url
+from wattproof.model.clock import Clock
 from wattproof.virtual.exchange import Ring
 from wattproof.virtual.line import LineFaults
 from wattproof.virtual.timers import LoopTimers
@@ -64,17 +65,19 @@ class Service:
         self._addresses = [_listen_url(text) for text in plan.listen]
         self.control: ProxyControl | None = None
         self._listeners: list[Listener] = []
+        self.line: Reopening
         faults = read_faults(plan.faults)
         self._trace = None if plan.trace is None else Trace(plan.trace)
-        self._client: ModbusClient = prepare(self.to, trace=self._trace)
-        self.line = SharedLine(self._client)
+        # A master repeats by itself what it misses; repeating here as well would only multiply its patience.
+        retries = self.to.whole("retries", 0)
+        timing = replace(timing_of(self.to), retries=0)  # the bus repeats, not the link
+        self._client: ModbusClient = prepare(self.to, timing=timing, trace=self._trace, around=self._reopening)
         seed = secrets.randbits(32) if plan.seed is None else plan.seed
         self.proxy = Proxy(
-            # A master repeats by itself what it misses; repeating here as well would only multiply its patience.
             bus=Bus(
-                self.line,
+                self._client,
                 name=self.to.place,
-                retries=self.to.whole("retries", 0),
+                retries=retries,
                 depth=self.to.whole("pipeline", 1) if self.to.framing == "tcp" else 1,
             ),
             timers=LoopTimers(asyncio.get_running_loop()),
@@ -85,6 +88,10 @@ class Service:
             ring=Ring(JOURNAL),
         )
         put_faults(self.proxy.faults, faults)
+
+    def _reopening(self, opener: Opener, clock: Clock) -> Reopening:
+        self.line = Reopening(opener, clock)
+        return self.line
 
     @classmethod
     async def start(cls, plan: Plan) -> Service:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wattproof.drivers.answers import describe_request, is_repeatable
-from wattproof.drivers.modbus import ModbusLink
+from wattproof.drivers.modbus import ModbusLink, TolerantLink
 from wattproof.drivers.schedule import BackOff, Entry, Priority, Schedule, UnitState
 from wattproof.errors import Disconnected, FrameError, ModbusRefused, ResponseTimeout, WattproofError
 from wattproof.model.clock import Clock
@@ -52,15 +52,12 @@ class Bus:
         depth: int = 1,
     ) -> None:
         self.name = name
+        #: The clock of the link.
+        self.clock: Clock = link.clock
         self._link = link
         self._schedule: Schedule[Work] = Schedule(back_off, retries)
         self._depth = depth
         self._workers: set[asyncio.Task[None]] = set()
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of the link."""
-        return self._link.clock
 
     @property
     def statistics(self) -> Mapping[int, UnitState]:
@@ -111,6 +108,11 @@ class Bus:
         work.callers -= 1
         if not work.callers and not work.outcome.done():
             self._schedule.remove(entry)
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """See `wattproof.drivers.modbus.TolerantLink`: the link below decides what an answer is."""
+        if isinstance(self._link, TolerantLink):
+            self._link.tolerate_byte_counts(unit)
 
     def on(self, priority: int) -> ModbusLink:
         """The same bus for a driver whose requests have another priority than polls."""
@@ -201,6 +203,9 @@ class _Prioritised:
 
     async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
         return await self._bus.exchange(unit, pdu, timeout=timeout, priority=self._priority)
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        self._bus.tolerate_byte_counts(unit)
 
     async def close(self) -> None:
         """Nothing: the bus belongs to others too."""

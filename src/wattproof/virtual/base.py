@@ -179,6 +179,11 @@ class Meter(ABC):
         ``None`` for silence."""
 
     @property
+    def bus(self) -> str | None:
+        """Address of the line behind it, for a meter that passes requests on; ``None`` if nothing is there."""
+        return None
+
+    @property
     def admission(self) -> Admission:
         """The connections that its Modbus network interface serves at once."""
         return ADMISSION

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -84,11 +85,17 @@ class Bench:
 
     # REST
 
-    def http(self, method: str, target: str, body: bytes | str | dict[str, Any] = b"") -> Response:
+    def http(
+        self,
+        method: str,
+        target: str,
+        body: bytes | str | dict[str, Any] = b"",
+        headers: dict[str, str] | None = None,
+    ) -> Response:
         data = json.dumps(body).encode() if isinstance(body, dict) else body.encode() if isinstance(body, str) else body
         self.meter.advance(self.now)
-        path = target.partition("?")[0]
-        return self.site.answer(Request(method, path, {}, {}, data, "1.1", target), self.now)
+        path = unquote(target.partition("?")[0])
+        return self.site.answer(Request(method, path, {}, headers or {}, data, "1.1", target), self.now)
 
     def get(self, path: str) -> Any:
         response = self.http("GET", f"/v1/{path}")
@@ -97,6 +104,16 @@ class Bench:
 
     def status_of(self, method: str, path: str, body: bytes | str | dict[str, Any] = b"") -> int:
         return self.http(method, f"/v1/{path}", body).status
+
+    def log_in(self) -> Bench:
+        assert self.status_of("PUT", "login?password=2000") == 200
+        return self
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """Everything that a refused request must leave as it is."""
+        paths = ("charge_settings", "charge_status", "logbook/info", "system_status")
+        return {"": self.meter.state(), **{path: self.get(path) for path in paths}}
 
     # the cycle
 
@@ -167,13 +184,16 @@ class Bench:
 
 @pytest.fixture
 def bench() -> Callable[..., Bench]:
-    """Makes a meter: ``bench("404D0150", energy="1.5", load="none")``; other names are options of ``--set``."""
+    """Makes a meter: ``bench("404D0150", energy="1.5", load="none")``; other names are options of ``--set``.
+
+    ``rows``: the content of the file of ``load="csv:rows"``.
+    """
 
     def make(
         variant: str | None = None, *, load: str | None = None, speed: int | Fraction = 1, state: bytes | None = None,
         log: tuple[bytes, ...] = (), faults: tuple[str, ...] = (), serial: str | None = "12345678", seed: int = 1,
         key: bytes | None = None, unit: int | None = None, wall: int | None = EPOCH, listen: tuple[str, ...] = (),
-        **settings: str
+        rows: str = "", **settings: str
     ) -> Bench:  # fmt: skip
         options = SimulationOptions(
             "dmed4", variant=variant, serial=serial, unit=unit, seed=seed, speed=Fraction(speed), load=load,
@@ -181,6 +201,7 @@ def bench() -> Callable[..., Bench]:
                 (name if name.startswith("P0") else name.replace("_", "-")): text for name, text in settings.items()
             },
             faults=faults, key=key, state=state, log=log, wall=wall, listen=[parse_url(text) for text in listen],
+            read_text=(lambda _: rows) if rows else None,
         )  # fmt: skip
         return Bench(create(options))
 

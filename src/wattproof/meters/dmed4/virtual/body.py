@@ -77,6 +77,7 @@ class Body(Meter):
         "display_page",
         "electrics",
         "faults",
+        "flash",
         "health",
         "identity",
         "kind",
@@ -138,7 +139,8 @@ class Body(Meter):
         self.logbook = Logbook(chosen.ocmf_log_size, chosen.event_log_size)
         self.access = Access(chosen.login_timeout)
         self.menu = Menu()
-        self.active = chosen.parameters
+        #: Parameters in force, and those that the next start brings into force.
+        self.active = self.flash = chosen.parameters
         self.charge = Charge(self)
         self.identity = Identity(kind.name, serial, MEAS_REVISION, chosen.ri_import, chosen.ri_export, chosen.ri_cycle)
         self.commissioned, self.cable_locked = chosen.commissioned, chosen.cable_locked
@@ -338,8 +340,11 @@ class Body(Meter):
 
     # changes
 
-    def follow(self) -> None:
-        """Something changed at the present moment: draw the consequences, show them, and plan anew."""
+    def follow(self, *, measured: bool = True) -> None:
+        """Something changed at the present moment: draw the consequences, show them, and plan anew.
+
+        ``measured``: the main measurements are shown anew too, between their refreshes.
+        """
         health, electrics = self.health, self.electrics
         health.impose()
         self.charge.poll(self.now)
@@ -349,7 +354,8 @@ class Body(Meter):
         electrics.settle(turned="wiring" in self.faults, blind=health.blind)
         health.wiring = self.supplied and not self.kind.reverse and electrics.segment.power < 0
         health.operating = self.commissioned
-        self.show()
+        if measured:
+            self.show()
         self._judge_fatal()
         self.present()
         self._look_out()
@@ -384,7 +390,9 @@ class Body(Meter):
         self._begin_start(self.options.reboot_delay, "reboot")
 
     def _stop(self) -> None:
-        """What is volatile is lost."""
+        """What is volatile is lost; what was saved counts from now on."""
+        self.active = self.flash
+        self.clock.timeout = self.active["P06_02"]
         self.charge.interrupt()
         self.access.forget()
         self.menu.forget()
@@ -409,11 +417,10 @@ class Body(Meter):
         self.entered(POWER_UP)
 
     def save(self, values: Mapping[str, int], *, after: int = 0) -> None:
-        """Make these parameters the active ones, and restart ``after`` so many meter nanoseconds."""
-        changed = {**self.active, **values}
-        self.note(4, changes(self.active, changed))
-        self.active = changed
-        self.clock.timeout = changed["P06_02"]
+        """Save these parameters and restart, ``after`` so many meter nanoseconds: then they are the active ones."""
+        changed = {**self.flash, **values}
+        self.note(4, changes(self.flash, changed))
+        self.flash = changed
         if after:
             self._reboot_at = self.now + after
         else:

@@ -24,7 +24,17 @@ class Members(list[tuple[str, Any]]):
     """The members of a JSON object as they stand, doubles included."""
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=Members)
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=Members, parse_constant=_no_constant)
+#: How a text ends that breaks off inside a word, a number or the escape of a character.
+_BROKEN_OFF = re.compile(
+    r"(?:t|tr|tru|f|fa|fal|fals|n|nu|nul"
+    r"|-|-?[0-9]+(?:\.|(?:\.[0-9]+)?[eE][+-]?)"
+    r"|\\(?:u[0-9A-Fa-f]{0,4})?)\Z"
+)
 
 
 class Fixed(NamedTuple):
@@ -55,12 +65,13 @@ def judge(data: bytes, *, wrapped: bool = False) -> Fixed:
         raise Unacceptable(JSON_NOT_FULL_PACKET, "a zero byte inside the message")
     try:
         text = data.decode("utf-8").strip()
-    except UnicodeDecodeError:
-        raise Unacceptable(JSON_SYNTAX, "no UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        bit = JSON_NOT_FULL_PACKET if error.reason == "unexpected end of data" else JSON_SYNTAX
+        raise Unacceptable(bit, "no UTF-8 text") from None
     if wrapped and text.startswith("{"):
         pairs, end = _object(text, 0)
-        if dict(pairs).keys() == {"OCMF_BUFF"} and not text[end:]:
-            inner = dict(pairs)["OCMF_BUFF"]
+        if [key for key, _ in pairs] == ["OCMF_BUFF"] and not text[end:]:
+            inner = pairs[0][1]
             if not isinstance(inner, str):
                 raise Unacceptable(JSON_VALUE, "OCMF_BUFF is no string")
             text = inner.strip()
@@ -75,14 +86,25 @@ def _object(text: str, start: int) -> tuple[Members, int]:
     try:
         value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        unfinished = text[start:] and (error.pos >= len(text) or error.msg.startswith("Unterminated string"))
-        bit = JSON_NOT_FULL_PACKET if unfinished else JSON_SYNTAX
+        bit = JSON_NOT_FULL_PACKET if _ends_early(text, error) else JSON_SYNTAX
         raise Unacceptable(bit, f"no JSON: {error.msg}") from None
+    except ValueError as error:  # a constant, or a number with thousands of digits
+        raise Unacceptable(JSON_SYNTAX, f"no JSON: {error}") from None
     except RecursionError:
         raise Unacceptable(JSON_SYNTAX, "nested too deep") from None
     if not isinstance(value, Members):
         raise Unacceptable(JSON_SYNTAX, "no JSON object")
     return value, end
+
+
+def _ends_early(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether more text could have mended it: it is at its end that it is no JSON."""
+    if not text:
+        return False
+    if HEAD.startswith(text) or error.pos >= len(text) or error.msg.startswith("Unterminated string"):
+        return True
+    broken = _BROKEN_OFF.search(text)
+    return broken is not None and error.pos >= broken.start()
 
 
 def _check_signature(rest: str) -> None:
@@ -100,6 +122,8 @@ def _checked(pairs: Members, text: str) -> Fixed:
     if "|" in text:
         raise Unacceptable(JSON_VALUE, "a pipe inside the payload")
     keys = [key for key, _ in pairs]
+    if any("\ud800" <= letter <= "\udfff" for key in keys for letter in key):
+        raise Unacceptable(JSON_VALUE, "a key holds half of a character")
     if len(set(keys)) != len(keys):
         raise Unacceptable(JSON_VALUE, "a key stands twice")
     for key, value in pairs:

@@ -103,6 +103,10 @@ class DmedMeter(Body):
         )
 
     @property
+    def bus(self) -> str | None:
+        return self.options.gateway_bus
+
+    @property
     def admission(self) -> Admission:
         return Admission(CONNECTIONS, self.options.third_connection == "evict")
 
@@ -334,7 +338,7 @@ class DmedMeter(Body):
         counters, clock, charge = self.electrics.counters, self.clock, self.charge
         shown = tuple(getattr(counters, name) // WATT_HOUR for name in COUNTERS[:4])
         rest = (
-            counters.powered // (60 * SECOND), clock.base, clock.at, clock.offset, charge.progressive, self.active,
+            counters.powered // (60 * SECOND), clock.base, clock.at, clock.offset, charge.progressive, self.flash,
             self.commissioned, self.cable_locked, self.cable, self.tariff,
             None if charge.cycle is None else (charge.cycle.begin, charge.cycle.page, charge.cycle.interrupted),
             None if charge.last is None else charge.last.end,
@@ -352,7 +356,7 @@ class DmedMeter(Body):
             wall=wall,
             offset=clock.offset,
             progressive=charge.progressive,
-            parameters=self.active,
+            parameters=self.flash,
             commissioned=self.commissioned,
             cable_locked=self.cable_locked,
             cable=self.cable,
@@ -404,7 +408,7 @@ class DmedMeter(Body):
         passed = 0.0 if durable.wall is None or options.wall is None else max(0.0, options.wall - durable.wall)
         clock.base = durable.utc + int(passed * self.speed * SECOND)
         clock.offset = durable.offset
-        self.active = dict(durable.parameters)
+        self.active = self.flash = dict(durable.parameters)
         self.commissioned, self.cable_locked = durable.commissioned, durable.cable_locked
         self.cable, self.tariff = durable.cable, durable.tariff
         self.logbook.restore(options.log)

@@ -253,8 +253,8 @@ def restart(meter: DmedMeter, values: Mapping[str, int]) -> None:
 def _parameter(id: str, arguments: Arguments) -> int:
     """A parameter of the block: one number, or four bytes for those of menu 5. Raises ``Failure``."""
     row = BY_ID[id]
-    parts = [arguments.get(f"{id}_{number:02d}") for number in range(1, 5)] if row.splits else []
-    present = [part for part in parts if part is not None]
+    keys = [f"{id}_{number:02d}" for number in range(1, 5)] if row.splits else []
+    present = [arguments[key] for key in keys if key in arguments]
     if id in arguments and not present:
         value = arguments[id]
     elif id not in arguments and len(present) == 4 and all(is_whole(part) and 0 <= part <= 255 for part in present):
@@ -289,15 +289,16 @@ def read_arguments(resource: Resource, method: str, given: Arguments) -> dict[st
     known = {key: row for key in given if (row := resource.by_key.get(key)) is not None and method in row.methods}
     if not known:
         raise Failure(BAD_REQUEST)
-    return {key: _value(row, given[key]) for key, row in known.items()}
+    return {key: _value(row, given[key], as_text=method == "PUT") for key, row in known.items()}
 
 
-def _value(row: Field, value: Any) -> Any:
+def _value(row: Field, value: Any, *, as_text: bool) -> Any:
+    """A value of a row. ``as_text``: out of a query, where numbers are texts too."""
     if row.shape is Shape.STRING:
         if not isinstance(value, str):
             raise Failure(BAD_REQUEST)
         return value if row.allowed is None else _word(row, value)
-    if isinstance(value, str):
+    if as_text:
         digits = value.removeprefix("-")
         if not (digits.isascii() and digits.isdigit()) or len(digits) > 12:
             raise Failure(BAD_REQUEST)
@@ -319,7 +320,7 @@ def _word(row: Field, value: str) -> str:
 def read_json(body: bytes) -> dict[str, Any]:
     """The object in a body, each key once. Raises ``Failure``."""
     try:
-        content = json.loads(body, object_pairs_hook=_once, parse_constant=_no_constant)
+        content = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise Failure(BAD_REQUEST) from None
     if not isinstance(content, dict):

@@ -52,6 +52,11 @@ def as_json(content: Mapping[str, Any]) -> bytes:
     return _ENCODER.encode(content).encode("utf-8")
 
 
+def path_of(request: Request) -> str:
+    """The path as sent, decoded; an encoded slash is none of the slashes between its parts (RFC 3986, section 2.2)."""
+    return "" if "%2f" in request.target.partition("?")[0].lower() else request.path
+
+
 def query_of(target: str) -> dict[str, str]:
     """The arguments behind the question mark: percent-decoded, blanks around names and values dropped (6.2).
 
@@ -85,11 +90,15 @@ class DmedSite:
 
     def answer(self, request: Request, now: int, path: str | None = None) -> Response:
         """One request; ``path`` replaces its own behind a display, which takes the channel out."""
-        imposed = self.meter.faults.get("http-status")
-        if isinstance(imposed, int):
-            self.meter.journal("fault-hit", {"fault": "http-status"})
-            return Response(imposed, (_CLOSE,), reason=REASONS.get(imposed, ""))
-        return self.resource(request, request.path if path is None else path)
+        return self.imposed() or self.resource(request, path_of(request) if path is None else path)
+
+    def imposed(self) -> Response | None:
+        """The answer that the fault http-status gives to every request."""
+        status = self.meter.faults.get("http-status")
+        if not isinstance(status, int):
+            return None
+        self.meter.journal("fault-hit", {"fault": "http-status"})
+        return failure(status)
 
     def page(self, request: Request, channel: int | None = None) -> Response:
         """The answer at the address of the web page (16.1)."""
@@ -99,15 +108,15 @@ class DmedSite:
             response = success(web.answer(self.meter, request, channel), web.HEADERS)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow()
+        self.meter.follow(measured=response.status == 200 and request.method != "GET")
         return response
 
     def resource(self, request: Request, path: str) -> Response:
         """The answer of the resource at ``path``, which begins with ``/v1/``, or of the page at ``/``."""
         if path == "/" and not self.meter.active["P05_11"]:
             return self.page(request)
-        head, _, name = path.removesuffix("/").lstrip("/").partition("/")
-        row = BY_PATH.get(name) if head == PREFIX and path.startswith("/") else None
+        head, _, name = path.removesuffix("/").partition(f"/{PREFIX}/")
+        row = None if head else BY_PATH.get(name)
         try:
             if row is None:
                 raise Failure(NOT_FOUND)
@@ -115,7 +124,7 @@ class DmedSite:
         except Failure as refused:
             response = failure(refused.status)
         if request.method != "GET":  # looking changes nothing
-            self.meter.follow()
+            self.meter.follow(measured=response.status == 200)
         return response
 
     def _perform(self, row: Resource, request: Request) -> Response:
