@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from wattproof.io.settings import SerialSettings
 from wattproof.io.url import MeterURL
 from wattproof.meters.dmed4.models import Model
-from wattproof.meters.dmed4.parameters import BAUD_RATES
+from wattproof.meters.dmed4.parameters import BAUD_RATES, FORMATS
 from wattproof.meters.dmed4.points import MOST
 from wattproof.meters.dmed4.virtual import control, writing
 from wattproof.meters.dmed4.virtual.body import Body
@@ -59,8 +60,12 @@ class DmedMeter(Body):
         return BAUD_RATES[self.active["P04_02"]]
 
     @property
-    def framing(self) -> str:
-        return "ascii" if self.active["P04_05"] else "rtu"
+    def own_line(self) -> tuple[str, SerialSettings]:
+        """P04_02 to P04_05 say everything about its RS485 line."""
+        active = self.active
+        character = FORMATS[active["P04_03"]]
+        settings = SerialSettings(self.baudrate, character[1], int(character[0]), active["P04_04"])
+        return ("ascii" if active["P04_05"] else "rtu"), settings
 
     @property
     def answer_delay(self) -> int:
