@@ -172,7 +172,8 @@ def _latched(step: Step, name: str) -> None:
         before, after = (getattr(energies, key) for energies in step.energies)
         low = 0 if name == "B" and key == "cycle" else before
         shown = found % WRAP if key == "imported" else found  # a record goes on where registers wrap (8.7)
-        between = low - DIGIT <= shown <= after + DIGIT if low <= after else shown <= after + DIGIT
+        reached, passed = shown >= low - DIGIT, shown <= after + DIGIT
+        between = reached and passed if low <= after else reached or passed  # rolled over in between
         expect(
             between,
             f"{word} energy after {name} is {found:f} Wh, the meter showed {before} before and {after} after",
