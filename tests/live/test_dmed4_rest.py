@@ -75,6 +75,7 @@ def test_https_serves_rest_and_no_page(meter: Callable[..., VirtualMeter]) -> No
     one = meter("https://127.0.0.1:0")
     (url,) = one.urls
     context = pinned(url)
+    assert one.state["parameters"]["P05_11"] == 1 and meter().state["parameters"]["P05_11"] == 0
     assert ask(url, "measure", context=context)["voltage"] == 4000
     assert ask(url, "force_display?set_page=3", "PUT", context=context) == {"set_page": 3}
     with pytest.raises(urllib.error.HTTPError, match="404"):
