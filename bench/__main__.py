@@ -7,7 +7,17 @@ import sys
 
 from bench.measure import machine
 
-TABLES = ("startup", "tcp_server", "whole_map", "rtu_line", "disturbances", "memory", "ocmf_verify")
+TABLES = (
+    "startup",
+    "tcp_server",
+    "rest_measure",
+    "whole_map",
+    "rtu_line",
+    "proxy",
+    "disturbances",
+    "memory",
+    "ocmf_verify",
+)
 
 
 def main() -> int:

@@ -116,9 +116,9 @@ def running(command: list[str], environment: Mapping[str, str] | None = None) ->
 
 
 @contextmanager
-def simulated(*options: str) -> Iterator[tuple[int, dict[str, object]]]:
-    """``wattproof simulate bsm`` with these options: its process id and its ready object."""
-    command = [sys.executable, "-m", "wattproof", "simulate", "bsm", "--json", *options]
+def simulated(*options: str, model: str = "bsm") -> Iterator[tuple[int, dict[str, object]]]:
+    """``wattproof simulate MODEL`` with these options: its process id and its ready object."""
+    command = [sys.executable, "-m", "wattproof", "simulate", model, "--json", *options]
     with running(command) as (pid, line):
         yield pid, json.loads(line)
 

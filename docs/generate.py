@@ -12,8 +12,14 @@ from wattproof.cli import COMMANDS, build
 from wattproof.meters import registry, tables
 from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.virtual import machine
+from wattproof.meters.dmed4.enums import Command, MeasurementStatus
+from wattproof.meters.dmed4.parameters import PARAMETERS
+from wattproof.meters.dmed4.resources import PREFIX, RESOURCES, Field
+from wattproof.meters.dmed4.virtual import cycle
 
 TARGET = Path(__file__).resolve().parent / "generated"
+#: Page that says at which states a change can wait.
+STATES = {"bsm": "bsm-states", "dmed4": "dmed4-cycle"}
 NOTICE = "<!-- Generated from the device data by docs/generate.py. -->\n\n"
 
 
@@ -41,7 +47,7 @@ def faults(model: str) -> str:
     return (
         f"# {model.upper()}: faults and controls\n\nThe same names work on the command line "
         "(`--fault NAME[=VALUE][@STATE]`), in the control interface (`PATCH /`), in Python and in pytest. A change can "
-        "wait for a named state ({doc}`bsm-states`). The tables are closed: any other name is refused.\n\n"
+        f"wait for a named state ({{doc}}`{STATES[model]}`). The tables are closed: any other name is refused.\n\n"
         f"## Faults\n\n{closed_table(model, 'faults')}\n\n## Controls\n\n{closed_table(model, 'controls')}\n"
     )
 
@@ -77,6 +83,77 @@ def label(row: machine.Transition) -> str:
     return row.cause.value if row.status is None else f"{row.cause.value} / St {int(row.status)}"
 
 
+def charge_cycle() -> str:
+    """The charge cycle of the DMED4, as diagram and as table, from the table that the virtual meter walks."""
+    names = [status.name for status in MeasurementStatus]
+    rows = [row for row in cycle.TRANSITIONS if row.command is not Command.RESET]
+    edges = [(names[0], names[1], "keys ready")]
+    edges += [(row.status.name, row.target.name, row.command.value) for row in rows if row.status is not row.target]
+    edges.append((names[2], names[3], "supply lost and back"))
+    (TARGET / "states-cycle.svg").write_text(draw_states(names, edges))
+    table = tables.markdown_table(
+        ("Status", "Command", "When", "New status", "Effect"),
+        (
+            (row.status.name, row.command.value, row.condition.value, row.target.name, row.effect.value)
+            for row in cycle.TRANSITIONS
+        ),
+    )
+    states = ", ".join(f"`{name}`" for name in cycle.named_states())
+    return (
+        "# DMED4: the charge cycle\n\nCommands are letters, the same over Modbus (register 4280h) and REST "
+        "(`v1/charge_settings`). Whatever is not in the table is refused and sets ERROR_JSON_SEQUENCE.\n\n"
+        f"![The charge cycle](states-cycle.svg)\n\n{table}\n\n"
+        f"A change with `when` (or `@STATE` on the command line) takes effect at one of these: {states}.\n"
+    )
+
+
+def rest() -> str:
+    """The REST resources of the DMED4 and its parameters."""
+    parts = [
+        "# DMED4: REST resources\n\nBelow `http://HOST/` (behind a remote display `v1/<channel>/...`). Success is "
+        "chunked JSON, failure a status without a body; every answer closes its connection. "
+        "`wattproof models dmed4 --openapi FILE` writes the same as OpenAPI.\n"
+    ]
+    for row in RESOURCES:
+        login = f" Login needed for {', '.join(row.login)}." if row.login else ""
+        cells = [_field(one, prefix) for prefix, one in _flat(row.fields)] if row.path != "system_parameters" else []
+        columns = ("Key", "Type", "Unit", "Methods", "Values", "Register", "Meaning")
+        query = "".join(f"\n\n`?{one.key}=`: {one.description}" for one in row.query)
+        listed = tables.markdown_table(columns, cells) if cells else "Its keys are the parameters below."
+        parts.append(
+            f"## {PREFIX}/{row.path}\n\n{', '.join(row.methods)}. {row.description}.{login}{query}\n\n{listed}\n"
+        )
+    parameters = tables.markdown_table(
+        ("Parameter", "Values", "Default", "Words", "Manual", "Meaning"),
+        ((row.id, row.limits, str(row.default), str(row.words), row.origin, row.meaning) for row in PARAMETERS),
+    )
+    note = "E: the manual gives the enumeration, N: the name; other meanings are inferred."
+    return "\n".join([*parts, f"## Parameters\n\n{note}\n\n{parameters}\n"])
+
+
+def _flat(fields: tuple[Field, ...], prefix: str = "") -> list[tuple[str, Field]]:
+    """Fields of objects behind the object, with its name in front."""
+    found = []
+    for row in fields:
+        found.append((prefix, row))
+        found += _flat(row.fields, f"{prefix}{row.key}.")
+    return found
+
+
+def _field(row: Field, prefix: str) -> tuple[str, ...]:
+    allowed = "" if row.allowed is None else _limits(row.allowed)
+    names = ", ".join(f"{value} {name}" for value, name in (row.symbols or {}).items())
+    methods = ", ".join(row.methods)
+    return (f"`{prefix}{row.key}`", row.shape.value, row.unit, methods, names or allowed, row.point, row.description)
+
+
+def _limits(allowed: range | tuple[str, ...]) -> str:
+    if isinstance(allowed, range):
+        step = "" if allowed.step == 1 else f", step {allowed.step}"
+        return f"{allowed.start}..{allowed[-1]}{step}"
+    return ", ".join(allowed)
+
+
 def commands() -> str:
     """The help of every command."""
     os.environ["COLUMNS"] = "100"
@@ -87,10 +164,12 @@ def write_all() -> None:
     """Write every generated page below ``docs/generated``."""
     TARGET.mkdir(exist_ok=True)
     pages = {
-        "bsm-registers": registers("bsm"),
-        "bsm-faults": faults("bsm"),
-        "bsm-options": options("bsm"),
+        **{f"{model}-registers": registers(model) for model in STATES},
+        **{f"{model}-faults": faults(model) for model in STATES},
+        **{f"{model}-options": options(model) for model in STATES},
         "bsm-states": states(),
+        "dmed4-cycle": charge_cycle(),
+        "dmed4-rest": rest(),
         "commands": commands(),
     }
     for name, text in pages.items():

@@ -18,6 +18,7 @@
     |   `-- FrameError                     damaged bytes: check sum, length, framing
     |-- Refused                        1   the other side understood and said no
     |   |-- ModbusRefused                  with its exception code
+    |   |-- HttpRefused                    with its status
     |   |-- SnapshotFailed                 the meter ended a snapshot without a signature
     |   `-- SessionFailed                  a charging session could not be completed
     |-- VerificationError              1   a signed record does not hold what it claims
@@ -117,6 +118,14 @@ class ModbusRefused(Refused):
         super().__init__(message)
         self.code = code
         self.modbus_exception = code
+
+
+class HttpRefused(Refused):
+    """An HTTP answer that is no success. ``status`` is its status, 100 to 999."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class SnapshotFailed(Refused):

@@ -11,14 +11,16 @@ import pytest
 from wattproof.cli import output, run
 from wattproof.cli.charge import format_wh, write_durably
 from wattproof.cli.read import reading_dict, shown, span
-from wattproof.cli.scan import numbers
+from wattproof.cli.scan import merged, numbers, units_text
 from wattproof.cli.write import assigned
+from wattproof.drivers.scan import Found
 from wattproof.errors import InvalidValue, StorageError, UsageError
 from wattproof.io.url import parse_url
+from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
 from wattproof.model.values import Quality
 
-COMMANDS = ["read", "write", "snapshot", "charge"]
+COMMANDS = ["read", "write", "snapshot", "charge", "logbook"]
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +63,7 @@ def test_help_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -
     assert "Examples" in text
 
 
-@pytest.mark.parametrize("command", ["scan", "read", "conformance"])
+@pytest.mark.parametrize("command", ["scan", "read", "write", "logbook", "conformance"])
 def test_examples_can_be_pasted_into_a_shell(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0
     examples = [line.strip() for line in capsys.readouterr().out.splitlines() if f"wattproof {command}" in line]
@@ -191,3 +193,15 @@ def test_energy_for_people() -> None:
     from decimal import Decimal
 
     assert format_wh(Decimal("1.2E+4")) == "12.00 kWh"
+
+
+def test_a_meter_that_answers_at_many_units_is_one_meter() -> None:
+    def found(unit: int | None, key: bytes | None, line: str = "tcp://10.0.0.1:502") -> Found:
+        info = DeviceInfo("dmed4", None, "", "", "", "", key)
+        return Found(parse_url(line), unit, "dmed4", info, "registers")
+
+    rows = [found(1, b"a"), found(2, b"a"), found(3, b"b"), found(4, b"a"), found(5, None), found(6, None)]
+    rows += [found(1, b"a", "tcp://10.0.0.2:502"), Found(parse_url("http://10.0.0.3"), None, None, None, "HTTP")]
+    assert [units for _, units in merged(rows)] == [[1, 2, 4], [3], [5], [6], [1], []]
+    assert units_text([1, 2, 4]) == "1-2, 4"
+    assert units_text([]) == ""

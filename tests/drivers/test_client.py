@@ -17,6 +17,7 @@ from wattproof.errors import (
     ResponseTimeout,
     Unreachable,
 )
+from wattproof.wire.modbus.framing.rtu import frame as rtu_frame
 from wattproof.wire.modbus.pdu import read_request, write_multiple_request
 
 ALL = ["tcp", "rtu", "ascii"]
@@ -423,3 +424,44 @@ async def test_a_gateway_that_reaches_nobody_is_no_refusal_of_the_unit(bench: Ma
         await one.run(one.client.exchange(1, read_request(3, 40000, 2)))
     assert isinstance(caught.value, ModbusRefused)
     assert (caught.value.exit_code, caught.value.code, caught.value.http_status) == (4, code, 504)
+
+
+CHARACTER = 0.001
+
+
+def paced(bench: Any, request: Any, frame: bytes) -> list[tuple[float, bytes]]:
+    """Ten milliseconds after the request, a byte every millisecond."""
+    return [(0.01 + CHARACTER * number, frame[number : number + 1]) for number in range(len(frame))]
+
+
+async def test_an_answer_on_a_slow_line_is_there_with_its_last_byte(bench: Make) -> None:
+    one = bench("rtu", wire=Wire(CHARACTER, 0.0))
+    one.bend = paced
+    looks = []
+    receive = one.client._listen
+
+    async def counted() -> None:
+        looks.append(one.clock.now())
+        await receive()
+
+    one.client._listen = counted
+    pdu = read_request(3, 100, 50)
+    assert await one.run(one.client.exchange(42, pdu)) == answer_to(pdu)
+    assert one.clock.now() / 1e9 == pytest.approx(0.01 + CHARACTER * 104, abs=1e-6)
+    assert len(looks) <= 8  # and not one for each of 105 bytes
+
+
+async def test_an_exception_on_a_slow_line_is_not_waited_for_as_long_as_for_what_was_asked(bench: Make) -> None:
+    one = bench("rtu", wire=Wire(CHARACTER, 0.0))
+    one.bend = lambda bench, request, frame: paced(bench, request, rtu_frame(request.unit, b"\x83\x02"))
+    with pytest.raises(ModbusRefused):
+        await one.run(one.client.exchange(42, read_request(3, 100, 125)))
+    assert one.clock.now() / 1e9 == pytest.approx(0.01 + CHARACTER * 4, abs=1e-6)
+
+
+async def test_an_answer_that_is_cut_costs_no_more_than_its_time(bench: Make) -> None:
+    one = bench("rtu", timeout=0.1, retries=0, wire=Wire(CHARACTER, 0.0))
+    one.bend = lambda bench, request, frame: paced(bench, request, frame)[:-1]
+    with pytest.raises((FrameError, ResponseTimeout)):
+        await one.run(one.client.exchange(42, read_request(3, 100, 125)))
+    assert one.clock.now() / 1e9 == pytest.approx(0.1 + CHARACTER * (8 + 256), abs=1e-6)

@@ -20,11 +20,11 @@ Simulate = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def simulate() -> Iterator[Simulate]:
-    """Start ``wattproof simulate bsm`` with further options; gives its ready object. Ends with the test."""
+    """Start ``wattproof simulate MODEL`` with further options; gives its ready object. Ends with the test."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(*options: str, listen: str = "tcp://127.0.0.1:0") -> dict[str, Any]:
-        command = [sys.executable, "-m", "wattproof", "simulate", "bsm", "--json", "--seed", "1", "--listen", listen]
+    def start(*options: str, listen: str = "tcp://127.0.0.1:0", model: str = "bsm") -> dict[str, Any]:
+        command = [sys.executable, "-m", "wattproof", "simulate", model, "--json", "--seed", "1", "--listen", listen]
         process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
         running.append(process)
         assert process.stdout is not None

@@ -2,7 +2,8 @@
 
 ``console`` blocks: each ``$ command`` is run in an empty folder; shown output is compared, ``...`` standing for any
 text. A command that ends with ``&`` keeps running until the page ends. ``python`` blocks of a page share a namespace.
-A block after ``<!-- not run -->`` is left alone. Port 5020 is replaced by a free one, so that pages run side by side.
+A block after ``<!-- not run -->`` is left alone. Ports 5020 (Modbus) and 5080 (HTTP) are replaced by free ones, so that
+pages run side by side.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FENCE = re.compile(
     r"(?P<skip><!-- not run -->\n+)?^```(?P<kind>console|python)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 COMPARE = doctest.OutputChecker()
+PORTS = ("5020", "5080")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +39,14 @@ class Example:
     line: int
 
 
-def examples(page: Path, port: int) -> list[Example]:
+def examples(page: Path, ports: dict[str, int]) -> list[Example]:
     text = page.read_text(encoding="utf-8")
     found = []
     for match in FENCE.finditer(text):
         if not match["skip"]:
             line = text.count("\n", 0, match.start()) + 1
-            found.append(Example(match["kind"], match["body"].replace("5020", str(port)), line))
+            body = re.sub(r"\b(5020|5080)\b", lambda port: str(ports[port[0]]), match["body"])
+            found.append(Example(match["kind"], body, line))
     return found
 
 
@@ -82,7 +85,7 @@ def test_examples_of_the_page_run_and_print_what_is_shown(
     background: list[subprocess.Popen[bytes]] = []
     names: dict[str, object] = {"__name__": "__example__"}
     try:
-        for example in examples(page, free_port()):
+        for example in examples(page, {port: free_port() for port in PORTS}):
             where = f"{page.name}:{example.line}"
             if example.kind == "python":
                 exec(compile(example.body, where, "exec"), names)
@@ -126,4 +129,4 @@ def start(command: str, folder: Path, environment: dict[str, str]) -> subprocess
 
 
 def test_there_are_examples_to_run() -> None:
-    assert sum(len(examples(page, 1)) for page in PAGES) >= 3
+    assert sum(len(examples(page, dict.fromkeys(PORTS, 1))) for page in PAGES) >= 3

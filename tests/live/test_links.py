@@ -516,3 +516,32 @@ async def test_without_termios_and_serialx_the_extra_is_named(
     monkeypatch.setitem(sys.modules, "serialx", None)
     with pytest.raises(Unreachable, match=r"wattproof\[serial\]"):
         await asking(parse_url(f"pty://{terminal}"))
+
+
+async def test_what_comes_while_a_link_rests_is_received_in_one_piece(tmp_path: Path) -> None:
+    pair = PseudoTerminal(str(tmp_path / "line"))
+    link = await open_link(parse_url(f"pty://{tmp_path}/line"))
+    try:
+        resting = asyncio.ensure_future(link.rest(0.2))
+        for byte in b"12345":
+            await asyncio.sleep(0.01)
+            os.write(pair.master, bytes((byte,)))
+        assert link.heard == 0
+        await resting
+        assert await link.receive(1.0) == b"12345"
+        os.write(pair.master, b"6")
+        assert await link.receive(1.0) == b"6"
+        resting = asyncio.ensure_future(link.rest(60))
+        await asyncio.sleep(0.01)
+        resting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await resting
+        os.write(pair.master, b"7")
+        assert await link.receive(1.0) == b"7"
+        resting = asyncio.ensure_future(link.rest(0.05))
+        await asyncio.sleep(0.01)
+        await link.close()
+        await resting
+    finally:
+        await link.close()
+        pair.close()

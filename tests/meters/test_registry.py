@@ -150,7 +150,7 @@ def test_an_entry_point_that_is_of_no_use_is_left_out_and_named(
 def test_a_probe_that_cannot_be_loaded_hides_no_other_family(install, caplog: pytest.LogCaptureFixture) -> None:
     registry._left_out.cache_clear()
     install("acme", "acme_bad", source=ACME.replace("unit=5", 'unit=5, probe="{module}:missing"'))
-    assert [row.name for row in registry.probing()] == ["bsm", "sunspec"]
+    assert [row.name for row in registry.probing()] == ["bsm", "dmed4", "sunspec"]
     assert "acme, probe acme_bad:missing" in caplog.text
 
 

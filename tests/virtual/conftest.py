@@ -1,8 +1,7 @@
-"""A meter of ten registers, a clock that is moved by hand, and a wire that keeps what was sent."""
+"""A meter of ten registers, on the wire and the clock of ``tests.wires``."""
 
 from __future__ import annotations
 
-import heapq
 import random
 import struct
 from collections.abc import Callable, Mapping
@@ -10,55 +9,12 @@ from fractions import Fraction
 
 import pytest
 
+from tests.wires import HandTimers, Wire
 from wattproof.errors import InvalidValue, UnknownName
 from wattproof.virtual.base import Meter, ignore, sleep_on
-from wattproof.virtual.line import LINE_FAULTS, Delivery, LineFaults
-from wattproof.virtual.runtime import Runtime
-from wattproof.virtual.station import Station, Stream
-from wattproof.wire.modbus.framing import Request, ServerFramer, rtu, tcp
+from wattproof.virtual.line import LINE_FAULTS, LineFaults
 
 SECOND = 10**9
-
-
-class HandTimers:
-    """Real time that stands still until ``run`` moves it."""
-
-    def __init__(self) -> None:
-        self.time = 1_000 * SECOND
-        self.timers: list[tuple[int, int, Callable[[], None], list[bool]]] = []
-        self.made = 0
-
-    def now(self) -> int:
-        return self.time
-
-    def utc(self) -> int:
-        return 1_700_000_000 * SECOND
-
-    def call_at(self, when: int, callback: Callable[[], None]) -> HandTimers.Timer:
-        self.made += 1
-        alive = [True]
-        heapq.heappush(self.timers, (when, self.made, callback, alive))
-        return self.Timer(alive)
-
-    class Timer:
-        def __init__(self, alive: list[bool]) -> None:
-            self.alive = alive
-
-        def cancel(self) -> None:
-            self.alive[0] = False
-
-    @property
-    def pending(self) -> int:
-        return sum(alive[0] for *_, alive in self.timers)
-
-    def run(self, seconds: float) -> None:
-        end = self.time + round(seconds * SECOND)
-        while self.timers and self.timers[0][0] <= end:
-            when, _, callback, alive = heapq.heappop(self.timers)
-            self.time = max(self.time, when)
-            if alive[0]:
-                callback()
-        self.time = end
 
 
 class SmallMeter(Meter):
@@ -159,33 +115,6 @@ class SmallMeter(Meter):
             return None
         self.kept = state
         return state
-
-
-class Wire:
-    """A Modbus TCP or RTU wire in memory: ``ask`` sends requests, ``sent`` holds (time, delivery)."""
-
-    def __init__(self, timers: HandTimers, *runtimes: Runtime, framing: str = "tcp", connection: bool = True) -> None:
-        self.timers = timers
-        self.station = Station(runtimes, network=framing == "tcp")
-        self.closed = False
-        self.sent: list[tuple[int, Delivery]] = []
-        self.framer: ServerFramer = tcp.ServerFramer() if framing == "tcp" else rtu.ServerFramer(self.station)
-        self.stream = Stream(
-            self.station, self.framer, self._write, close=self._close if connection else None, tcp=framing == "tcp"
-        )
-
-    def _write(self, delivery: Delivery, arrived: int) -> None:
-        self.sent.append((self.timers.time, delivery))
-
-    def _close(self) -> None:
-        self.closed = True
-
-    def ask(self, pdu: bytes, unit: int = 42, transaction: int = 1) -> None:
-        self.stream.receive(self.framer.encode(Request(unit, pdu, transaction), pdu), self.timers.time)
-
-    @property
-    def answers(self) -> list[bytes]:
-        return [delivery.data for _, delivery in self.sent]
 
 
 READ = b"\x03\x00\x08\x00\x01"

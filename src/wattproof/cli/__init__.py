@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 #: Command: its module below ``wattproof.cli`` (whose function is named ``command``), usage, and line in the overview.
 COMMANDS = {
     "demo": ("demo", "[OPTIONS]", "Show a signed charging session on a virtual meter, verified and tampered with."),
-    "simulate": ("simulate", "MODEL [OPTIONS]", "Be a meter: Modbus or optical head, with faults on demand."),
+    "simulate": ("simulate", "MODEL [OPTIONS]", "Be a meter: Modbus, HTTP or optical head, with faults on demand."),
     "models": ("models", "[MODEL] [OPTIONS]", "Print what is known of a meter: points, registers, faults, controls."),
-    "scan": ("scan", "BUS_URL... [OPTIONS]", "Find the meters on a bus."),
+    "scan": ("scan", "BUS_URL... [OPTIONS]", "Find the meters on a bus or at a web address."),
     "read": ("read", "METER_URL [POINT...] [OPTIONS]", "Read points of a meter."),
     "write": ("write", "METER_URL POINT=VALUE... [OPTIONS]", "Write points of a meter."),
     "snapshot": ("snapshot", "METER_URL KIND [OPTIONS]", "Let a meter sign a reading, and fetch it."),
     "charge": ("charge", "METER_URL [OPTIONS]", "Take a signed charging session."),
+    "logbook": ("logbook", "METER_URL [OPTIONS]", "Fetch the signed records and events that a meter has stored."),
     "verify": ("verify", "FILE|-... [OPTIONS]", "Check signed meter values and say why."),
+    "proxy": ("proxy", "LISTEN_URL... --to BUS_URL [OPTIONS]", "Let several masters share one line."),
     "conformance": ("conformance", "METER_URL [OPTIONS]", "Hold a meter against its specification."),
 }
 

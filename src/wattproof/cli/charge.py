@@ -21,15 +21,15 @@ from wattproof.cli.interrupts import Interrupts
 from wattproof.cli.keeping import Keeping, attempt, free, refuse_taken, write_durably
 from wattproof.cli.meter import TraceFile, able, meter_dict, opened, positive
 from wattproof.errors import SessionFailed, StorageError, UsageError, WattproofError
+from wattproof.io.url import parse_url
 
 if TYPE_CHECKING:
-    from wattproof.meters.bsm.export import Format, Station
-    from wattproof.meters.bsm.progress import Progress
-    from wattproof.meters.bsm.session import Session, SessionRecord
-    from wattproof.meters.bsm.taken import Snapshot
+    from wattproof.drivers.charging import ChargingSession, Format, Progress, SessionRecord, Station
 
-#: Kinds for --existing, by whether the meter switched.
-KINDS = {True: "stons,stoffs", False: "sss,ses"}
+    AnyRecord = SessionRecord[Any]
+
+#: The format that holds everything there is, whole or not: every family has it.
+EVERYTHING = "json"
 
 
 def command(
@@ -50,10 +50,10 @@ def command(
 ) -> int:
     """Take a signed charging session.
 
-    Sets the meter's time, writes the metadata, takes the begin record and stores it, watches energy flow, takes the
-    end record and writes both as one session. Without --energy and --duration it runs until interrupted (Ctrl-C), which
-    ends the session properly. Without progress for 60 meter seconds it ends the session and exits with 1. Seconds are
-    the meter's own: a virtual meter with --speed 60 counts 60 of them in one.
+    Sets the meter's time, writes who charges and where, takes the begin record and stores it, watches energy flow,
+    takes the end record and writes both as one session. Without --energy and --duration it runs until interrupted
+    (Ctrl-C), which ends the session properly. Without progress for 60 meter seconds it ends the session and exits
+    with 1. Seconds are the meter's own: a virtual meter with --speed 60 counts 60 of them in one.
 
     Examples:
 
@@ -61,27 +61,29 @@ def command(
         wattproof charge bsm+tcp://127.0.0.1:5020 --identification rfid:12345678 --evse "DE*BDO*E8025334492*2"
         wattproof charge bsm+tcp://127.0.0.1:5020 --duration 60 --no-switching --format chargy
         wattproof charge bsm+tcp://127.0.0.1:5020 --existing stons,stoffs --format safe-xml --output session.xml
+        wattproof charge dmed4+http://192.168.1.1 --identification 1F2D3A4F5506C7 --evse "DE*ABC*E000123"
 
     Parameters
     ----------
     arguments
         METER_URL; may come from the environment: WATTPROOF_METER.
     identification
-        Who charges; signed as Meta1 (contract-id).
+        Who charges; signed as Meta1 (contract-id) of a BSM, as ID of a DMED4.
     evse
-        Where; signed as Meta2 (evse-id).
+        Where; signed as Meta2 (evse-id) of a BSM, as CI of a DMED4.
     energy
         End after so many Wh.
     duration
         End after so many meter seconds.
     switching
-        Let the meter close and open the contactor (turn-on, turn-off); --no-switching takes start and end records.
+        Let the meter close and open the contactor (turn-on, turn-off); --no-switching takes start and end records. A
+        DMED4 has no contactor: the station switches.
     output_file
         File for the session; default: serial number and begin counter, in the present folder.
     format
-        What the file holds: transparency XML, OCMF texts, a Chargy document, or everything as JSON.
+        What the file holds: transparency XML, OCMF texts, a Chargy document (BSM), or everything as JSON.
     existing
-        Take no session: write the snapshots that are there. START,END such as stons,stoffs or start,end.
+        Take no session: write what the meter has signed. BSM: START,END such as stons,stoffs. DMED4: last, or T12.
     station_serial
         Serial number of the charging station, for chargy.
     station_compliance
@@ -93,7 +95,7 @@ def command(
     verbose
         Say every step.
     """
-    from wattproof.meters.bsm.export import FORMATS, Station
+    from wattproof.drivers.charging import Station
 
     url, rest = output.split_url(arguments)
     if rest:
@@ -102,9 +104,12 @@ def command(
         raise UsageError("--energy and --duration: give one of them")
     positive(energy, "--energy", "Wh")
     positive(duration, "--duration", "seconds")
-    run = _Run(url, FORMATS[format], Station(station_serial, station_compliance), output_file, json, verbose)
+    run = _Run(url, format, Station(station_serial, station_compliance), output_file, json, verbose)
     if output_file is not None:
         refuse_taken(output_file)
+    named = parse_url(url).family
+    if named is not None:
+        run.choose_format(named)
     if existing is not None:
         _refuse_idle(
             {
@@ -117,6 +122,7 @@ def command(
         )
     with Interrupts("ending the session ...") as interrupts, opened(url, trace) as meter:
         able(meter, "session", url, "take signed sessions")
+        run.choose_format(meter.family)
         if existing is not None:
             return run.write_existing(meter, existing)
         session = meter.session(
@@ -139,11 +145,11 @@ def _refuse_idle(given: dict[str, bool]) -> None:
 class _Run:
     """One run of the command: where its files are, and what it says."""
 
-    def __init__(
-        self, url: str, format: Format, station: Station, path: Path | None, json: bool, verbose: bool
-    ) -> None:
+    def __init__(self, url: str, format: str, station: Station, path: Path | None, json: bool, verbose: bool) -> None:
         self.url = url
-        self.format = format
+        self._format_name = format
+        self.format: Format
+        self.everything: Format
         self.station = station
         self.path = path
         self.json = json
@@ -151,14 +157,29 @@ class _Run:
         self.keeping: Keeping | None = None
         self.identity: dict[str, Any] = {}
 
+    def choose_format(self, family: str) -> None:
+        """Look the format up among those of a family. Raises :class:`~wattproof.errors.UsageError`."""
+        from wattproof.meters import registry
+
+        formats: dict[str, Format] = registry.family(family).load("formats")
+        if self._format_name not in formats:
+            known = ", ".join(formats)
+            raise UsageError(f"--format {self._format_name}: a session of {family} is written as {known}")
+        self.format, self.everything = formats[self._format_name], formats[EVERYTHING]
+
     def charge(
-        self, meter: Any, session: Session, energy: Decimal | None, duration: float | None, interrupts: Interrupts
+        self,
+        meter: Any,
+        session: ChargingSession,
+        energy: Decimal | None,
+        duration: float | None,
+        interrupts: Interrupts,
     ) -> int:
         """The whole session; returns the exit code. A failure is raised after everything is stored."""
         from wattproof.drivers.modbus import run_blocking as step
 
         self.identity = meter_dict(meter, self.url)
-        keeping = self.keeping = Keeping(self.path or Path(f"{self.identity['serial']}-session{self.format.suffix}"))
+        keeping = self.keeping = Keeping(self.path or Path(f"{self._stem}-session{self.format.suffix}"))
         interrupts.deferred = True
         keeping.reserve()
         try:
@@ -186,25 +207,23 @@ class _Run:
             raise _one(troubles)
         return INTERRUPTED if interrupts.asked else 0
 
-    def _watch(self, session: Session, energy: Decimal | None, duration: float | None, interrupts: Interrupts) -> None:
+    def _watch(
+        self, session: ChargingSession, energy: Decimal | None, duration: float | None, interrupts: Interrupts
+    ) -> None:
         from wattproof.drivers.modbus import run_blocking as step
 
         begin = session.record.begin
         if begin is not None:
-            self._say(f"begun: {begin.kind.word} T{begin.counter}, {begin.energy('TotWhImp') or 0:f} Wh on the meter")
+            self._say(f"begun: {begin.name}")
         with self._live() as report:
             step(session.run(energy=energy, duration=duration, stopped=lambda: interrupts.asked, report=report))
 
-    def store(self, record: SessionRecord) -> None:
+    def store(self, record: AnyRecord) -> None:
         """Put everything signed so far on disk; called by the session after each step."""
-        from wattproof.meters.bsm.export import json_document
-
         if self.keeping is not None:
-            self.keeping.store(json_document(record))
+            self.keeping.store(self.everything.write(record, self.station))
 
-    def _finish(
-        self, keeping: Keeping, record: SessionRecord, troubles: list[BaseException], interrupted: bool
-    ) -> None:
+    def _finish(self, keeping: Keeping, record: AnyRecord, troubles: list[BaseException], interrupted: bool) -> None:
         """Write the session as one file, and drop the partial one if there is nothing more in it."""
         files: list[Path] = []
         if record.whole:
@@ -224,27 +243,26 @@ class _Run:
         self._report(record, files, interrupted)
         self._say_what_is_missing(keeping, record, files)
 
-    def _say_what_is_missing(self, keeping: Keeping, record: SessionRecord, files: list[Path]) -> None:
+    def _say_what_is_missing(self, keeping: Keeping, record: AnyRecord, files: list[Path]) -> None:
         """After trouble: what no file holds, and how to get it."""
-        fetch = f"wattproof charge '{self.url}' --existing {KINDS[record.switching]} --output FILE"
+        fetch = f"wattproof charge '{self.url}' --existing {record.existing} --output FILE"
         if record.whole and files == [keeping.partial]:
             output.warn(f"the session is whole, but only {keeping.partial} holds it; the meter has it too: {fetch}")
         if not record.whole:
-            again = "turn-off" if record.switching else "end"
             output.warn(
                 f"there is no end record. When the meter answers, fetch it with: {fetch}; "
-                f"if it has not signed one: wattproof snapshot '{self.url}' {again}"
+                f"if it has not signed one: {record.remedy(self.url)}"
             )
         if keeping.stored or files:
             return
         if keeping.partial.exists():
             output.warn(f"{keeping.partial} holds an earlier state of the session")
         output.warn(f"no file holds these signed records; keep them from here, or fetch them with: {fetch}")
-        for taken in record.snapshots:
-            output.warn(f"{taken.kind.word} T{taken.counter}: {_signed_text(taken)}")
-            output.warn(f"public key: {(taken.meter.public_key or b'').hex()}")
+        for taken in record.records:
+            output.warn(f"{taken.name}: {taken.words}")
+            output.warn(f"public key: {taken.key.hex()}")
 
-    def _failed(self, keeping: Keeping, record: SessionRecord, error: BaseException) -> None:
+    def _failed(self, keeping: Keeping, record: AnyRecord, error: BaseException) -> None:
         """A session that has not begun: keep what there is, or leave nothing behind."""
         record.failure = record.failure or _words(error)
         if record.evidence or record.begin is not None:
@@ -255,37 +273,30 @@ class _Run:
         self._report(record, [keeping.partial] if keeping.stored else [], False)
 
     def write_existing(self, meter: Any, existing: str) -> int:
-        """The snapshots that are on the meter, as a file. 1 if they don't make one session that holds."""
-        from wattproof.meters.bsm.session import SessionRecord, contradictions, remarks
-
-        kinds = existing.split(",")
-        if len(kinds) != 2:
-            raise UsageError(f"--existing {existing}: give two kinds, START,END, such as stons,stoffs")
-        begin, end = (meter.existing(kind.strip()) for kind in kinds)
-        if begin.kind.transaction != "B" or end.kind.transaction != "E":
-            raise UsageError(f"--existing {existing}: first turn-on or start, then turn-off or end")
+        """What the meter has signed, as a file. 1 if that is not one session that holds."""
         self.identity = meter_dict(meter, self.url)
-        record = SessionRecord(begin.kind.switches, begin, end)
-        objections = contradictions(begin, end)
-        record.notes += [*begin.complaints, *end.complaints, *objections, *remarks(begin, end)]
+        record, holds = meter.existing_session(existing)
         path = self.path or self._default_path(record)
         write_durably(path, self.format.write(record, self.station))
         self._report(record, [path], False)
-        holds = begin.valid and end.valid and False not in (begin.ocmf_valid, end.ocmf_valid)
-        return 0 if holds and not objections else 1
+        return 0 if holds else 1
 
-    def _default_path(self, record: SessionRecord) -> Path:
+    def _default_path(self, record: AnyRecord) -> Path:
         counter = record.begin.counter if record.begin else 0
-        path = Path(f"{self.identity['serial']}-T{counter}{self.format.suffix}")
-        return free(path, self.format.suffix)
+        return free(Path(f"{self._stem}-T{counter}{self.format.suffix}"), self.format.suffix)
 
-    def _report(self, record: SessionRecord, files: list[Path], interrupted: bool) -> None:
+    @property
+    def _stem(self) -> str:
+        """What file names begin with: the serial number, or the family where the meter does not say it."""
+        return str(self.identity["serial"] or self.identity["model"])
+
+    def _report(self, record: AnyRecord, files: list[Path], interrupted: bool) -> None:
         self._report_session(record, files, interrupted)
-        if self.format.name == "ocmf" and record.begin is not None and record.whole:
-            key = (record.begin.meter.public_key or b"").hex()
+        if not self.format.keyed and record.end is not None and record.whole:
+            key = record.end.key.hex()
             output.note(f"OCMF texts hold no key; check with: wattproof verify FILE --public-key {key}")
 
-    def _report_session(self, record: SessionRecord, files: list[Path], interrupted: bool) -> None:
+    def _report_session(self, record: AnyRecord, files: list[Path], interrupted: bool) -> None:
         if self.json:
             summary = {
                 "meter": self.identity,
@@ -298,7 +309,7 @@ class _Run:
             return
         if record.whole and record.energy is not None:
             output.say(
-                f"session: {format_wh(record.energy)}, {' to '.join(f'T{taken.counter}' for taken in record.snapshots)}"
+                f"session: {format_wh(record.energy)}, {' to '.join(f'T{taken.counter}' for taken in record.records)}"
             )
         for path in files:
             output.say(f"wrote {path}")
@@ -339,17 +350,11 @@ def _one(troubles: list[BaseException]) -> BaseException:
     return (StorageError if only_disk else SessionFailed)("; and ".join(texts))
 
 
-def _signed_text(taken: Snapshot) -> str:
-    """The OCMF text, or the registers where there is none."""
-    return taken.registers.hex() if taken.ocmf is None else taken.ocmf.decode("latin-1")
-
-
 def line(progress: Progress) -> str:
     """A look at the session as one line."""
     power = "?" if progress.power is None else f"{progress.power / 1000:.2f}"
-    state = "closed" if progress.closed else "open"
     minutes, seconds = divmod(progress.seconds, 60)
-    return f"{format_wh(progress.energy)}  {power} kW  {minutes}:{seconds:02d}  contactor {state}"
+    return f"{format_wh(progress.energy)}  {power} kW  {minutes}:{seconds:02d}  {progress.state}"
 
 
 def format_wh(energy: Decimal) -> str:

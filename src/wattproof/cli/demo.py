@@ -23,7 +23,7 @@ from wattproof.cli.arguments import Number
 from wattproof.errors import InvalidValue
 
 if TYPE_CHECKING:
-    from wattproof.meters.bsm.progress import Progress
+    from wattproof.drivers.charging import Progress
     from wattproof.meters.bsm.session import SessionRecord
     from wattproof.meters.opening import VirtualMeter
     from wattproof.signed import Report
@@ -184,14 +184,15 @@ class _Demo:
             yield line
 
     def write(self, record: SessionRecord) -> None:
-        from wattproof.meters.bsm.export import FORMATS, Station
+        from wattproof.drivers.charging import NO_STATION
+        from wattproof.meters.bsm.export import FORMATS
 
         self.head("4. The session as files")
         for name in ("safe-xml", "chargy", "ocmf"):
             row = FORMATS[name]
             path = self.folder / f"session{row.suffix}"
             with output.writing(path):
-                path.write_bytes(row.write(record, Station()))
+                path.write_bytes(row.write(record, NO_STATION))
             self.files.append(path)
             self.say(f"   {name:<9} {path}")
 
@@ -281,7 +282,7 @@ def _program() -> str:
 def _electric(progress: Progress) -> str:
     power = "   ? kW" if progress.power is None else f"{progress.power / 1000:5.2f} kW"
     clock = time.strftime("%H:%M:%S", time.gmtime(progress.seconds))
-    return f"{power}   {clock}   contactor {'closed' if progress.closed else 'open'}"
+    return f"{power}   {clock}   {progress.state}"
 
 
 async def _interrupt() -> None:

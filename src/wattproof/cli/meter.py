@@ -25,10 +25,10 @@ def opened(url: str, trace: str | None = None) -> Iterator[SyncMeter]:
         yield meter
 
 
-def able(meter: Any, method: str, url: str, words: str) -> None:
+def able(meter: Any, method: str, url: str, words: str, way: str = "Modbus") -> None:
     """Raises :class:`~wattproof.errors.UsageError` if this meter, or this way to it, does not offer a method."""
     if not hasattr(meter, method):
-        raise UsageError(f"{url} cannot {words}: reach the meter over Modbus, or use a meter that can")
+        raise UsageError(f"{url} cannot {words}: reach the meter over {way}, or use a meter that can")
 
 
 def positive(value: float | Decimal | None, option: str, unit: str) -> None:

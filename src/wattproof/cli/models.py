@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps as json_text
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +25,9 @@ def command(
     json: bool = False,
     csv: Annotated[Path | None, Parameter(name="--csv")] = None,
     sunspec_json: Annotated[Path | None, Parameter(name="--sunspec-json")] = None,
+    openapi: Annotated[Path | None, Parameter(name="--openapi")] = None,
 ) -> int:
-    """Print what is known of a meter: model instances, points, registers, options; faults and controls.
+    """Print what is known of a meter: points, registers, REST resources, parameters, options; faults and controls.
 
     Examples:
 
@@ -34,6 +36,7 @@ def command(
         wattproof models bsm --faults
         wattproof models bsm --csv registers.csv
         wattproof models bsm --sunspec-json definitions/
+        wattproof models dmed4 --openapi dmed4.json
 
     Parameters
     ----------
@@ -47,14 +50,20 @@ def command(
         Write the register layout to this file, one line a point.
     sunspec_json
         Write SunSpec model definitions (model_203.json ...) into this folder; pysunspec2 loads them.
+    openapi
+        Write the REST interface to this file as an OpenAPI 3.1 document.
     """
     if model is None:
-        if faults or csv or sunspec_json:
+        if faults or csv or sunspec_json or openapi:
             raise UsageError("say which meter: wattproof models bsm")
         _families(json)
         return 0
     family, variant = registry.find(model)
-    written = [*_write_csv(family, csv), *_write_definitions(family, sunspec_json)]
+    written = [
+        *_write_csv(family, csv),
+        *_write_definitions(family, sunspec_json),
+        *_write_openapi(family, openapi),
+    ]
     if faults and json:
         output.print_json(
             {"model": family.name, **{name: tables.table_rows(family.load_table(name)) for name in FAULT_TABLES}}
@@ -103,6 +112,8 @@ def _description(family: Family, variant: str | None, written: list[Path]) -> di
         "variants": list(family.variants),
         "options": tables.table_rows(family.load_table("options")),
         "instances": [tables.block_dict(block) for block in blocks],
+        "resources": [tables.resource_dict(row) for row in (family.load("resources") if family.resources else ())],
+        "parameters": [tables.parameter_dict(row) for row in (family.load("parameters") if family.parameters else ())],
         "written": [str(path) for path in written],
     }
 
@@ -129,6 +140,15 @@ def _show(family: Family) -> None:
     output.show(output.table(columns, overview, family.label, right="Address 1-based Model Registers"))
     for block in blocks:
         output.show(_points_table(block, f"{block.label} ({block.name})"))
+    if family.resources:
+        for resource in family.load("resources"):
+            methods = " ".join(resource.methods)
+            login = f", login for {' '.join(resource.login)}" if resource.login else ""
+            title = f"REST {resource.path} ({methods}{login}): {resource.description}"
+            output.show(output.table(tables.RESOURCE_COLUMNS, tables.resource_rows(resource), title))
+    if family.parameters:
+        rows = [tables.parameter_row(row) for row in family.load("parameters")]
+        output.show(output.table(tables.PARAMETER_COLUMNS, rows, "Parameters", right="Default Registers"))
     if "options" in family.tables:
         _tables(family, ("options",))
 
@@ -177,3 +197,12 @@ def _write_definitions(family: Family, folder: Path | None) -> list[Path]:
             (folder / name).write_text(text, encoding="utf-8")
             written.append(folder / name)
     return written
+
+
+def _write_openapi(family: Family, path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    text = json_text(family.load("openapi")(), indent=2, ensure_ascii=False) + "\n"
+    with output.writing(path):
+        path.write_text(text, encoding="utf-8")
+    return [path]

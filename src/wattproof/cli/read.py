@@ -44,6 +44,7 @@ def command(
         wattproof read bsm+tcp://127.0.0.1:5020 --registers 40252:4
         wattproof read bsm+tcp://127.0.0.1:5020 bs_meter.PK --key-format sec1-compressed
         wattproof read bsm+iec:///dev/ttyUSB2
+        wattproof read dmed4+http://192.168.1.1 voltage power energy_cycle
 
     Parameters
     ----------

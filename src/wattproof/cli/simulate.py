@@ -40,7 +40,7 @@ def command(
     key: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Be a meter: answer on Modbus or the optical head, with faults on demand, until interrupted.
+    """Be a meter: answer on Modbus, HTTP or the optical head, with faults on demand, until interrupted.
 
     Examples:
 
@@ -48,18 +48,19 @@ def command(
         wattproof simulate bsm:cm12 --listen pty:///tmp/meter --speed 10 --load constant:7400
         wattproof simulate bsm --listen 'rtu:///dev/ttyUSB0?baudrate=19200' --state /var/lib/meter
         wattproof simulate bsm --control http://127.0.0.1:0 --fault contactor-stuck-closed@turn-on:signing --json
+        wattproof simulate dmed4 --listen http://127.0.0.1:8080 --listen tcp://127.0.0.1:5020 --speed 60
         wattproof simulate bsm --count 1000 --listen tcp://127.0.0.1:20000 --set answer-delay=0
 
     Parameters
     ----------
     model
-        Family and firmware variant, such as bsm or bsm:cm12 (default cm13).
+        Family and variant, such as bsm, bsm:cm12, dmed4, dmed4:404R0600 or dmed4:DC1; `wattproof models` lists them.
     listen
-        Address to answer at, may be given several times: tcp://HOST:PORT, tls://, rtu://, ascii://, iec://,
-        rtu:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one. Default: tcp://127.0.0.1:5020, or another
-        free port.
+        Address to answer at, may be given several times: tcp://HOST:PORT, tls://, rtu://, ascii://, iec://, http://,
+        https://, rtu:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one. Default: tcp://127.0.0.1:5020, or
+        another free port.
     unit
-        Modbus unit (default: that of the family, 42 for bsm).
+        Modbus unit (default: that of the family, 42 for bsm, 1 for dmed4).
     serial
         Serial number; by default it follows from the seed.
     seed
@@ -71,7 +72,7 @@ def command(
     set_
         Option of the meter as KEY=VALUE, may be given several times; `wattproof models bsm` lists them.
     fault
-        Fault as NAME[=VALUE][@INSTANCE:STATE], may be given several times; `wattproof models bsm --faults` lists them.
+        Fault as NAME[=VALUE][@STATE], may be given several times; `wattproof models bsm --faults` lists them.
     state
         Folder in which energy, counters and key survive; an existing one means power-up after a power failure: the
         meter is ready when its start-delay (2 s) has passed.

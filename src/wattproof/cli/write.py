@@ -28,6 +28,8 @@ def command(
         wattproof write bsm+tcp://127.0.0.1:5020 "bs_meter.Meta1=contract-id: rfid:12345678" bs_meter.Meta2=
         wattproof write bsm+tcp://127.0.0.1:5020 common.DA=7
         wattproof write bsm+tcp://127.0.0.1:5020 bs_meter.DO=0
+        wattproof write dmed4+http://192.168.1.1 tariff=3 display_page=5
+        wattproof write 'dmed4+http://192.168.1.1?password-file=secret' P05_03=192.168.1.7
 
     Parameters
     ----------

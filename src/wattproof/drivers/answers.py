@@ -11,6 +11,7 @@ from wattproof.wire.modbus.pdu import EXCEPTION_FLAG, FUNCTIONS, check_response
 _ADDRESS_COUNT = struct.Struct(">HH")
 _REGISTER_READS = frozenset({3, 4})
 _ONE = frozenset({5, 6, 22})
+_WRITE_REGISTERS = 16
 
 
 def describe_request(pdu: bytes) -> str:
@@ -35,10 +36,11 @@ def is_repeatable(pdu: bytes) -> bool:
     return row is not None and not row.writes
 
 
-def accept(request: bytes, answer: bytes, who: str) -> bytes:
+def accept(request: bytes, answer: bytes, who: str, *, byte_counts: bool = False) -> bytes:
     """``answer`` if it is a normal answer to ``request``. ``who`` names unit and address in error messages.
 
     Requests that break the standard's own limits are sent by conformance checks; for those only the function counts.
+    ``byte_counts``: the unit may answer function 16 with the number of bytes written instead of registers.
 
     Raises:
         UnitSilent: a gateway says that the unit does not answer.
@@ -51,6 +53,8 @@ def accept(request: bytes, answer: bytes, who: str) -> bytes:
         octets = 2 * (request[3] << 8 | request[4])
         if octets < 256 and len(answer) == octets + 2 and answer[1] == octets:
             return answer
+    if byte_counts and function == _WRITE_REGISTERS and answer == request[:3] + bytes((0, request[5])):
+        return request[:5]
     if len(answer) == 2 and answer[0] == function | EXCEPTION_FLAG:
         if answer[1] in SILENT_UNIT:
             raise UnitSilent(

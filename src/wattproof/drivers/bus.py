@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from wattproof.drivers.answers import describe_request, is_repeatable
-from wattproof.drivers.modbus import ModbusLink
+from wattproof.drivers.modbus import ModbusLink, TolerantLink
 from wattproof.drivers.schedule import BackOff, Entry, Priority, Schedule, UnitState
 from wattproof.errors import Disconnected, FrameError, ModbusRefused, ResponseTimeout, WattproofError
 from wattproof.model.clock import Clock
 
 
 @dataclass(slots=True, eq=False)
-class _Work:
-    """What the callers of one request wait for. ``callers``: how many still want the answer."""
+class Work:
+    """What the callers of one request wait for: ``outcome``. ``callers``: how many still want the answer."""
 
     outcome: asyncio.Future[bytes]
     timeout: float | None
@@ -52,15 +52,12 @@ class Bus:
         depth: int = 1,
     ) -> None:
         self.name = name
+        #: The clock of the link.
+        self.clock: Clock = link.clock
         self._link = link
-        self._schedule: Schedule[_Work] = Schedule(back_off, retries)
+        self._schedule: Schedule[Work] = Schedule(back_off, retries)
         self._depth = depth
         self._workers: set[asyncio.Task[None]] = set()
-
-    @property
-    def clock(self) -> Clock:
-        """The clock of the link."""
-        return self._link.clock
 
     @property
     def statistics(self) -> Mapping[int, UnitState]:
@@ -77,16 +74,45 @@ class Bus:
         Raises:
             ResponseTimeout: also at once, without anything being sent, while the unit rests after failures.
         """
+        entry = self.submit(unit, pdu, timeout=timeout, priority=priority)
+        try:
+            return await asyncio.shield(entry.work.outcome)
+        finally:
+            self.leave(entry)
+
+    def submit(
+        self, unit: int, pdu: bytes, *, timeout: float | None = None, priority: int = Priority.POLL
+    ) -> Entry[Work]:
+        """The same for callers that don't wait: the outcome comes in ``work.outcome`` of what is returned.
+
+        That future may be shared with others who asked the same: don't cancel it, but `leave`.
+
+        Raises:
+            ResponseTimeout: the unit rests after failures.
+        """
         reads = is_repeatable(pdu)
         entry = self._schedule.twin(unit, pdu, reads=reads)
         if entry is None:
             now = self.clock.now()
             if not self._schedule.may_ask(unit, now):
                 raise self._resting(unit, pdu, now)
-            work = _Work(asyncio.get_running_loop().create_future(), timeout)
+            work = Work(asyncio.get_running_loop().create_future(), timeout)
             entry = self._schedule.add(unit, pdu, work, priority=priority, reads=reads)
             self._hire()
-        return await self._outcome(entry)
+        entry.work.callers += 1
+        return entry
+
+    def leave(self, entry: Entry[Work]) -> None:
+        """The outcome is not wanted any more: what nobody wants and has not been sent is not sent."""
+        work = entry.work
+        work.callers -= 1
+        if not work.callers and not work.outcome.done():
+            self._schedule.remove(entry)
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """See `wattproof.drivers.modbus.TolerantLink`: the link below decides what an answer is."""
+        if isinstance(self._link, TolerantLink):
+            self._link.tolerate_byte_counts(unit)
 
     def on(self, priority: int) -> ModbusLink:
         """The same bus for a driver whose requests have another priority than polls."""
@@ -101,16 +127,6 @@ class Bus:
             self._schedule.dropped(entry)
             _fail(entry.work.outcome, self._closed())
         await self._link.close()
-
-    async def _outcome(self, entry: Entry[_Work]) -> bytes:
-        work = entry.work
-        work.callers += 1
-        try:
-            return await asyncio.shield(work.outcome)
-        finally:
-            work.callers -= 1
-            if not work.callers and not work.outcome.done():
-                self._schedule.remove(entry)
 
     def _resting(self, unit: int, pdu: bytes, now: int) -> ResponseTimeout:
         state = self._schedule.state(unit)
@@ -136,7 +152,7 @@ class Bus:
             # In the same step as the last look at the schedule, or a request could be added that nobody carries out.
             self._workers.discard(asyncio.current_task())
 
-    async def _carry_out(self, entry: Entry[_Work]) -> None:
+    async def _carry_out(self, entry: Entry[Work]) -> None:
         outcome = entry.work.outcome
         try:
             answer = await self._link.exchange(entry.unit, entry.pdu, timeout=entry.work.timeout, retries=0)
@@ -157,7 +173,7 @@ class Bus:
             if not outcome.done():
                 outcome.set_result(answer)
 
-    def _no_answer(self, entry: Entry[_Work], error: WattproofError) -> None:
+    def _no_answer(self, entry: Entry[Work], error: WattproofError) -> None:
         now = self.clock.now()
         verdict = self._schedule.failed(entry, now, damaged=isinstance(error, FrameError))
         if not verdict.repeated:
@@ -187,6 +203,9 @@ class _Prioritised:
 
     async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
         return await self._bus.exchange(unit, pdu, timeout=timeout, priority=self._priority)
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        self._bus.tolerate_byte_counts(unit)
 
     async def close(self) -> None:
         """Nothing: the bus belongs to others too."""

@@ -36,6 +36,8 @@ TURNAROUND = 0.1
 #: Between one transaction and the next. It is odd, so all 65,536 take their turn, and far from 1, so that a server that
 #: is out of step by a few transactions never hits another request under way.
 STRIDE = 40503
+#: Seconds by which timers of event loops may be late; nobody should rest longer than the answer takes.
+GRAIN = 0.0005
 #: After so many requests in a row without a single byte a TCP connection counts as dead and is opened anew.
 SILENT_LIMIT = 3
 
@@ -62,6 +64,7 @@ class ModbusClient:
         self.clock = clock
         self.timing = timing or Timing()
         self.timings: dict[int, Timing] = {}
+        self._byte_counts: set[int] = set()
         self.statistics = Statistics()
         self._opener = opener
         self._make_framer = framer
@@ -85,7 +88,9 @@ class ModbusClient:
     ) -> bytes:
         """See `wattproof.drivers.modbus.ModbusLink.exchange`. A broadcast on a line (unit 0) returns ``b""``."""
         timing = self._timing(unit, timeout)
-        job = Job(unit, pdu, timing if retries is None else replace(timing, retries=retries))
+        if retries is not None and retries != timing.retries:
+            timing = replace(timing, retries=retries)
+        job = Job(unit, pdu, timing)
         await self._run((job,))
         if job.error is not None:
             raise job.error
@@ -100,6 +105,10 @@ class ModbusClient:
             if job.error is not None:
                 raise job.error
         return [job.answer or b"" for job in jobs]
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """See `wattproof.drivers.modbus.TolerantLink.tolerate_byte_counts`."""
+        self._byte_counts.add(unit)
 
     async def open(self) -> None:
         """Connect now instead of at the first request. Raises ``Unreachable``."""
@@ -175,6 +184,16 @@ class ModbusClient:
             self._deliver(data)
         if self._flying:
             self._expire()
+            if data and self._wire is not None and self._wire.character:
+                await self._let_come(link, self._wire.character)
+
+    async def _let_come(self, link: ByteLink, character: float) -> None:
+        """The answer has begun: until it can be whole there is nothing to look at. Not beyond its time."""
+        missing = self._framer.missing()
+        job = next(iter(self._flying.values()), None)
+        if missing > 1 and job is not None:
+            left = (job.deadline - self.clock.now()) / 1e9
+            await link.rest(max(0.0, min(missing * character - GRAIN, left)))
 
     def _abandon(self, jobs: Iterable[Job]) -> None:
         """The caller was cancelled: what waits is forgotten, what is under way keeps its place until its time is up,
@@ -298,7 +317,7 @@ class ModbusClient:
     def _land(self, job: Job, pdu: bytes) -> None:
         assert job.request is not None  # noqa: S101 - set when it took off
         try:
-            answer = accept(job.pdu, pdu, self._who(job))
+            answer = accept(job.pdu, pdu, self._who(job), byte_counts=job.unit in self._byte_counts)
         except FrameError as error:
             job.problem = str(error)
             self.statistics.damaged += 1

@@ -30,11 +30,15 @@ __all__ = [
     "ModbusClient",
     "ModbusLink",
     "Timing",
+    "TolerantLink",
     "connect",
     "connect_blocking",
+    "prepare",
     "run_blocking",
 ]
 
+#: Opens a stream, each time it is called.
+Opener = Callable[[], Awaitable[ByteLink]]
 #: Schemes that can carry Modbus.
 SCHEMES = frozenset({"tcp", "tls", "rtu", "ascii", "pty"})
 
@@ -76,6 +80,15 @@ class BatchLink(Protocol):
         ...
 
 
+@runtime_checkable
+class TolerantLink(Protocol):
+    """A link that can be told of a unit's own reading of the standard."""
+
+    def tolerate_byte_counts(self, unit: int) -> None:
+        """Accept answers of ``unit`` to function 16 that count bytes instead of registers, as makers' manuals say."""
+        ...
+
+
 async def connect(
     url: MeterURL, *, timing: Timing | None = None, trace: Trace | None = None, clock: Clock | None = None
 ) -> ModbusClient:
@@ -89,15 +102,31 @@ async def connect(
         InvalidURL: the scheme does not carry Modbus.
         Unreachable: no connection.
     """
+    client = prepare(url, timing=timing, trace=trace, clock=clock)
+    await client.open()
+    return client
+
+
+def prepare(
+    url: MeterURL,
+    *,
+    timing: Timing | None = None,
+    trace: Trace | None = None,
+    clock: Clock | None = None,
+    around: Callable[[Opener, Clock], Opener] | None = None,
+) -> ModbusClient:
+    """The same link, which connects when the first request is sent. ``around`` may wrap what opens it.
+
+    Raises:
+        InvalidURL: the scheme does not carry Modbus.
+    """
     clock = clock or SystemClock()
     limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
 
     async def opener() -> ByteLink:
         return _traced(await open_link(url, limit=limit, clock=clock), trace)
 
-    client = _client(url, opener, timing, clock)
-    await client.open()
-    return client
+    return _client(url, opener if around is None else around(opener, clock), timing, clock)
 
 
 def connect_blocking(
@@ -151,9 +180,7 @@ def wire_of(settings: SerialSettings, framing: Framing) -> Wire:
     return Wire(character, silent_interval(settings.baudrate, settings.bits) if framing.silent else 0.0)
 
 
-def _client(
-    url: MeterURL, opener: Callable[[], Awaitable[ByteLink]], timing: Timing | None, clock: Clock
-) -> ModbusClient:
+def _client(url: MeterURL, opener: Opener, timing: Timing | None, clock: Clock) -> ModbusClient:
     framing = FRAMINGS.get(url.framing)
     if url.scheme not in SCHEMES or framing is None:
         raise InvalidURL(f"{url}: {url.scheme} does not carry Modbus; an example: tcp://127.0.0.1:5020?unit=42")

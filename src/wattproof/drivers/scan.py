@@ -39,10 +39,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A unit that answers. ``url`` leads to it; ``family`` and ``info`` are ``None`` if no probe knows it."""
+    """A unit that answers. ``url`` leads to it; ``family`` and ``info`` are ``None`` if no probe knows it.
+
+    ``unit`` is ``None`` where there are none, as at a web address.
+    """
 
     url: MeterURL
-    unit: int
+    unit: int | None
     family: str | None
     info: DeviceInfo | None
     #: What it answered to the first question, for people: "registers", "exception 2", "damaged bytes".

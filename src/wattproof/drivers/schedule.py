@@ -168,6 +168,8 @@ class Schedule(Generic[T]):
 
     def take(self, now: int) -> Entry[T] | None:
         """The next request to send, ``None`` if nothing waits. Give it back with `answered`, `failed` or `dropped`."""
+        if not self._turn:
+            return None
         best = min(
             (min(self._units[unit].waiting) for unit in self._turn if self._units[unit].waiting),
             default=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 
 
@@ -21,7 +22,8 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Return after ``seconds`` or a little later; at once if not positive."""
-        await asyncio.sleep(max(0.0, seconds))
+        # Event loops count milliseconds, and uvloop rounds: what is left of one would be slept in a dozen turns of 0.
+        await asyncio.sleep(math.ceil(seconds * 1000) / 1000 if seconds > 0 else 0)
 
 
 class BlockingClock(SystemClock):

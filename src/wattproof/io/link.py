@@ -65,6 +65,11 @@ class ByteLink(Protocol):
         """Let a `receive` that waits in another task return at once, with ``b""`` if there is nothing."""
         ...
 
+    async def rest(self, seconds: float) -> None:
+        """Return after ``seconds``. What arrives meanwhile is received in one piece afterwards, which costs less than
+        to look at each byte of a slow line."""
+        ...
+
     async def close(self) -> None:
         """End it; harmless when it has ended."""
         ...
@@ -197,6 +202,9 @@ class TransportLink(asyncio.Protocol):
     def wake(self) -> None:
         self._inbox.wake()
 
+    async def rest(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
@@ -291,6 +299,17 @@ class DescriptorLink:
 
     def wake(self) -> None:
         self._inbox.wake()
+
+    async def rest(self, seconds: float) -> None:
+        if self.closed:
+            return
+        self._loop.remove_reader(self._descriptor)
+        try:
+            await self.clock.sleep(seconds)
+        finally:
+            if not self.closed:
+                self._loop.add_reader(self._descriptor, self._readable)
+                self._readable()
 
     async def close(self) -> None:
         self.abort()
@@ -394,6 +413,9 @@ class BlockingLink:
 
     def wake(self) -> None:
         """Nothing to do: nobody else runs while this thread waits."""
+
+    async def rest(self, seconds: float) -> None:
+        """Return at once: whoever blocks has nothing better to do than to listen, and hears the end sooner."""
 
     async def close(self) -> None:
         self.abort()

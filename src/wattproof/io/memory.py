@@ -79,6 +79,9 @@ class MemoryLink:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    async def rest(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
     def discard(self) -> bytes:
         data = bytes(self._data)
         self._data.clear()

@@ -101,6 +101,9 @@ class PortableLink:
     def wake(self) -> None:
         """Nothing to do: nobody else runs while this thread waits."""
 
+    async def rest(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
     async def close(self) -> None:
         self.abort()
 

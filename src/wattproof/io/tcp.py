@@ -150,7 +150,7 @@ _REMEDIES: tuple[tuple[Callable[[BaseException], bool], str, str], ...] = (
     (
         lambda error: isinstance(error, ssl.SSLError),
         "",
-        "does the other side speak TLS there? Without TLS it is tcp://",
+        "does the other side speak TLS there? Without TLS it is tcp:// or http://",
     ),
     (
         lambda error: isinstance(error, socket.gaierror),

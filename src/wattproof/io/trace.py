@@ -158,6 +158,9 @@ class TracedLink:
     def wake(self) -> None:
         self._link.wake()
 
+    async def rest(self, seconds: float) -> None:
+        await self._link.rest(seconds)
+
     async def close(self) -> None:
         await self._link.close()
 

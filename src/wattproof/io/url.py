@@ -75,6 +75,9 @@ class Option:
     meter: bool = False
 
 
+#: Framing that is found out by whoever asks a meter.
+AUTO = "auto"
+
 OPTIONS: Mapping[str, Option] = {
     # which meter on the line
     "unit": Option(_whole(0, 255), "Modbus unit identifier", meter=True),
@@ -90,7 +93,9 @@ OPTIONS: Mapping[str, Option] = {
     "pause": Option(_number(0, 60), "seconds between an answer and the next request"),
     "chunk": Option(_whole(1, 125), "most registers in one read"),
     "pipeline": Option(_whole(1, 64), "requests under way at once on Modbus TCP"),
-    "framing": Option(_one_of("tcp", "rtu", "ascii"), "frames inside the stream"),
+    "framing": Option(
+        _one_of("tcp", "rtu", "ascii", AUTO), "frames inside the stream; auto finds out whether tcp or rtu"
+    ),
     "protocol": Option(_one_of("rtu", "ascii", "iec", "mbus", "hdlc"), "what is spoken on a pseudo-terminal"),
     "mode": Option(_one_of("a", "c", "d0"), "mode of the optical head"),
     "ir": Option(_SWITCH, "infrared head instead of a wired line"),

@@ -7,18 +7,23 @@ that blocks.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any
 
 from wattproof.drivers.mapped import RegisterDriver
-from wattproof.drivers.modbus import ModbusLink, connect, connect_blocking, run_blocking
-from wattproof.errors import InvalidURL, ProtocolError, ResponseTimeout
+from wattproof.drivers.modbus import ModbusLink, Timing, connect, connect_blocking, run_blocking
+from wattproof.drivers.scan import KNOCK, Found
+from wattproof.errors import FrameError, InvalidURL, LinkError, ProtocolError, Refused, ResponseTimeout
 from wattproof.io.trace import Trace
-from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.io.url import AUTO, MODBUS, MeterURL, parse_url
+from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
+
+#: Channels that a remote display may have its meters on.
+DISPLAY_CHANNELS = (1, 2, 3, 4)
 
 
 @asynccontextmanager
@@ -36,11 +41,13 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     """
     place = _parsed(url)
     family, variant = _family(place)
+    if family is None and place.framing in SCHEMES:
+        family = await detect_web(web_link(place, trace=trace), place.whole("channel", 0) or None)
     if family is not None and place.framing in family.readers:
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
         _check_modbus(place)
-        link = await connect(place, trace=trace)
+        link = await _line(place, family, lambda chosen: connect(chosen, trace=trace))
         try:
             driver = await _driver(link, place, family, variant)
         except BaseException:
@@ -60,11 +67,17 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     """
     place = _parsed(url)
     family, variant = _family(place)
+    if family is None and place.framing in SCHEMES:
+        family = run_blocking(detect_web(web_link_blocking(place, trace=trace), place.whole("channel", 0) or None))
     if family is not None and place.framing in family.readers:
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
         _check_modbus(place)
-        link = connect_blocking(place, trace=trace)
+
+        async def opened(chosen: MeterURL) -> ModbusLink:
+            return connect_blocking(chosen, trace=trace)
+
+        link = run_blocking(_line(place, family, opened))
         try:
             driver = run_blocking(_driver(link, place, family, variant))
         except BaseException:
@@ -77,13 +90,21 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
 
 
 class SyncMeter:
-    """A driver whose coroutines are run to their end when they are called; everything else is the driver's own."""
+    """A driver whose coroutines are run to their end when they are called, and whose asynchronous iterators are plain
+    ones; everything else is the driver's own."""
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
 
+    @property
+    def driver(self) -> Any:
+        """The driver itself, for those who step its coroutines on their own."""
+        return self._driver
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._driver, name)
+        if inspect.isasyncgenfunction(found):
+            return _iterated(found)
         return _stepped(found) if inspect.iscoroutinefunction(found) else found
 
     def __dir__(self) -> list[str]:
@@ -93,6 +114,24 @@ class SyncMeter:
 def _stepped(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         return run_blocking(method(*arguments, **options))
+
+    call.__doc__ = method.__doc__
+    call.__name__ = method.__name__
+    return call
+
+
+def _iterated(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **options: Any) -> Iterator[Any]:
+        items = method(*arguments, **options)
+
+        async def item() -> Any:
+            return await anext(items)
+
+        while True:
+            try:
+                yield run_blocking(item())
+            except StopAsyncIteration:
+                return
 
     call.__doc__ = method.__doc__
     call.__name__ = method.__name__
@@ -110,8 +149,32 @@ def _family(place: MeterURL) -> tuple[Family | None, str | None]:
     return family, place.variant
 
 
+async def _line(
+    place: MeterURL, family: Family | None, opened: Callable[[MeterURL], Awaitable[ModbusLink]]
+) -> ModbusLink:
+    """The line of an address. With ``?framing=auto`` the one of two framings in which anything answers.
+
+    Raises :class:`~wattproof.errors.ResponseTimeout` if nothing does in either.
+    """
+    if place.framing != AUTO:
+        return await opened(place)
+    unit = place.unit if place.unit is not None else family.unit if family is not None else 1
+    for framing in ("tcp", "rtu"):
+        link = await opened(place.with_options(framing=framing))
+        try:
+            await link.exchange(unit, KNOCK, timeout=place.number("timeout", Timing().timeout))
+            return link
+        except Refused:  # so somebody understood it, be it a gateway
+            return link
+        except (LinkError, FrameError):
+            await link.close()
+    raise ResponseTimeout(
+        f"nothing answers unit {unit} at {place.place}, neither with framing=tcp nor with framing=rtu"
+    )
+
+
 def _check_modbus(place: MeterURL) -> None:
-    if place.framing not in MODBUS:
+    if place.framing not in MODBUS | {AUTO}:
         model = f"model {place.model}" if place.model else "a meter to be detected"
         raise InvalidURL(f"{place}: {place.scheme} does not lead to {model}; an example: bsm+tcp://127.0.0.1:5020")
 
@@ -159,3 +222,40 @@ async def detect(link: ModbusLink, unit: int | None) -> Family:
     where = "the usual units" if unit is None else f"unit {unit}"
     known = ", ".join(registry.families())
     raise ProtocolError(f"what answers at {where} is no meter of a known family ({known}); name it: MODEL+tcp://...")
+
+
+async def detect_web(link: WebLink, channel: int | None = None) -> Family:
+    """The family of the meter at a web address.
+
+    Raises :class:`~wattproof.errors.ProtocolError` if what answers is of no known family, and
+    :class:`~wattproof.errors.LinkError` if nothing does.
+    """
+    for family in registry.web_probing():
+        if await family.load("web_probe")(link, channel) is not None:
+            return family
+    known = ", ".join(row.name for row in registry.web_probing())
+    raise ProtocolError(
+        f"what answers at {link.name} is no meter of a known family ({known}); name it: MODEL+http://..., and behind a "
+        f"display its channel: ?channel=1"
+    )
+
+
+async def at_site(place: MeterURL) -> list[Found]:
+    """The meters at a web address: one, or those behind a display, which has none of its own; else what answers there.
+
+    Raises :class:`~wattproof.errors.LinkError` if nothing answers.
+    """
+    link = web_link(place)
+    named = place.whole("channel", 0) or None
+    channels: Sequence[int | None] = (named,) if named is not None else (None, *DISPLAY_CHANNELS)
+    found = []
+    for channel in channels:
+        for family in registry.web_probing():
+            info = await family.load("web_probe")(link, channel)
+            if info is not None:
+                url = place.with_model(family.name).with_options(channel=channel)
+                found.append(Found(url, None, family.name, info, "REST"))
+                break
+        if found and channel is None:
+            break
+    return found or [Found(place, None, None, None, "HTTP, but no meter that is known")]

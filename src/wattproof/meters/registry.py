@@ -34,6 +34,10 @@ class Family:
     resources. ``models``: its SunSpec models. ``tables``:
     closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
+    ``web_probe``: the same for HTTP, coroutine function ``(link, channel) -> DeviceInfo | None``.
+    ``parameters``: rows of what its own menu sets. ``openapi``: function that makes the OpenAPI document of its REST
+    interface. ``formats``: files that a charging session can be written as, by name, each a
+    :class:`~wattproof.drivers.charging.Format`.
     """
 
     name: str
@@ -43,9 +47,13 @@ class Family:
     points: str | None = None
     models: str | None = None
     probe: str | None = None
+    web_probe: str | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     resources: str | None = None
+    parameters: str | None = None
+    openapi: str | None = None
+    formats: str | None = None
     variants: Sequence[str] = ()
     default_variant: str | None = None
     unit: int = 1
@@ -101,6 +109,7 @@ BUILT_IN = (
             "controls": "wattproof.meters.bsm.virtual.faults:CONTROLS",
         },
         readers={"iec": "wattproof.meters.bsm.optical.reader:OpticalDriver"},
+        formats="wattproof.meters.bsm.export:FORMATS",
         variants=("fw17", "cm11", "cm12", "cm13"),
         default_variant="cm13",
         unit=42,
@@ -109,14 +118,24 @@ BUILT_IN = (
     Family(
         name="dmed4",
         label="LOVATO DMED4, DC meter for fast chargers that signs OCMF",
-        virtual="wattproof.meters.dmed4.virtual.meter:create",
+        driver="wattproof.meters.dmed4.driver:DmedDriver",
+        virtual="wattproof.meters.dmed4.virtual.creation:create",
         points="wattproof.meters.dmed4.points:MAP",
         resources="wattproof.meters.dmed4.resources:RESOURCES",
+        parameters="wattproof.meters.dmed4.parameters:PARAMETERS",
+        openapi="wattproof.meters.dmed4.openapi:document",
+        probe="wattproof.meters.dmed4.driver:probe",
+        web_probe="wattproof.meters.dmed4.rest:probe",
         tables={
             "options": "wattproof.meters.dmed4.virtual.options:OPTIONS",
             "faults": "wattproof.meters.dmed4.virtual.faults:FAULTS",
             "controls": "wattproof.meters.dmed4.virtual.faults:CONTROLS",
         },
+        readers={
+            "http": "wattproof.meters.dmed4.rest:RestDriver",
+            "https": "wattproof.meters.dmed4.rest:RestDriver",
+        },
+        formats="wattproof.meters.dmed4.export:FORMATS",
         variants=(
             "404R1500 404R0600 404R0400 404R0150 404D1500 404D0600 404D0400 404D0150 "
             "403R1500 403R0600 403R0400 403R0150 403D1500 403D0600 403D0400 403D0150 DC1 DC2"
@@ -174,6 +193,11 @@ def probing() -> list[Family]:
     """The families that can recognise their meters, the base ``sunspec`` after those that build on it."""
     rows = [row for row in families().values() if row.probe and (row in BUILT_IN or _recognises(row))]
     return sorted(rows, key=lambda row: row.name == "sunspec")
+
+
+def web_probing() -> list[Family]:
+    """The families that can recognise their meters at a web address."""
+    return [row for row in families().values() if row.web_probe]
 
 
 def _recognises(row: Family) -> bool:

@@ -26,6 +26,7 @@ from wattproof.io.url import MeterURL, parse_url
 from wattproof.meters import registry
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
+from wattproof.virtual.job import Forwarder
 from wattproof.virtual.listeners import Listener, is_line, open_listener
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.timers import LoopTimers
@@ -249,6 +250,7 @@ class Simulation:
                 journal=journal,
                 describe=describe,
             )
+            runtime.way = _way
             if closely:
                 runtime.watch_closely()
             self.meters.append(Running(runtime))
@@ -320,6 +322,8 @@ class Simulation:
         self._listeners.clear()
         failure: StorageError | None = None
         for one in self.meters:
+            if one.runtime.forwarder is not None:
+                await one.runtime.forwarder.close()
             try:
                 one.runtime.close()
             except StorageError as error:
@@ -328,6 +332,13 @@ class Simulation:
             self._lock.close()
         if failure is not None:
             raise failure
+
+
+def _way(meter: Meter) -> Forwarder:
+    """The way to the line behind a meter that passes requests on."""
+    from wattproof.bridge.gateway import Gateway
+
+    return Gateway.to(meter.bus, asyncio.get_running_loop())
 
 
 def _path(address: MeterURL, index: int) -> str:

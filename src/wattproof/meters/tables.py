@@ -144,6 +144,80 @@ def as_csv(registers: RegisterMap) -> str:
     return text.getvalue()
 
 
+# REST resources and parameters ---------------------------------------------------------------------------------------
+
+RESOURCE_COLUMNS = ("Key", "Type", "Unit", "Methods", "Register", "Values", "Description")
+PARAMETER_COLUMNS = ("Id", "Values", "Default", "Registers", "Meaning", "Manual gives")
+
+
+def resource_rows(resource: Any) -> list[tuple[str, ...]]:
+    """The keys of a REST resource under :data:`RESOURCE_COLUMNS`, those of objects inside it behind a dot."""
+    return [*_field_rows(resource.query, "query "), *_field_rows(resource.fields)]
+
+
+def _field_rows(fields: Iterable[Any], before: str = "") -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for field in fields:
+        cells = (before + field.key, field.shape.value, field.unit, " ".join(field.methods), field.point)
+        rows.append((*cells, values_text(field), field.description))
+        rows += _field_rows(field.fields, f"{before}{field.key}.")
+    return rows
+
+
+def values_text(field: Any) -> str:
+    """What a key of a REST resource may be: ``0..65535``, ``B, C, E``, names of values; empty for anything."""
+    if field.symbols:
+        return ", ".join(f"{value} {name}" for value, name in field.symbols.items())
+    allowed = field.allowed
+    if isinstance(allowed, range):
+        return f"{allowed.start}..{allowed[-1]}" + ("" if allowed.step == 1 else f" in steps of {allowed.step}")
+    return ", ".join(allowed or ())
+
+
+def resource_dict(resource: Any) -> dict[str, Any]:
+    """One REST resource for JSON."""
+    return {
+        "path": resource.path,
+        "methods": list(resource.methods),
+        "login": list(resource.login),
+        "description": resource.description,
+        "source": resource.source,
+        "query": [_field_dict(field) for field in resource.query],
+        "fields": [_field_dict(field) for field in resource.fields],
+    }
+
+
+def _field_dict(field: Any) -> dict[str, Any]:
+    return {
+        "key": field.key,
+        "type": field.shape.value,
+        "unit": field.unit or None,
+        "methods": list(field.methods),
+        "point": field.point or None,
+        "step": field.step,
+        "values": values_text(field) or None,
+        "description": field.description,
+        "fields": [_field_dict(inner) for inner in field.fields],
+    }
+
+
+def parameter_row(row: Any) -> tuple[str, ...]:
+    """One parameter under :data:`PARAMETER_COLUMNS`."""
+    return (row.id, row.limits, str(row.default), str(row.words), row.meaning, row.origin)
+
+
+def parameter_dict(row: Any) -> dict[str, Any]:
+    """One parameter for JSON."""
+    return {
+        "id": row.id,
+        "values": row.limits,
+        "default": row.default,
+        "registers": row.words,
+        "meaning": row.meaning,
+        "manual": row.origin.split(),
+    }
+
+
 # Markdown for the documentation ---------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wattproof.io.settings import SerialSettings
     from wattproof.io.url import MeterURL
     from wattproof.virtual.line import LineFaults
     from wattproof.virtual.optical import Head
@@ -117,6 +118,14 @@ class Meter(ABC):
         """The present rate of the serial line in bit/s."""
 
     @property
+    def own_line(self) -> tuple[str, SerialSettings] | None:
+        """What it speaks on its serial line now (``rtu`` or ``ascii``), and how the line is set.
+
+        ``None``: all but the rate is as the address of the listener says, and so is the rate until another is written.
+        """
+        return None
+
+    @property
     @abstractmethod
     def answer_delay(self) -> int:
         """From the end of a request to the start of its answer, meter nanoseconds."""
@@ -177,6 +186,11 @@ class Meter(ABC):
     def foreign(self, unit: int, network: bool) -> int | Onward | None:
         """What happens to a request for another unit: the exception that answers it, a way to the line behind, or
         ``None`` for silence."""
+
+    @property
+    def bus(self) -> str | None:
+        """Address of the line behind it, for a meter that passes requests on; ``None`` if nothing is there."""
+        return None
 
     @property
     def admission(self) -> Admission:

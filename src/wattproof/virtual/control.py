@@ -15,21 +15,20 @@ contactors sits at this machine. Whatever is not in the closed tables is answere
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import re
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
-from wattproof.errors import InvalidURL, InvalidValue, UsageError
-from wattproof.io.http import HttpServer, Limits, Request
+from wattproof.errors import InvalidValue
+from wattproof.io.http import Request
 from wattproof.io.url import MeterURL
-from wattproof.virtual.listeners import is_loopback
+from wattproof.virtual.exchange import Ring
+from wattproof.virtual.interface import Interface
 from wattproof.virtual.runtime import Runtime
-from wattproof.wire.http1 import Response, json_refusal, json_response
+from wattproof.wire.http1 import Response, json_response
 
 #: Longest wait of one journal request in real seconds.
 LONGEST_WAIT = 600
@@ -101,17 +100,13 @@ def _constant(text: str) -> object:
     raise InvalidValue(f"{text} is no JSON")
 
 
-class Control:
+class Control(Interface):
     """An open control interface; ``url`` and ``token`` are what its clients need."""
 
-    __slots__ = ("_meters", "_runtimes", "_server", "token", "url")
-
-    def __init__(self, runtimes: Sequence[Runtime], token: str) -> None:
+    def __init__(self, runtimes: Sequence[Runtime], token: str | None) -> None:
+        super().__init__(token)
         self._runtimes = tuple(runtimes)
         self._meters = {runtime.meter.serial: runtime for runtime in runtimes}
-        self._server: HttpServer | None = None
-        self.token = token
-        self.url = ""
 
     @classmethod
     async def open(cls, url: MeterURL, runtimes: Sequence[Runtime], token: str | None = None) -> Control:
@@ -120,39 +115,9 @@ class Control:
         :raises InvalidURL: no ``http`` address, or not one of the loopback.
         :raises PortInUse: the address is taken.
         """
-        if url.scheme != "http" or url.host is None or url.port is None:
-            raise InvalidURL(f"{url}: the control interface is at http://127.0.0.1:PORT")
-        if not is_loopback(url.host):
-            raise InvalidURL(
-                f"{url}: the control interface is for this machine only; write http://127.0.0.1:{url.port}"
-            )
-        control = cls(runtimes, token or secrets.token_urlsafe(24))
-        control._server = await HttpServer.open(
-            control.answer, json_refusal, url.host, url.port, limits=Limits(body=64 * 1024)
-        )
-        host = f"[{control._server.host}]" if ":" in control._server.host else control._server.host
-        control.url = f"http://{host}:{control._server.port}"
+        control = cls(runtimes, token)
+        await control.listen(url)
         return control
-
-    async def close(self) -> None:
-        """Listen no more."""
-        if self._server is not None:
-            await self._server.close()
-
-    async def answer(self, request: Request) -> Response:
-        """One request."""
-        if not self._admitted(request):
-            reason = "this needs the header Authorization: Bearer TOKEN, with the token shown at the start"
-            return json_response(401, {"error": reason}, (("WWW-Authenticate", "Bearer"),))
-        try:
-            return await self._route(request)
-        except UsageError as error:
-            return json_response(400, {"error": str(error)})
-
-    def _admitted(self, request: Request) -> bool:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(given.strip().encode("latin-1", "replace"), self.token.encode())
-        return right and scheme.lower() == "bearer"
 
     async def _route(self, request: Request) -> Response:
         for pattern, methods in ROUTES:
@@ -193,18 +158,34 @@ class Control:
         return json_response(200, plain(runtime.state()))
 
     async def _journal(self, request: Request, serial: str | None) -> Response:
-        runtime = self._only(serial)
-        for name in request.query:
-            if name not in ("after", "wait"):
-                raise InvalidValue(f"no parameter {name!r} of the journal: take after, wait")
-        after = int(_number(request, "after", 1 << 62, whole=True))
-        wait = _number(request, "wait", LONGEST_WAIT)
-        entries = await wait_for_entries(runtime, after, wait)
-        content = {"entries": entries, "first": runtime.ring.first, "last": runtime.ring.last}
-        return json_response(200, plain(content))
+        return await journal_response(self._only(serial), request)
 
 
-async def wait_for_entries(runtime: Runtime, after: int, wait: float) -> list[dict[str, object]]:
+class Journalled(Protocol):
+    """Somebody who keeps a journal."""
+
+    @property
+    def ring(self) -> Ring: ...
+    def journal(self, after: int = 0) -> list[dict[str, object]]: ...
+    def watch(self, callback: Callable[[], None]) -> Callable[[], None]: ...
+
+
+async def journal_response(source: Journalled, request: Request) -> Response:
+    """The answer to ``GET /journal?after=N&wait=S``.
+
+    :raises InvalidValue: another parameter, or no such number.
+    """
+    for name in request.query:
+        if name not in ("after", "wait"):
+            raise InvalidValue(f"no parameter {name!r} of the journal: take after, wait")
+    after = int(_number(request, "after", 1 << 62, whole=True))
+    wait = _number(request, "wait", LONGEST_WAIT)
+    entries = await wait_for_entries(source, after, wait)
+    content = {"entries": entries, "first": source.ring.first, "last": source.ring.last}
+    return json_response(200, plain(content))
+
+
+async def wait_for_entries(runtime: Journalled, after: int, wait: float) -> list[dict[str, object]]:
     """Journal entries with a number above ``after``; without any, those that come within ``wait`` real seconds."""
     loop = asyncio.get_running_loop()
     until = loop.time() + wait

@@ -127,10 +127,11 @@ class Counters:
 
     ``power`` (nW, negative = export) has flowed since ``at``. Totals only grow here; where a counter rolls over is a
     matter of how it is shown. ``cycle`` and ``cycle_export`` count while ``charging``. ``powered`` and ``working`` are
-    nanoseconds with supply and with power.
+    nanoseconds with supply and with power. ``reverse``: exports are counted; else what flows back is only shown.
     """
 
     at: int
+    reverse: bool = True
     imported: int = 0
     exported: int = 0
     cycle: int = 0
@@ -149,7 +150,7 @@ class Counters:
             if energy > 0:
                 self.imported += energy
                 self.cycle += energy if self.charging else 0
-            elif energy:
+            elif energy and self.reverse:
                 self.exported -= energy
                 self.cycle_export -= energy if self.charging else 0
             if self.supplied:

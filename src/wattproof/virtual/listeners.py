@@ -29,8 +29,8 @@ from wattproof.io.url import MeterURL
 from wattproof.virtual.base import Admission
 from wattproof.virtual.gate import Gate, Server
 from wattproof.virtual.runtime import Runtime
-from wattproof.virtual.serialline import Line, open_pseudo_terminal, open_serial_line
-from wattproof.virtual.station import Station, Stream
+from wattproof.virtual.serialline import Line, Settings, open_pseudo_terminal, open_serial_line
+from wattproof.virtual.station import Respondent, Station, Stream
 from wattproof.virtual.tcp import Connection, Connections, ModbusStream, ModbusTcp
 from wattproof.wire.modbus.framing import ServerFramer, rtu, tcp
 from wattproof.wire.modbus.framing import ascii as ascii_framing
@@ -55,8 +55,8 @@ class Listener(Protocol):
         ...
 
 
-def framer(name: str, station: Station) -> ServerFramer:
-    """The server's side of a framing for the meters of a station: ``tcp``, ``rtu`` or ``ascii``.
+def framer(name: str, station: Respondent) -> ServerFramer:
+    """The server's side of a framing for the units of a station: ``tcp``, ``rtu`` or ``ascii``.
 
     On a line other units talk too; a network interface hears all units.
     """
@@ -125,9 +125,15 @@ class _Sockets:
         await closed(self._server)
 
 
-async def _listen(
+async def listen(
     url: MeterURL, runtimes: Sequence[Runtime], factory: Callable[[], asyncio.Protocol], close: Callable[[], None]
 ) -> SocketListener:
+    """Listen on a socket while the interface of all these meters is open; without any, until it is closed.
+
+    ``factory`` makes the protocol of each connection, ``close`` ends them all.
+
+    :raises PortInUse: the address is taken, or not one of this machine.
+    """
     tls, pin = _tls(url) if url.scheme == "tls" else (None, None)
 
     async def start(host: str, port: int) -> _Sockets:
@@ -178,7 +184,7 @@ async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: 
         factory = lambda: ModbusStream(  # noqa: E731
             station, connections, framer(framing, station), now, tcp=framing == "tcp"
         )
-    return await _listen(url, runtimes, factory, connections.close)
+    return await listen(url, runtimes, factory, connections.close)
 
 
 async def _web_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
@@ -208,35 +214,81 @@ class _Factory:
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class LineListener:
     """A terminal with one or more meters on it."""
 
-    url: MeterURL
-    line: Line
+    __slots__ = ("_line", "_runtimes", "url")
+
+    def __init__(self, url: MeterURL, line: Line, runtimes: Sequence[Runtime] = ()) -> None:
+        self.url = url
+        self._line = line
+        self._runtimes = runtimes
+        for runtime in runtimes:
+            runtime.on_network.append(line.follow)
 
     async def close(self) -> None:
-        self.line.close()
+        for runtime in self._runtimes:
+            runtime.on_network.remove(self._line.follow)
+        self._line.close()
+
+
+def _line_settings(url: MeterURL, runtimes: Sequence[Runtime]) -> Settings:
+    return Settings(SerialSettings.of(url), given="baudrate" in url.options, runtimes=runtimes)
 
 
 async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    given = url.whole("baudrate", 0) or None
-    settings = replace(SerialSettings.of(url), baudrate=given or runtimes[0].meter.baudrate)
-    line = open_serial_line(url.path, settings, given, runtimes, asyncio.get_running_loop())
-    return _line_listener(url, runtimes, line)
+    settings = _line_settings(url, runtimes)
+    line = open_serial_line(url.path, settings, asyncio.get_running_loop())
+    return _line_of_meters(url, runtimes, line, settings)
 
 
 async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    given = url.whole("baudrate", 0) or None
-    line = open_pseudo_terminal(url.path, given, runtimes, asyncio.get_running_loop())
-    return _line_listener(replace(url, path=line.name), runtimes, line)
+    settings = _line_settings(url, runtimes)
+    line = open_pseudo_terminal(url.path, settings, asyncio.get_running_loop())
+    return _line_of_meters(replace(url, path=line.name), runtimes, line, settings)
 
 
-def _line_listener(url: MeterURL, runtimes: Sequence[Runtime], line: Line) -> LineListener:
-    station = Station(runtimes)
-    stream = Stream(
-        station, framer(url.framing, station), line.send, gap=lambda: line.gap, understands=line.understands
-    )
+def _line_of_meters(url: MeterURL, runtimes: Sequence[Runtime], line: Line, settings: Settings) -> LineListener:
+    """Each meter hears what is sent as it speaks itself: at its rate, and in its framing if it has one of its own."""
+    framings = [url.framing]
+    if any(runtime.meter.own_line is not None for runtime in runtimes):
+        framings = ["rtu", "ascii"]
+    streams = []
+    for framing in framings:
+        station = Station(runtimes, deaf=_Deaf(url.framing, framing, line, settings))
+        streams.append(Stream(station, framer(framing, station), line.send, gap=lambda: line.gap))
+
+    def receive(data: bytes, arrived: int) -> None:
+        for stream in streams:
+            stream.receive(data, arrived)
+
+    line.listen(receive)
+    return LineListener(url, line, runtimes)
+
+
+class _Deaf:
+    """Why a meter does not hear what is sent in one framing on its line, ``""`` if it does."""
+
+    __slots__ = ("_framing", "_line", "_settings", "_usual")
+
+    def __init__(self, usual: str, framing: str, line: Line, settings: Settings) -> None:
+        self._usual = usual
+        self._framing = framing
+        self._line = line
+        self._settings = settings
+
+    def __call__(self, runtime: Runtime) -> str:
+        own = runtime.meter.own_line
+        speaks = self._usual if own is None else own[0]
+        if speaks != self._framing:
+            return f"the meter speaks {speaks}"
+        rate = self._settings.of(runtime).baudrate
+        return "" if self._line.carries(rate) else f"the meter listens at {rate} bit/s, the line has another rate"
+
+
+def listen_on_line(url: MeterURL, station: Respondent, line: Line) -> LineListener:
+    """Let a station be heard on a terminal."""
+    stream = Stream(station, framer(url.framing, station), line.send, gap=lambda: line.gap)
     line.listen(stream.receive)
     return LineListener(url, line)
 
@@ -272,7 +324,7 @@ async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admissi
         drop()
         port.close()
 
-    return await _listen(url, runtimes, lambda: OpticalConnection(port, clients), close)
+    return await listen(url, runtimes, lambda: OpticalConnection(port, clients), close)
 
 
 @dataclass(slots=True)

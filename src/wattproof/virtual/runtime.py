@@ -81,6 +81,7 @@ class Runtime:
         "ring",
         "store",
         "timers",
+        "way",
     )
 
     def __init__(
@@ -108,9 +109,11 @@ class Runtime:
         #: What ended this meter: its state could not be kept.
         self.failure: StorageError | None = None
         self.on_failure: Callable[[StorageError], None] | None = None
-        #: Where requests for the units behind this meter go.
+        #: Where requests for the units behind this meter go, and what opens that way when it is first needed.
         self.forwarder: Forwarder | None = None
-        #: Called when an interface of the meter opens or closes; by the address of each listener, whether it is open.
+        self.way: Callable[[Meter], Forwarder] | None = None
+        #: Called when an interface of the meter opens or closes, as at every restart, which is when a line may be set
+        #: anew; by the address of each listener, whether it is open.
         self.listeners: dict[str, Callable[[], bool]] = {}
         self.on_network: list[Callable[[], None]] = []
         self._closed = NOWHERE
@@ -321,10 +324,13 @@ class Runtime:
             self._drop(job)
         elif "exception" in job.hits:
             self._answer(job, self.meter.line.exception_answer(request))
-        elif self.forwarder is None:
-            self._returned(job, bytes((request.pdu[0] | 0x80, 0x0A)))
         else:
-            self.forwarder.forward(request, onward, lambda answer: self._returned(job, answer))
+            if self.forwarder is None and self.way is not None:
+                self.forwarder = self.way(self.meter)
+            if self.forwarder is None:
+                self._returned(job, bytes((request.pdu[0] | 0x80, 0x0A)))
+            else:
+                self.forwarder.forward(request, onward, lambda answer: self._returned(job, answer))
 
     def _returned(self, job: Job, answer: bytes | None) -> None:
         if answer is None:

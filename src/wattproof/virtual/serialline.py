@@ -1,4 +1,4 @@
-"""A virtual meter on a serial line: the device of a converter, or a pseudo-terminal made for it.
+"""Being heard on a serial line: the device of a converter, or a pseudo-terminal made for it.
 
 Both gaps of Modbus RTU are kept (Modbus over Serial Line 1.02, 2.5.1.1): no answer starts before 3.5 characters have
 passed since its request, and frames that are sent one after the other have the same silence between them. Gaps and
@@ -17,6 +17,7 @@ import termios
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from wattproof.io.pty import PseudoTerminal
 from wattproof.io.serial import SerialSettings, open_device, set_line
@@ -123,19 +124,43 @@ class Terminal:
         self._loop.remove_writer(self.descriptor)
 
 
+class Settings:
+    """How a line with meters is set: as its address says, until a meter is told another rate.
+
+    A meter whose own parameters say how its line is set (``Meter.own_line``) is followed in everything.
+
+    :param address: what the address says; ``given``: whether it names a rate, else that of the first meter counts.
+    """
+
+    def __init__(self, address: SerialSettings, *, given: bool, runtimes: Sequence[Runtime]) -> None:
+        self._address = address
+        self._given = given
+        self._first = {runtime: runtime.meter.baudrate for runtime in runtimes}
+
+    def of(self, runtime: Runtime) -> SerialSettings:
+        """How a meter listens now."""
+        address, own, present = self._address, runtime.meter.own_line, runtime.meter.baudrate
+        if own is not None:
+            settings = own[1]
+            return replace(settings, rs485=address.rs485, dtr=address.dtr, rts=address.rts)
+        return address if self._given and present == self._first[runtime] else replace(address, baudrate=present)
+
+    def __call__(self) -> SerialSettings:
+        """How the line is set: as its first meter listens."""
+        return self.of(next(iter(self._first)))
+
+
 class Line:
-    """A terminal with the bit rates of the meters on it.
+    """A terminal and how it is set, which ``wanted`` tells at any moment.
 
     ``open_serial_line`` and ``open_pseudo_terminal`` make one; ``name`` is the address under which clients reach it.
     """
 
-    def __init__(self, name: str, terminal: Terminal, baudrate: int | None, runtimes: Sequence[Runtime]) -> None:
+    def __init__(self, name: str, terminal: Terminal, wanted: Callable[[], SerialSettings]) -> None:
         self.name = name
         self._terminal = terminal
-        self._given = baudrate
-        self._runtimes = tuple(runtimes)
+        self._wanted = wanted
         terminal.on_sent = self.follow
-        self._first = {runtime: runtime.meter.baudrate for runtime in self._runtimes}
         self._pair: PseudoTerminal | None = None
         self._settings: SerialSettings | None = None
 
@@ -143,33 +168,25 @@ class Line:
         """Hand what arrives from now on, and when it did, to ``on_data``."""
         self._terminal.on_data = on_data
 
-    def rate(self, runtime: Runtime) -> int:
-        """The bit rate a meter listens at: that of the address until the meter is told another one."""
-        present = runtime.meter.baudrate
-        return self._given if self._given is not None and present == self._first[runtime] else present
-
     @property
     def gap(self) -> int:
         """The silence between two frames at the present rate of the line."""
         if self._settings is not None:
             return silence(self._settings.baudrate, self._settings.bits)
-        return silence(self._pair.baudrate() if self._pair is not None else 0) or silence(self.rate(self._runtimes[0]))
+        return silence(self._pair.baudrate() if self._pair is not None else 0) or silence(self._wanted().baudrate)
 
-    def understands(self, runtime: Runtime) -> bool:
-        """Whether the master speaks at the rate of this meter. Only a pseudo-terminal can tell."""
-        return self._pair is None or self._pair.baudrate() in (0, self.rate(runtime))
+    def carries(self, rate: int) -> bool:
+        """Whether the master speaks at this rate. Only a pseudo-terminal can tell."""
+        return self._pair is None or self._pair.baudrate() in (0, rate)
 
     def follow(self) -> None:
-        """Take over a rate that was written to the meter, once the answer at the old one has left."""
-        settings = self._settings
-        rate = self.rate(self._runtimes[0])
-        if settings is None or settings.baudrate == rate:
+        """Take over what was written to the meter, once the answer at the old rate has left."""
+        wanted = self._wanted()
+        if self._settings is None or self._settings == wanted:
             return
         termios.tcdrain(self._terminal.descriptor)
-        self._settings = SerialSettings(
-            rate, settings.parity, settings.databits, settings.stopbits, settings.rs485, settings.dtr, settings.rts
-        )
-        set_line(self._terminal.descriptor, self.name, self._settings)
+        self._settings = wanted
+        set_line(self._terminal.descriptor, self.name, wanted)
 
     def send(self, delivery: Delivery, arrived: int) -> None:
         """Let out one answer and what comes before it, each frame with its silence."""
@@ -186,28 +203,18 @@ class Line:
             self._pair.close()
 
 
-def open_serial_line(
-    path: str,
-    settings: SerialSettings,
-    baudrate: int | None,
-    runtimes: Sequence[Runtime],
-    loop: asyncio.AbstractEventLoop,
-) -> Line:
-    """A serial device with meters behind it.
+def open_serial_line(path: str, wanted: Callable[[], SerialSettings], loop: asyncio.AbstractEventLoop) -> Line:
+    """A serial device; its settings follow ``wanted``.
 
     :raises Unreachable: see ``wattproof.io.serial.open_device``.
     """
-    line = Line(path, Terminal(open_device(path, settings), loop), baudrate, runtimes)
+    settings = wanted()
+    line = Line(path, Terminal(open_device(path, settings), loop), wanted)
     line._settings = settings
     return line
 
 
-def open_pseudo_terminal(
-    path: str,
-    baudrate: int | None,
-    runtimes: Sequence[Runtime],
-    loop: asyncio.AbstractEventLoop,
-) -> Line:
+def open_pseudo_terminal(path: str, wanted: Callable[[], SerialSettings], loop: asyncio.AbstractEventLoop) -> Line:
     """A new pseudo-terminal, linked at ``path``; with an empty path only the name that the system gave leads there.
 
     :raises PortInUse: ``path`` is taken.
@@ -215,13 +222,13 @@ def open_pseudo_terminal(
     """
     pair = PseudoTerminal("" if path == "/" else path)
     try:
-        # A client that sets no rate finds the meter's.
+        # A client that sets no rate finds that of the line.
         descriptor = os.open(pair.device, os.O_RDWR | os.O_NOCTTY)
         try:
-            set_line(descriptor, pair.device, SerialSettings(baudrate or runtimes[0].meter.baudrate, "N"))
+            set_line(descriptor, pair.device, SerialSettings(wanted().baudrate, "N"))
         finally:
             os.close(descriptor)
-        line = Line(pair.path, Terminal(pair.master, loop), baudrate, runtimes)
+        line = Line(pair.path, Terminal(pair.master, loop), wanted)
     except BaseException:
         pair.close()
         raise

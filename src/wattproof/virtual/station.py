@@ -1,9 +1,9 @@
-"""The meters that hear one wire, and a stream of bytes on which they are asked."""
+"""Who hears one wire, virtual meters for example, and a stream of bytes on which they are asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wattproof.virtual.base import Onward
 from wattproof.virtual.line import Delivery
@@ -13,19 +13,52 @@ from wattproof.wire.modbus.framing.messages import BROADCAST, Request, ServerFra
 if TYPE_CHECKING:
     from wattproof.virtual.job import Wire
     from wattproof.virtual.runtime import Runtime
-    from wattproof.virtual.timers import Cancel
+    from wattproof.virtual.timers import Cancel, Timers
+
+
+class Respondent(Protocol):
+    """Who answers what is asked at a listener: virtual meters (`Station`), or whoever asks somebody else for it."""
+
+    @property
+    def network(self) -> bool:
+        """Whether the listener is a network interface of its own rather than a line with several units."""
+        ...
+
+    @property
+    def timers(self) -> Timers:
+        """Real time."""
+        ...
+
+    def __contains__(self, unit: object, /) -> bool:
+        """Whether requests for this unit are answered here; on a line, all others are other units' traffic."""
+        ...
+
+    def route(self, request: Request, wire: Wire, arrived: int, frame: bytes = b"", /) -> None:
+        """One request, complete at the real instant ``arrived``. Its answer, if any, goes to ``wire`` once it is there;
+        ``frame`` are its bytes, where they are at hand."""
+        ...
 
 
 class Station:
-    """Meters behind one listener, found by the unit they answer to at this moment (a written DA counts at once)."""
+    """Meters behind one listener, found by the unit they answer to at this moment (a written DA counts at once).
 
-    __slots__ = ("_by_unit", "network", "runtimes")
+    :param deaf: why a meter does not hear what is sent here now, "" if it does. It may have been told another bit rate.
+    """
 
-    def __init__(self, runtimes: Sequence[Runtime], *, network: bool = False) -> None:
+    __slots__ = ("_by_unit", "_deaf", "network", "runtimes")
+
+    def __init__(
+        self, runtimes: Sequence[Runtime], *, network: bool = False, deaf: Callable[[Runtime], str] | None = None
+    ) -> None:
         self.runtimes = tuple(runtimes)
+        self._deaf = deaf
         #: Whether it is the network interface of its meter rather than a line with several units.
         self.network = network
         self._by_unit: dict[int, Runtime] = {}
+
+    @property
+    def timers(self) -> Timers:
+        return self.runtimes[0].timers
 
     def find(self, unit: int) -> Runtime | None:
         """The meter that takes requests for this unit; with two of them, the one that came first."""
@@ -49,13 +82,20 @@ class Station:
         if request.unit == BROADCAST and not self.network and len(self.runtimes) > 1:
             for runtime in self.runtimes:
                 if runtime.meter.takes(BROADCAST, network=False):
-                    runtime.submit(request, wire, arrived, frame)
+                    self._submit(runtime, request, wire, arrived, frame)
             return
         runtime_found = self.find(request.unit)
         if runtime_found is not None:
-            runtime_found.submit(request, wire, arrived, frame)
+            self._submit(runtime_found, request, wire, arrived, frame)
         else:
             self._foreign(request, wire, arrived, frame)
+
+    def _submit(self, runtime: Runtime, request: Request, wire: Wire, arrived: int, frame: bytes) -> None:
+        reason = self._deaf(runtime) if self._deaf is not None else ""
+        if reason:
+            runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
+        else:
+            runtime.submit(request, wire, arrived, frame)
 
     def _foreign(self, request: Request, wire: Wire, arrived: int, frame: bytes) -> None:
         runtime = self.runtimes[0]
@@ -86,27 +126,24 @@ class Stream:
     :param write: takes one answer with everything before it, and the instant at which its request ended.
     :param close: ends the connection; ``None`` where there is none (a line).
     :param gap: nanoseconds of silence that end a frame, whatever its length.
-    :param understands: whether a meter hears what is sent (it may have been told another bit rate).
     """
 
-    __slots__ = ("_close", "_framer", "_gap", "_heard", "_silence", "_station", "_understands", "_write", "tcp")
+    __slots__ = ("_close", "_framer", "_gap", "_heard", "_silence", "_station", "_write", "tcp")
 
     def __init__(
         self,
-        station: Station,
+        station: Respondent,
         framer: ServerFramer,
         write: Callable[[Delivery, int], None],
         *,
         close: Callable[[], None] | None = None,
         tcp: bool = False,
         gap: Callable[[], int] = lambda: 50_000_000,
-        understands: Callable[[Runtime], bool] | None = None,
     ) -> None:
         self._station = station
         self._write = write
         self._close = close
         self._gap = gap
-        self._understands = understands
         self._heard = 0
         self._silence: Cancel | None = None
         self._framer = framer
@@ -142,7 +179,7 @@ class Stream:
         requests = self._framer.receive(data)
         self._hand_over(requests)
         if not requests and not self.tcp:
-            self._silence = self._station.runtimes[0].timers.call_at(arrived + self._gap(), self._fall_silent)
+            self._silence = self._station.timers.call_at(arrived + self._gap(), self._fall_silent)
         if self._framer.broken is not None and self._close is not None:
             self._close()
 
@@ -154,16 +191,7 @@ class Stream:
     def _hand_over(self, requests: Iterable[Request]) -> None:
         arrived = self._heard
         for request in requests:
-            if self._understands is None or self._heard_by(request, arrived, self._understands):
-                self._station.route(request, self, arrived)
-
-    def _heard_by(self, request: Request, arrived: int, understands: Callable[[Runtime], bool]) -> bool:
-        runtime = self._station.find(request.unit)
-        if runtime is None or understands(runtime):
-            return True
-        reason = f"the meter listens at {runtime.meter.baudrate} bit/s, the line has another rate"
-        runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
-        return False
+            self._station.route(request, self, arrived)
 
     def send(self, delivery: Delivery, arrived: int) -> None:
         """Let one answer out."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from wattproof.virtual.base import ADMISSION, Admission
 from wattproof.virtual.reading import PIECE, Reading
-from wattproof.virtual.station import Station, Stream
+from wattproof.virtual.station import Respondent, Station, Stream
 from wattproof.wire.modbus.framing.messages import Request, ServerFramer
 from wattproof.wire.modbus.framing.tcp import LONGEST, MBAP, SHORTEST
 
@@ -209,7 +209,7 @@ class ModbusStream(Connection):
     __slots__ = ("_now", "_stream")
 
     def __init__(
-        self, station: Station, connections: Connections, framer: ServerFramer, now: Callable[[], int], *, tcp: bool
+        self, station: Respondent, connections: Connections, framer: ServerFramer, now: Callable[[], int], *, tcp: bool
     ) -> None:
         super().__init__(connections)
         self._now = now

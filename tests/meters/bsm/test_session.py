@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from wattproof.drivers.charging import Station
 from wattproof.errors import InvalidValue, ResponseTimeout, SessionFailed, StorageError, UsageError
 from wattproof.meters.bsm.enums import SnapshotType
-from wattproof.meters.bsm.export import FORMATS, Station, tagged, text_encoding
+from wattproof.meters.bsm.export import FORMATS, tagged, text_encoding
 from wattproof.meters.bsm.session import SessionRecord, metadata
 from wattproof.signed.formats import bsm
 

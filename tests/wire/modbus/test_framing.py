@@ -310,3 +310,28 @@ def test_a_character_takes_eleven_bits() -> None:
     assert character_time(19_200) == pytest.approx(11 / 19_200)
     with pytest.raises(InvalidValue):
         character_time(0)
+
+
+@pytest.mark.parametrize("before", ["", "request", "noise", "other unit"])
+@pytest.mark.parametrize("answer", ["normal", "exception"])
+def test_rtu_never_says_that_more_is_missing_than_is(answer: str, before: str) -> None:
+    asked = Request(42, b"\x03\x9c\x40\x00\x0c")
+    front = {
+        "": b"",
+        "request": rtu.frame(*asked[:2]),
+        "noise": b"\x00\xff\x07",
+        "other unit": rtu.frame(7, b"\x03\x02\x00\x01"),
+    }[before]
+    data = front + rtu.frame(42, b"\x03\x18" + bytes(24) if answer == "normal" else b"\x83\x02")
+    framer = rtu.ClientFramer()
+    framer.expecting(asked)
+    assert framer.missing() == 0  # nothing has come: nobody knows when it will
+    told = []
+    for at in range(len(data)):
+        framer.receive(data[at : at + 1])
+        told.append(framer.missing())
+    if answer == "normal" or not front:
+        assert all(missing < len(data) - at for at, missing in enumerate(told))
+    assert told[-1] == 0
+    if not front:
+        assert told == [4, 3, 2, 1, *(range(24, -1, -1) if answer == "normal" else [0])]

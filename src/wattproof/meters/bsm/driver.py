@@ -434,6 +434,12 @@ class BsmDriver(SunspecDriver):
             raise UsageError("no session has begun with this driver: call begin first")
         return await self._session.end()
 
+    async def existing_session(self, kinds: str) -> tuple[SessionRecord, bool]:
+        """The session whose snapshots are on the meter, and whether it holds; ``kinds`` as in ``stons,stoffs``."""
+        from wattproof.meters.bsm.session import existing
+
+        return await existing(self, kinds)
+
     # Where things are ---------------------------------------------------------------------------------------------
 
     async def _block(self, block: Block) -> Block:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
 
+from wattproof.drivers.charging import NO_STATION, Format, Station
 from wattproof.errors import InvalidValue
 from wattproof.meters.bsm.session import EVSE_TAG, SessionRecord
 from wattproof.meters.bsm.taken import Snapshot
@@ -18,26 +17,6 @@ from wattproof.version import __version__
 
 BEGIN, END = "Transaction.Begin", "Transaction.End"
 SOFTWARE_TAG = "csc-sw-version: "
-
-
-@dataclass(frozen=True, slots=True)
-class Station:
-    """What the Chargy document says about the charging station; none of it is signed."""
-
-    serial: str | None = None
-    compliance: str | None = None
-    manufacturer: str = "Wattproof"
-    type: str = "wattproof"
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One row: name on the command line, end of file names, whether OCMF texts are needed, and the writer."""
-
-    name: str
-    suffix: str
-    needs_ocmf: bool
-    write: Callable[[SessionRecord, Station], bytes]
 
 
 def _pair(record: SessionRecord, what: str) -> tuple[Snapshot, Snapshot]:
@@ -55,7 +34,7 @@ def _text(taken: Snapshot, what: str) -> bytes:
     return taken.ocmf
 
 
-def safe_xml_document(record: SessionRecord, station: Station = Station()) -> bytes:
+def safe_xml_document(record: SessionRecord, station: Station = NO_STATION) -> bytes:
     """Transparency XML of begin and end. Raises :class:`~wattproof.errors.InvalidValue` if one is missing."""
     begin, end = _pair(record, "safe-xml")
     return safe_xml.write(
@@ -66,12 +45,12 @@ def safe_xml_document(record: SessionRecord, station: Station = Station()) -> by
     )
 
 
-def ocmf_document(record: SessionRecord, station: Station = Station()) -> bytes:
+def ocmf_document(record: SessionRecord, station: Station = NO_STATION) -> bytes:
     """The two OCMF texts as the meter wrote them, one a line, begin first."""
     return b"".join(_text(taken, "ocmf") + b"\n" for taken in _pair(record, "ocmf"))
 
 
-def chargy_document(record: SessionRecord, station: Station = Station()) -> bytes:
+def chargy_document(record: SessionRecord, station: Station = NO_STATION) -> bytes:
     """Chargy document of the register snapshots; evidence in between is not part of it."""
     begin, end = _pair(record, "chargy")
     return chargeit.write(
@@ -117,7 +96,7 @@ def tagged(taken: Snapshot, tag: str) -> str | None:
     return None
 
 
-def json_document(record: SessionRecord, station: Station = Station()) -> bytes:
+def json_document(record: SessionRecord, station: Station = NO_STATION) -> bytes:
     """Everything there is, whole or not: registers, texts, key, failure."""
     return (json.dumps(record.as_dict(), indent=2, ensure_ascii=False) + "\n").encode("utf-8")
 
@@ -126,7 +105,7 @@ FORMATS = {
     row.name: row
     for row in (
         Format("safe-xml", ".xml", True, safe_xml_document),
-        Format("ocmf", ".ocmf", True, ocmf_document),
+        Format("ocmf", ".ocmf", True, ocmf_document, keyed=False),
         Format("chargy", ".chargy.json", False, chargy_document),
         Format("json", ".json", False, json_document),
     )

@@ -18,10 +18,12 @@ Source: product manual 1.01, chapter 10 and Appendix E; specification of the BSM
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
+from wattproof.drivers import charging
+from wattproof.drivers.charging import ChargingSession, Progress
 from wattproof.errors import (
     InvalidValue,
     LinkError,
@@ -30,16 +32,16 @@ from wattproof.errors import (
     Refused,
     SessionFailed,
     SnapshotFailed,
-    WattproofError,
+    UsageError,
 )
-from wattproof.meters.bsm.driver import NANOSECONDS, BsmDriver
+from wattproof.meters.bsm.driver import BsmDriver
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
-from wattproof.meters.bsm.progress import SLOWEST, Progress, Watch
 from wattproof.meters.bsm.taken import Snapshot
 
-#: Real seconds for which an end is tried against silence, and how often against refusals.
-PERSISTENCE = 60
+#: How often an end is tried against refusals.
 ATTEMPTS = 2
+#: Wh of the least digit that the meter shows in any firmware (section 10).
+RESOLUTION = Decimal(10)
 
 CONTRACT_TAG = "contract-id: "
 EVSE_TAG = "evse-id: "
@@ -57,46 +59,34 @@ WATCHED = (
 
 
 @dataclass
-class SessionRecord:
-    """What a session left behind. ``failure`` says in words what went wrong, ``None`` if nothing did.
+class SessionRecord(charging.SessionRecord[Snapshot]):
+    """What a session left behind; ``switching``: the meter itself closed and opened the contactor.
 
     ``evidence``: further signed snapshots, such as the turn-off after a failed begin.
     """
 
-    switching: bool
-    begin: Snapshot | None = None
-    end: Snapshot | None = None
-    evidence: list[Snapshot] = field(default_factory=list)
-    failure: str | None = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def whole(self) -> bool:
-        """Whether there is a signed begin and a signed end."""
-        return self.begin is not None and self.end is not None
+    switching: bool = True
 
     @property
     def energy(self) -> Decimal | None:
-        """Wh between begin and end: the billing value RCR of the end record."""
+        """The billing value RCR of the end record, Wh."""
         return None if self.end is None else self.end.energy()
 
     @property
     def snapshots(self) -> list[Snapshot]:
         """Begin and end, as far as they exist."""
-        return [taken for taken in (self.begin, self.end) if taken is not None]
+        return self.records
+
+    @property
+    def existing(self) -> str:
+        return "stons,stoffs" if self.switching else "sss,ses"
+
+    def remedy(self, url: str) -> str:
+        return f"wattproof snapshot '{url}' {'turn-off' if self.switching else 'end'}"
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: everything, signed registers and texts included."""
-        return {
-            "switching": self.switching,
-            "whole": self.whole,
-            "failure": self.failure,
-            "notes": list(self.notes),
-            "energy_wh": None if self.energy is None else format(self.energy, "f"),
-            "begin": None if self.begin is None else self.begin.as_dict(),
-            "end": None if self.end is None else self.end.as_dict(),
-            "evidence": [taken.as_dict() for taken in self.evidence],
-        }
+        return {"switching": self.switching, **super().as_dict()}
 
 
 def metadata(identification: str | None, evse: str | None) -> tuple[str, str]:
@@ -115,13 +105,15 @@ def metadata(identification: str | None, evse: str | None) -> tuple[str, str]:
     return texts[0], texts[1]
 
 
-class Session:
+class Session(ChargingSession):
     """One session with the meter behind ``driver``.
 
     ``identification`` becomes Meta1 (``contract-id: ...``), ``evse`` Meta2 (``evse-id: ...``), both are signed.
     ``needs_ocmf``: a begin or end without OCMF text counts as failed. ``store`` is called with the record after every
     step, before the next one; what it raises ends the session safely and is raised again.
     """
+
+    resolution: ClassVar[Decimal] = RESOLUTION
 
     def __init__(
         self,
@@ -133,11 +125,11 @@ class Session:
         needs_ocmf: bool = False,
         store: Callable[[SessionRecord], None] = lambda record: None,
     ) -> None:
+        super().__init__(driver.clock, store)
         self.driver = driver
-        self.record = SessionRecord(switching)
+        self.record: SessionRecord = SessionRecord(switching=switching)
         self.texts = metadata(identification, evse)
         self.needs_ocmf = needs_ocmf
-        self._store = store
         self._energy = Decimal(0)
         self._restarts: int | None = None
 
@@ -175,7 +167,7 @@ class Session:
         self.record.failure = f"{kind.word}: {str(error) or type(error).__name__}"
         if self.record.switching:
             self.record.failure += f"; {await self._open_contactor()}"
-        self._keep()
+        self.keep()
 
     async def _open_contactor(self) -> str:
         """Turn off after a failed begin, and what came of it."""
@@ -202,31 +194,29 @@ class Session:
     ) -> Snapshot:
         """What opens a contactor is not given up at the first silence: a meter that still signs answers later.
 
-        Silence and damage are borne for a minute; a refusal is tried once more, but not a missing feedback. A further
-        trigger would cost what the meter has signed meanwhile, so that is looked for first. Raises the last error.
+        A refusal is tried once more, but not a missing feedback. A further trigger would cost what the meter has signed
+        meanwhile, so that is looked for first. Raises the last error.
         """
-        deadline = self.driver.clock.now() + PERSISTENCE * NANOSECONDS
         refusals, asked, before = 0, False, None
-        while True:
-            try:
-                if asked:
-                    late = await self._signed_meanwhile(kind, before, check)
-                    if late is not None:
-                        return late
-                else:
-                    before = await self.driver.counter()
-                asked = True
-                return check(await self.driver.snapshot(kind))
-            except (LinkError, ProtocolError):
-                if self.driver.clock.now() >= deadline:
-                    raise
-            except (SnapshotFailed, ModbusRefused) as error:
-                status = error.status if isinstance(error, SnapshotFailed) else None
-                refusals += status is not SnapshotStatus.UPDATING
-                late_too = self.driver.clock.now() >= deadline
-                if status is SnapshotStatus.FAILED_FEEDBACK or refusals == ATTEMPTS or late_too:
-                    raise
-            await self.driver.clock.sleep(SLOWEST)
+
+        async def attempt() -> Snapshot:
+            nonlocal asked, before
+            if asked:
+                late = await self._signed_meanwhile(kind, before, check)
+                if late is not None:
+                    return late
+            else:
+                before = await self.driver.counter()
+            asked = True
+            return check(await self.driver.snapshot(kind))
+
+        def hopeless(error: Refused) -> bool:
+            nonlocal refusals
+            status = error.status if isinstance(error, SnapshotFailed) else None
+            refusals += status is not SnapshotStatus.UPDATING
+            return status is SnapshotStatus.FAILED_FEEDBACK or refusals == ATTEMPTS
+
+        return await self.persist(attempt, hopeless)
 
     async def _signed_meanwhile(
         self, kind: SnapshotType, before: int | None, check: Callable[[Snapshot], Snapshot]
@@ -258,9 +248,10 @@ class Session:
         self._check_restart(number("bs_meter.PDCnt"))
         started = (self.record.begin.number("OS") if self.record.begin else None) or 0
         seconds = int(number("bs_meter.OS") or started) - started
-        return Progress(
-            self._energy, number("ac_meter.W"), seconds, number("bs_meter.DI") == 0, bool(number("bs_meter.DO"))
-        )
+        state = f"contactor {'closed' if number('bs_meter.DI') == 0 else 'open'}"
+        demand = f"demand {'on' if number('bs_meter.DO') else 'off'}"
+        detail = f"{state}, {demand}; is a car plugged in and not full, DOE high?"
+        return Progress(self._energy, number("ac_meter.W"), seconds, state, detail)
 
     def _check_restart(self, count: Decimal | None) -> None:
         if count is None:
@@ -271,35 +262,6 @@ class Session:
                 "its contactor is open"
             )
         self._restarts = int(count)
-
-    async def run(
-        self,
-        *,
-        energy: Decimal | None = None,
-        duration: float | None = None,
-        stopped: Callable[[], bool] = lambda: False,
-        report: Callable[[Progress], None] = lambda progress: None,
-    ) -> None:
-        """Watch until ``energy`` Wh or ``duration`` meter seconds are reached or ``stopped()``.
-
-        Raises :class:`~wattproof.errors.SessionFailed` without progress for 60 meter seconds, without an answer for 60
-        seconds, or after a restart of the meter. The session still has to be ended.
-        """
-        watch = Watch(self.driver.clock.now())
-        while not stopped():
-            try:
-                progress = await self.progress()
-            except (LinkError, ProtocolError, ModbusRefused) as error:
-                watch.silent(self.driver.clock.now(), error)
-            else:
-                watch.look(self.driver.clock.now(), progress)
-                report(progress)
-                if energy is not None and progress.energy >= energy:
-                    return
-                if duration is not None and progress.seconds >= duration:
-                    return
-                watch.check(progress)
-            await self.driver.clock.sleep(watch.pause)
 
     # End ----------------------------------------------------------------------------------------------------------
 
@@ -319,7 +281,7 @@ class Session:
         text = "; ".join(reasons)
         earlier = self.record.failure
         self.record.failure = text if earlier is None else f"{earlier}; {text}"
-        self._keep()
+        self.keep()
         raise SessionFailed(f"the session could not be ended as it should: {text}")
 
     async def _end_otherwise(self, kind: SnapshotType, reasons: list[str]) -> None:
@@ -365,13 +327,6 @@ class Session:
             )
         return taken
 
-    def _keep(self) -> None:
-        """Store a failed session; trouble with that is added, not raised over the failure."""
-        try:
-            self._store(self.record)
-        except WattproofError as error:
-            self.record.failure = f"{self.record.failure}; and it could not be stored: {error}"
-
 
 def contradictions(begin: Snapshot, end: Snapshot) -> list[str]:
     """What a verifier objects to where begin and end are compared (section 16)."""
@@ -399,3 +354,21 @@ def remarks(begin: Snapshot, end: Snapshot) -> list[str]:
         ),
     )
     return [text for holds, text in rules if not holds]
+
+
+async def existing(driver: BsmDriver, kinds: str) -> tuple[SessionRecord, bool]:
+    """The session whose snapshots are on the meter, ``START,END`` as in ``stons,stoffs``, and whether it holds.
+
+    Raises :class:`~wattproof.errors.UsageError` for other kinds, and what ``driver.existing`` raises.
+    """
+    names = kinds.split(",")
+    if len(names) != 2:
+        raise UsageError(f"--existing {kinds}: give two kinds, START,END, such as stons,stoffs")
+    begin, end = [await driver.existing(name.strip()) for name in names]
+    if begin.kind.transaction != "B" or end.kind.transaction != "E":
+        raise UsageError(f"--existing {kinds}: first turn-on or start, then turn-off or end")
+    record = SessionRecord(begin, end, switching=begin.kind.switches)
+    objections = contradictions(begin, end)
+    record.notes += [*begin.complaints, *end.complaints, *objections, *remarks(begin, end)]
+    holds = begin.valid and end.valid and False not in (begin.ocmf_valid, end.ocmf_valid)
+    return record, holds and not objections

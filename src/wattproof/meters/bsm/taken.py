@@ -73,6 +73,21 @@ class Snapshot:
         """RCnt: the number of this snapshot among all that the meter signed."""
         return self.number("RCnt")
 
+    @property
+    def name(self) -> str:
+        """ "turn-on T1" """
+        return f"{self.kind.word} T{self.counter}"
+
+    @property
+    def words(self) -> str:
+        """The OCMF text, or the registers where there is none."""
+        return self.registers.hex() if self.ocmf is None else self.ocmf.decode("latin-1")
+
+    @property
+    def key(self) -> bytes:
+        """The meter's public key (DER)."""
+        return self.meter.public_key or b""
+
     def energy(self, name: str = "RCR") -> Decimal | None:
         """RCR or TotWhImp in Wh."""
         raw, scale = self.number(name), self.number("Wh_SF")

@@ -205,31 +205,41 @@ def _enclosed(text: str, stated: str | None, inside: Carrier, encoding: str | No
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER)."""
+    """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER).
+
+    Without ``context`` there is no label: a record that holds begin and end is neither.
+    """
 
     record: bytes
-    context: str
+    context: str | None
     public_key: bytes
     format: str = "OCMF"
 
 
-def write(records: Iterable[Signed], transaction: int | str = 1) -> bytes:
+#: Encodings that a container may declare, by the name that Python has for them.
+_DECLARED = {"latin-1": "ISO-8859-1", "utf-8": "UTF-8"}
+
+
+def write(records: Iterable[Signed], transaction: int | str = 1, *, encoding: str = "latin-1") -> bytes:
     """The container of ``records`` under one transaction id, declared ISO-8859-1 so that every byte stays as signed.
+
+    ``encoding`` ``utf-8`` is for records whose text is that: readers hash the text in UTF-8.
 
     Raises ``InvalidValue`` for bytes that XML cannot carry (control characters other than tab and line feed).
     """
-    lines = ['<?xml version="1.0" encoding="ISO-8859-1" standalone="yes"?>', "<values>"]
+    lines = [f'<?xml version="1.0" encoding="{_DECLARED[encoding]}" standalone="yes"?>', "<values>"]
     for signed in records:
-        text = signed.record.decode("latin-1")
+        text = signed.record.decode(encoding)
         bad = next((c for c in text if c < " " and c not in "\t\n"), None)
         if bad is not None:
             raise InvalidValue(
                 f"the record holds the control character U+{ord(bad):04X}, which XML cannot carry: write a bare file"
             )
+        label = "" if signed.context is None else f" context={quoteattr(signed.context)}"
         lines += [
-            f"  <value transactionId={quoteattr(str(transaction))} context={quoteattr(signed.context)}>",
+            f"  <value transactionId={quoteattr(str(transaction))}{label}>",
             f'    <signedData format={quoteattr(signed.format)} encoding="plain">{escape(text)}</signedData>',
             f'    <publicKey encoding="plain">{signed.public_key.hex()}</publicKey>',
             "  </value>",
         ]
-    return ("\n".join([*lines, "</values>"]) + "\n").encode("latin-1")
+    return ("\n".join([*lines, "</values>"]) + "\n").encode(encoding)

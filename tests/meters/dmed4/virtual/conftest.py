@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from tests.wires import HandTimers, Wire
 from wattproof.io.http import Request
 from wattproof.io.url import parse_url
 from wattproof.meters.dmed4.points import MAP
-from wattproof.meters.dmed4.virtual.meter import create
+from wattproof.meters.dmed4.virtual.creation import create
 from wattproof.virtual.base import SimulationOptions
+from wattproof.virtual.runtime import Runtime
 from wattproof.wire.http1 import Response
 
 SECOND = 10**9
@@ -199,8 +201,47 @@ def bench() -> Callable[..., Bench]:
                 (name if name.startswith("P0") else name.replace("_", "-")): text for name, text in settings.items()
             },
             faults=faults, key=key, state=state, log=log, wall=wall, listen=[parse_url(text) for text in listen],
-            read_text=lambda _: rows,
+            read_text=(lambda _: rows) if rows else None,
         )  # fmt: skip
         return Bench(create(options))
+
+    return make
+
+
+class Bus:
+    """A meter of the bench on wires: real time is moved by hand, and the meter runs at its speed."""
+
+    def __init__(self, *benches: Bench) -> None:
+        self.timers = HandTimers()
+        self.benches = benches
+        self.runtimes = [Runtime(one.meter, self.timers) for one in benches]
+        self.runtime = self.runtimes[0]
+        self.meter = benches[0].meter
+        self._wires: dict[tuple[str, bool | None], Wire] = {}
+
+    def wire(self, framing: str = "tcp", network: bool | None = None) -> Wire:
+        """A new wire."""
+        return Wire(self.timers, *self.runtimes, framing=framing, network=network)
+
+    def send(self, data: str | bytes, framing: str = "rtu", network: bool | None = None, seconds: float = 0.2) -> str:
+        """Bytes on the wire of this framing (spaced hex, or the characters of ASCII), and those that come back."""
+        wire = self._wires.setdefault((framing, network), self.wire(framing, network))
+        if framing == "ascii":
+            return wire.exchange(data.encode() if isinstance(data, str) else data, seconds).decode("ascii")
+        return wire.exchange(bytes.fromhex(data) if isinstance(data, str) else data, seconds).hex(" ").upper()
+
+    def registers(self, register: int, count: int = 1) -> bytes:
+        """Registers by the number that the manual prints, past every wire."""
+        answer = self.meter.execute(struct.pack(">BHH", 4, register - 1, count), self.runtime.advance())
+        assert answer is not None and len(answer) == 2 + 2 * count, answer
+        return bytes(answer[2:])
+
+
+@pytest.fixture
+def bus(bench: Callable[..., Bench]) -> Callable[..., Bus]:
+    """Makes a meter on wires, with the keywords of ``bench``; answers at once unless ``answer_delay`` is given."""
+
+    def make(*variant: str, **keywords: Any) -> Bus:
+        return Bus(bench(*variant, **{"answer_delay": "0", **keywords}))
 
     return make

@@ -18,7 +18,7 @@ from wattproof.meters.dmed4.parameters import PARAMETERS
 from wattproof.meters.dmed4.virtual.access import Access
 from wattproof.meters.dmed4.virtual.charge import Charge
 from wattproof.meters.dmed4.virtual.cycle import POWER_UP, REBOOT
-from wattproof.meters.dmed4.virtual.electrics import LIMIT, Electrics
+from wattproof.meters.dmed4.virtual.electrics import LIMIT, ROUND, Electrics
 from wattproof.meters.dmed4.virtual.faults import FAULTS
 from wattproof.meters.dmed4.virtual.health import Health
 from wattproof.meters.dmed4.virtual.logbook import Event, Logbook
@@ -27,12 +27,13 @@ from wattproof.meters.dmed4.virtual.options import Options
 from wattproof.meters.dmed4.virtual.record import Identity
 from wattproof.meters.dmed4.virtual.registers import LAYOUTS, NO_TEMPERATURE, Registers
 from wattproof.meters.dmed4.virtual.timekeeping import Clock
-from wattproof.virtual.base import NEVER, SECOND, Meter, SimulationOptions, ignore, sleep_on
+from wattproof.virtual.base import NEVER, SECOND, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.dc import WATT_HOUR, Load
 from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.line import LineFaults
 from wattproof.virtual.physics import nearest
 from wattproof.virtual.signing import Signer
+from wattproof.virtual.switched import SwitchedMeter
 
 #: Refresh of the fast measurements.
 FAST = SECOND // 10
@@ -43,11 +44,10 @@ MEAS_CHECKSUM, POW_CHECKSUM = 0x5A3C91E7, 0x1B84D20F
 _DEFAULTS = {row.id: row.default for row in PARAMETERS}
 
 
-class Body(Meter):
+class Body(SwitchedMeter):
     """What changes as time passes, from inside and outside."""
 
     __slots__ = (
-        "_armed",
         "_due",
         "_fast_tick",
         "_fatal",
@@ -64,7 +64,6 @@ class Body(Meter):
         "_silent_until",
         "_stored",
         "_time_high",
-        "_watch",
         "_wraps",
         "access",
         "active",
@@ -76,7 +75,6 @@ class Body(Meter):
         "display_on",
         "display_page",
         "electrics",
-        "faults",
         "flash",
         "health",
         "identity",
@@ -94,7 +92,6 @@ class Body(Meter):
         "temperatures",
     )
 
-    faults: Faults
     supplied: bool
 
     def __init__(
@@ -133,7 +130,8 @@ class Body(Meter):
         self._image = self.registers.data
         self.faults = Faults(FAULTS, self._note_fault)
         self.health = Health(self.faults, self._errors_set)
-        self.electrics = Electrics(self.now, load, kind.amperes, follows=chosen.load_follows == "session")
+        follows = chosen.load_follows == "session"
+        self.electrics = Electrics(self.now, load, kind.amperes, follows=follows, reverse=kind.reverse)
         self.clock = Clock(self.now)
         self.logbook = Logbook(chosen.ocmf_log_size, chosen.event_log_size)
         self.access = Access(chosen.login_timeout)
@@ -243,7 +241,7 @@ class Body(Meter):
         if at >= self._fast_tick + FAST:
             self._fast_tick = at - (at - self._fast_tick) % FAST
             self.now = max(self.now, self._fast_tick)
-            self._show_fast(self._fast_tick)
+            self.sample(self._fast_tick)
         self.electrics.advance(at)
         self.now = at
         if at >= self._second_due:
@@ -270,7 +268,8 @@ class Body(Meter):
             exported, counters.cycle_export // WATT_HOUR, (imported + exported) % LIMIT,
         )  # fmt: skip
 
-    def _show_fast(self, tick: int) -> None:
+    def sample(self, tick: int) -> None:
+        """The fast measurements of an instant, and when that was (4.3)."""
         if self.health.silent:
             return
         if "frozen" not in self.faults:
@@ -302,7 +301,7 @@ class Body(Meter):
 
     def _notice_wraps(self) -> None:
         counters = self.electrics.counters
-        wraps = counters.imported // WATT_HOUR // LIMIT, counters.exported // WATT_HOUR // LIMIT
+        wraps = counters.imported // ROUND, counters.exported // ROUND
         for name, before, after in zip(("imported", "exported"), self._wraps, wraps, strict=True):
             if after > before:
                 self.note(12, name)
@@ -314,19 +313,20 @@ class Body(Meter):
         output = charge.output
         registers.set_errors(self.health.first, self.health.second, MEAS_CHECKSUM)
         sizes = (len(output.payload), len(output.signature)) if output is not None else (0, 0)
+        parameters = self.shown_parameters()
         registers.set_status(charge.status, charge.signature_status(self.now), *sizes)
         registers.set_control(
             charge.command,
             registers.number("input_length"),
-            self.active["P06_01"],
-            self.active["P06_02"],
+            parameters["P06_01"],
+            parameters["P06_02"],
             self.clock.offset,
         )
         registers.set_clock(self.clock.seconds(self.now))
         self._second_due = self.clock.next_second(self.now)
         registers.set_logs(log.events.maxlen or 0, len(log.events), log.records.maxlen or 0, len(log.records))
         registers.set_menu(self.menu.menu, self.menu.submenu, self.menu.parameter)
-        registers.set_area("parameter_value", self.menu.words(self.active))
+        registers.set_area("parameter_value", self.menu.words(parameters))
         registers.set_area("public_key", b"" if self.health.no_key else self.public_key[-64:])
         payload, signature = (output.payload, output.signature) if output is not None else (b"", b"")
         if payload != self._stored:
@@ -344,18 +344,18 @@ class Body(Meter):
         """
         health, electrics = self.health, self.electrics
         health.impose()
+        self.charge.poll(self.now)
         if health.not_initialised:
             self.charge.lose_keys()
-        self.charge.poll(self.now)
         electrics.charging, electrics.counting = self.charging, self.charge.cycle is not None
         electrics.settle(turned="wiring" in self.faults, blind=health.blind)
         health.wiring = self.supplied and not self.kind.reverse and electrics.segment.power < 0
         health.operating = self.commissioned
-        self._judge_fatal()
         if measured:
             self.show()
+        self._judge_fatal()
         self.present()
-        self._look_out()
+        self.look_out()
         self.plan()
 
     def _judge_fatal(self) -> None:
@@ -429,24 +429,14 @@ class Body(Meter):
         self.logbook.note(event, ring=self.commissioned)
         self.journal("event", {"code": code, "meaning": EVENTS[code], "arguments": arguments})
 
-    def shown_parameters(self) -> dict[str, int]:
+    def shown_parameters(self) -> Mapping[str, int]:
         """The parameters as the meter reads them; a broken EEPROM gives the defaults (15.2)."""
-        return dict(_DEFAULTS) if "error-eeprom-read" in self.faults else dict(self.active)
-
-    def _look_out(self) -> None:
-        """Whether requests need more than a look at the image."""
-        self._watch = (
-            self.silent or "counter-glitch" in self.faults or any(armed.when == "request" for armed in self._armed)
-        )
+        return _DEFAULTS if "error-eeprom-read" in self.faults else self.active
 
     @property
     def status(self) -> MeasurementStatus:
         """Measurement status."""
         return self.charge.status
-
-    def entered(self, state: str) -> None:
-        """A named state begins (15.1)."""
-        raise NotImplementedError
 
 
 def fahrenheit(celsius: int) -> int:

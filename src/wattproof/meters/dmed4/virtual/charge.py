@@ -145,9 +145,10 @@ class Charge:
             Condition.CLOSED_CYCLE: self.last is not None,
         }[condition]
 
-    def take(self, command: Command) -> None:
-        """A command. Raises ``Refused``; then nothing has changed but the error dwords."""
+    def take(self, command: Command, word: int | None = None) -> None:
+        """A command, with the word of 4280h that it came in. Raises ``Refused``; then nothing has changed."""
         row = self.permit(command)
+        self.command = ord(command.value) << 8 if word is None else word
         if command is Command.RESET:
             self._reset()
             return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from wattproof.meters.dmed4.enums import PAGES
 from wattproof.meters.dmed4.virtual.cycle import Cycle, named_states
 from wattproof.meters.dmed4.virtual.display import page_text
+from wattproof.meters.dmed4.virtual.electrics import LIMIT, ROUND
 from wattproof.meters.dmed4.virtual.faults import BUS, CONTROLS, FAULTS
 from wattproof.meters.dmed4.virtual.health import ERROR_FAULTS
 from wattproof.meters.dmed4.virtual.logbook import Event, Kept
@@ -76,11 +77,15 @@ def _empty_cycle(meter: DmedMeter) -> Cycle:
 
 
 def _lock(meter: DmedMeter, value: object) -> None:
+    """As after three wrong passwords, event included."""
     meter.access.lock(nanoseconds(value), meter.now)
+    meter.note(8)
 
 
 def _roll(meter: DmedMeter, value: object) -> None:
-    meter.electrics.counters.imported = NEARLY_OVER * WATT_HOUR
+    """What is shown changes; how often the counter has rolled over stays, for the reading at begin counts on it."""
+    counters = meter.electrics.counters
+    counters.imported = (counters.imported // ROUND * LIMIT + NEARLY_OVER) * WATT_HOUR
 
 
 def _jump(meter: DmedMeter, value: object) -> None:
@@ -203,7 +208,7 @@ def state(meter: DmedMeter) -> dict[str, object]:
             "error_2": meter.health.second,
             "operative": meter.operative.value,
         },
-        "parameters": meter.shown_parameters(),
+        "parameters": dict(meter.shown_parameters()),
         "controls": {
             "plug": meter.electrics.plugged,
             "load": meter.electrics.load.text,

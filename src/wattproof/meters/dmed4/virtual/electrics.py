@@ -6,17 +6,22 @@ from wattproof.virtual.base import NEVER
 from wattproof.virtual.dc import WATT_HOUR, Counters, Load, Segment
 from wattproof.virtual.physics import crossing
 
-#: Where the totals roll over: 100 000 000 kWh (8.7).
+#: Where the totals roll over: 100 000 000 kWh (8.7), in Wh.
 LIMIT = 10**11
+#: The same in the units of energy.
+ROUND = LIMIT * WATT_HOUR
 DEAD = Segment(0, 0)
 
 
 class Electrics:
     """``advance`` counts until an instant; ``settle`` finds out what flows from then on.
 
+    ``boundary``: when that changes by itself, or a total rolls over.
+
     ``charging``: the charger's switch is closed; ``counting``: a cycle is open, whose energies count.
 
     :param amperes: nominal current of the model, which limits what the load draws.
+    :param reverse: whether the model counts exports (DEC-03).
     :param follows: whether current flows only in a charge cycle, as behind the switch of a charger (14.4).
     """
 
@@ -37,7 +42,7 @@ class Electrics:
         "supplied",
     )
 
-    def __init__(self, now: int, load: Load, amperes: int, *, follows: bool) -> None:
+    def __init__(self, now: int, load: Load, amperes: int, *, follows: bool, reverse: bool = True) -> None:
         self.at = self.since = now
         self.load = load
         self.amperes = amperes
@@ -49,7 +54,7 @@ class Electrics:
         self.delivered = 0
         self.draw = 0
         self.boundary = NEVER
-        self.counters = Counters(now)
+        self.counters = Counters(now, reverse)
         self.segment = DEAD
 
     def advance(self, now: int) -> None:
@@ -78,6 +83,9 @@ class Electrics:
         counters.power = 0 if blind else self.segment.power
         counters.charging = self.counting
         counters.supplied = self.supplied
+        if counters.power:
+            total = counters.imported if counters.power > 0 else counters.exported
+            self.boundary = min(self.boundary, self.at + crossing(ROUND - total % ROUND, abs(counters.power)))
 
     def begin_cycle(self) -> None:
         """A new cycle: its energies are 0, and the load begins anew.

@@ -135,6 +135,8 @@ def _checked(pairs: Members, text: str) -> Fixed:
 
 def _objection(key: str, value: Any) -> str | None:
     """What is wrong with a field (9.3)."""
+    if "|" in key:
+        return "has a pipe in its name"
     if key == "IS":
         return None if isinstance(value, bool) else "is no boolean"
     if key == "IF":

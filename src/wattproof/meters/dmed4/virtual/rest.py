@@ -65,9 +65,10 @@ def measure(meter: DmedMeter, arguments: Arguments) -> dict[str, Any]:
 
 
 def charge_settings(meter: DmedMeter, arguments: Arguments) -> dict[str, Any]:
+    parameters = meter.shown_parameters()
     return {
-        "sync_timeout": meter.active["P06_02"],
-        "signature_format": meter.active["P06_01"],
+        "sync_timeout": parameters["P06_02"],
+        "signature_format": parameters["P06_01"],
         "public_key": meter.registers.area("public_key").hex().upper(),
         "res_cable": meter.cable,
         "datetime_offset": meter.clock.offset,
@@ -177,7 +178,6 @@ def set_charge(meter: DmedMeter, arguments: Arguments) -> dict[str, Any]:
                 _SETTINGS[key](meter, value)
         if command is not None:
             charge.take(command)
-            charge.command = ord(command.value) << 8
     except Refused as refused:
         meter.health.refuse_sequence(refused.bit)
         raise Failure(BAD_REQUEST) from None

@@ -42,13 +42,14 @@ def failure(status: int) -> Response:
     return Response(status, (_CLOSE,), reason=_TEXTS.get(status, REASONS.get(status, "")))
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 #: The connection ends without an answer.
 NOTHING = Response(200, cut=0)
 
 
 def as_json(content: Mapping[str, Any]) -> bytes:
     """JSON without white space."""
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    return _ENCODER.encode(content).encode("utf-8")
 
 
 def path_of(request: Request) -> str:
@@ -62,7 +63,8 @@ def query_of(target: str) -> dict[str, str]:
     Raises ``Failure`` for one that is given twice.
     """
     found: dict[str, str] = {}
-    for part in target.partition("?")[2].split("&"):
+    query = target.partition("?")[2]
+    for part in query.split("&") if query else ():
         name, _, value = (unquote(piece).strip() for piece in part.partition("="))
         if not name:
             continue
@@ -127,7 +129,8 @@ class DmedSite:
             response = self._perform(row, request)
         except Failure as refused:
             response = failure(refused.status)
-        self.meter.follow(measured=response.status == 200 and request.method != "GET")
+        if request.method != "GET":  # looking changes nothing
+            self.meter.follow(measured=response.status == 200)
         return response
 
     def _perform(self, row: Resource, request: Request) -> Response:

@@ -41,6 +41,11 @@ class Change(NamedTuple):
     def value(self) -> int:
         return int.from_bytes(self.data, "big")
 
+    @property
+    def is_first_half(self) -> bool:
+        """Whether the rest of the point is still to come."""
+        return not self.whole and self.first == 0
+
 
 def parse(pdu: bytes) -> tuple[int, bytes]:
     """Address and registers of a request of function 6 or 16; the latter also without its byte count (DEC-08).
@@ -93,7 +98,8 @@ def letter(word: int) -> Command | None:
 
 
 def _moment(meter: DmedMeter, change: Change) -> bool:
-    return meter.moment(change) is not None
+    """The first half alone is no time yet; whether it is one the second half decides (DEC-25)."""
+    return change.is_first_half or meter.moment(change) is not None
 
 
 def _value(meter: DmedMeter, change: Change) -> bool:

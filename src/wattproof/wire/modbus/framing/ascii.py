@@ -147,6 +147,10 @@ class ClientFramer:
     def gap(self) -> None:
         """Silences mean nothing here."""
 
+    def missing(self) -> int:
+        """Not known: up to a second may pass between two characters."""
+        return 0
+
     def _judge(self, asked: Request, data: bytes, events: list[Response | FrameError]) -> None:
         unit, pdu = data[0], data[1:]
         if unit != asked.unit:

@@ -70,6 +70,13 @@ class ClientFramer(Protocol):
         """A hint: the line was idle for at least 3.5 characters."""
         ...
 
+    def missing(self) -> int:
+        """So many bytes at least have to come before the answer under way can be whole; 0 if that is not known.
+
+        Behind noise an exception may be whole earlier; everything else not.
+        """
+        ...
+
 
 def check_outgoing(unit: int, pdu: bytes) -> None:
     """Raises ``InvalidValue`` for a unit beyond 0..255 or a PDU beyond 1..253 bytes."""

@@ -228,6 +228,17 @@ class ClientFramer:
     def gap(self) -> None:
         """A hint: the line was idle. The length of the answer is known, so it is not needed."""
 
+    def missing(self) -> int:
+        """Bytes that the answer still needs: up to an exception first, then up to the length that was asked for."""
+        have, asked = len(self._buffer), self._asked
+        if not have or asked is None or self._length is None:
+            return 0
+        if have <= SHORTEST:
+            return SHORTEST + 1 - have
+        if self._buffer[1] & EXCEPTION_FLAG:
+            return 0
+        return max(0, self._length + 3 - have)
+
     def _step(self, asked: Request, events: list[Response | FrameError]) -> bool:
         """Use up something at the front of the buffer, or return ``False`` if more must come first."""
         buffer = self._buffer

@@ -107,3 +107,7 @@ class ClientFramer:
 
     def gap(self) -> None:
         """TCP has no gaps that mean anything."""
+
+    def missing(self) -> int:
+        """Not known: a stream has no speed."""
+        return 0
