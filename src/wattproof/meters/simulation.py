@@ -115,6 +115,12 @@ def following_serial(serial: str, step: int) -> str:
     return serial[: found.start()] + following
 
 
+def _heard(one: Running) -> bool:
+    """Whether every port is open that the meter wants open; after a start-up that takes a moment."""
+    ports = one.runtime.listeners.items()
+    return all(is_open() or parse_url(url).scheme in one.meter.closed for url, is_open in ports)
+
+
 @dataclass(frozen=True, slots=True)
 class _Files:
     """Where one meter keeps its state and its logs."""
@@ -179,6 +185,8 @@ class Simulation:
         for one in self.meters:
             while seconds := one.runtime.until_ready():
                 await asyncio.sleep(seconds)
+            while not _heard(one):
+                await asyncio.sleep(1e-3)
 
     # -- making ----------------------------------------------------------------------------------------------------
 
