@@ -27,7 +27,7 @@ from wattproof.meters import registry
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
 from wattproof.virtual.job import Forwarder
-from wattproof.virtual.listeners import Listener, is_line, open_listener
+from wattproof.virtual.listeners import Listener, SocketListener, is_line, open_listener
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.timers import LoopTimers
 
@@ -115,12 +115,6 @@ def following_serial(serial: str, step: int) -> str:
     return serial[: found.start()] + following
 
 
-def _heard(one: Running) -> bool:
-    """Whether every port is open that the meter wants open; after a start-up that takes a moment."""
-    ports = one.runtime.listeners.items()
-    return all(is_open() or parse_url(url).scheme in one.meter.closed for url, is_open in ports)
-
-
 @dataclass(frozen=True, slots=True)
 class _Files:
     """Where one meter keeps its state and its logs."""
@@ -185,8 +179,9 @@ class Simulation:
         for one in self.meters:
             while seconds := one.runtime.until_ready():
                 await asyncio.sleep(seconds)
-            while not _heard(one):
-                await asyncio.sleep(1e-3)
+        for listener in self._listeners:
+            if isinstance(listener, SocketListener):
+                await listener.settle()
 
     # -- making ----------------------------------------------------------------------------------------------------
 

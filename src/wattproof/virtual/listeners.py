@@ -103,6 +103,10 @@ class SocketListener:
             runtime.listeners[str(url)] = lambda: gate.is_open
             runtime.on_network.append(gate.follow)
 
+    async def settle(self) -> None:
+        """Wait until it is open or shut as the interface of its meters is."""
+        await self._gate.settle()
+
     async def close(self) -> None:
         for runtime in self._runtimes:
             runtime.on_network.remove(self._gate.follow)

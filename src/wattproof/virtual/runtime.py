@@ -112,8 +112,8 @@ class Runtime:
         #: Where requests for the units behind this meter go, and what opens that way when it is first needed.
         self.forwarder: Forwarder | None = None
         self.way: Callable[[Meter], Forwarder] | None = None
-        #: Called when an interface of the meter opens or closes, as at every restart, which is when a line may be set
-        #: anew; by the address of each listener, whether it is open.
+        #: Called when an interface of the meter opens or closes, as at every restart: a line may be set anew then.
+        #: By the address of each listener, whether it is open.
         self.listeners: dict[str, Callable[[], bool]] = {}
         self.on_network: list[Callable[[], None]] = []
         self._closed = NOWHERE
