@@ -57,18 +57,20 @@ def compiler() -> str:
 
 
 @pytest.fixture
-def pymodbus_server() -> Iterator[Callable[[Sequence[int]], int]]:
-    """``pymodbus_server(registers)``: pymodbus serves them from address 40000 as unit 42, in a thread; its port."""
+def pymodbus_server() -> Iterator[Callable[..., int]]:
+    """``pymodbus_server(registers, address, unit)``: pymodbus serves them, in a thread; its port.
+
+    They are holding and input registers at once.
+    """
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     servers: list[ModbusTcpServer] = []
 
-    def start(registers: Sequence[int]) -> int:
+    def start(registers: Sequence[int], address: int = 40000, unit: int = 42) -> int:
         async def serve() -> None:
-            context = ModbusServerContext(
-                devices={42: ModbusDeviceContext(hr=ModbusSequentialDataBlock(40001, list(registers)))}, single=False
-            )
+            block = ModbusSequentialDataBlock(address + 1, list(registers))
+            context = ModbusServerContext(devices={unit: ModbusDeviceContext(hr=block, ir=block)}, single=False)
             server = ModbusTcpServer(context, address=("127.0.0.1", 0))
             await server.listen()
             servers.append(server)

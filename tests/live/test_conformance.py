@@ -7,16 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 
-def start(*options: str) -> tuple[subprocess.Popen[str], str]:
-    command = [sys.executable, "-m", "wattproof", "simulate", "bsm", "--json", "--seed", "1"]
-    command += ["--listen", "tcp://127.0.0.1:0", *options]
+def start(*options: str, model: str = "bsm", listen: tuple[str, ...] = ("tcp",)) -> tuple[subprocess.Popen[str], str]:
+    """A virtual meter and its addresses, separated by blanks."""
+    command = [sys.executable, "-m", "wattproof", "simulate", model, "--json", "--seed", "1", *options]
+    for scheme in listen:
+        command += ["--listen", f"{scheme}://127.0.0.1:0"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    return process, json.loads(process.stdout.readline())["listen"][0]
+    return process, " ".join(json.loads(process.stdout.readline())["listen"])
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +72,9 @@ def test_a_faulty_meter_fails_with_exit_code_1() -> None:
     [
         (("bsm+tcp://127.0.0.1:1",), 4, "127.0.0.1:1"),
         (("sunspec+{url}",), 2, "no statements for the family 'sunspec'"),
+        (("dmed4+http://127.0.0.1:1",), 4, "127.0.0.1:1"),
+        (("bsm+{url}", "--allow-reboots"), 2, "--allow-reboots needs --allow-writes"),
+        (("bsm+{url}", "--also", "bsm+{url}"), 2, "one Modbus address"),
         (("bsm+{url}", "--statement", "B-999"), 2, "B-999: no statement that can be seen from outside"),
     ],
 )
@@ -78,3 +84,68 @@ def test_misuse_and_silence_have_their_exit_codes(url: str, arguments: tuple[str
     assert (found, out) == (code, "")
     assert words in err
     assert "Traceback" not in err
+
+
+# The DMED4, over both of its interfaces ------------------------------------------------------------------------------
+
+FAST = ("--speed", "20", "--set", "answer-delay=0", "--set", "sign-delay=0")
+
+
+@pytest.fixture(scope="module")
+def dmed4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """Addresses over Modbus and REST; the latter names the file with the password."""
+    secret = tmp_path_factory.mktemp("dmed4") / "password"
+    secret.write_text("2000\n", encoding="utf-8")
+    process, listening = start(*FAST, model="dmed4", listen=("tcp", "http"))
+    modbus, rest = listening.split()
+    yield f"dmed4+{modbus}", f"dmed4+{rest}?password-file={secret}"
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+@pytest.mark.slow
+@pytest.mark.proves("D-024", "D-025", "D-026", "D-027", "D-028", "D-029")
+def test_our_dmed4_passes_everything_over_both_interfaces(dmed4: tuple[str, str]) -> None:
+    modbus, rest = dmed4
+    code, out, err = conformance(modbus, "--also", rest, "--allow-writes", "--allow-reboots", "--json")
+    found = json.loads(out)
+    assert [result for result in found["results"] if result["result"] == "fail"] == []
+    assert (code, err) == (0, "")
+    assert found["summary"]["pass"] >= 190
+    assert found["allowed"] == ["read", "reboot", "switching", "write"]
+    passed = {result["statement"] for result in found["results"] if result["result"] == "pass"}
+    assert {f"D-{number:03d}" for number in (*range(24, 30), 112, 128, 132, 183, 209, 241, 262)} <= passed
+
+
+def test_either_interface_of_a_dmed4_will_do(dmed4: tuple[str, str]) -> None:
+    for url, number, other in (*zip(dmed4, ("D-076", "D-144"), ("needs REST", "needs Modbus"), strict=True),):
+        code, out, _ = conformance(url, "--json")
+        found = json.loads(out)
+        assert (code, found["summary"]["fail"], found["allowed"]) == (0, 0, ["read"])
+        results = {result["statement"]: result for result in found["results"]}
+        assert results[number]["result"] == "pass"
+        assert any(result["detail"].startswith(other) for result in results.values())
+        assert "makes the meter reboot: --allow-reboots" in results["D-112"]["detail"]
+
+
+def test_two_addresses_of_one_kind_are_misuse(dmed4: tuple[str, str]) -> None:
+    code, out, err = conformance(dmed4[0], "--also", dmed4[0])
+    assert (code, out) == (2, "")
+    assert "one address for Modbus and one for HTTP" in err
+
+
+def test_a_trace_holds_both_interfaces(dmed4: tuple[str, str], tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    code, _, _ = conformance(dmed4[0], "--also", dmed4[1], "--statement", "D-147", "--trace", str(trace))
+    written = trace.read_text(encoding="utf-8")
+    assert (code, "tcp://" in written, "http://" in written) == (0, True, True)
+
+
+def test_a_faulty_dmed4_fails_with_exit_code_1() -> None:
+    process, listening = start("--fault", "wrong-key", *FAST, model="dmed4")
+    try:
+        code, out, _ = conformance(f"dmed4+{listening}", "--allow-writes", "--statement", "D-241")
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert (code, "FAIL" in out, "does not verify with the public key" in out) == (1, True, True)

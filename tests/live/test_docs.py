@@ -2,8 +2,8 @@
 
 ``console`` blocks: each ``$ command`` is run in an empty folder; shown output is compared, ``...`` standing for any
 text. A command that ends with ``&`` keeps running until the page ends. ``python`` blocks of a page share a namespace.
-A block after ``<!-- not run -->`` is left alone. Ports 5020 (Modbus) and 5080 (HTTP) are replaced by free ones, so that
-pages run side by side.
+A block after ``<!-- not run -->`` is left alone. Ports 5020, 5021 (Modbus) and 5080 (HTTP) are replaced by free ones,
+so that pages run side by side.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FENCE = re.compile(
     r"(?P<skip><!-- not run -->\n+)?^```(?P<kind>console|python)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 COMPARE = doctest.OutputChecker()
-PORTS = ("5020", "5080")
+PORTS = ("5020", "5021", "5080")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def examples(page: Path, ports: dict[str, int]) -> list[Example]:
     for match in FENCE.finditer(text):
         if not match["skip"]:
             line = text.count("\n", 0, match.start()) + 1
-            body = re.sub(r"\b(5020|5080)\b", lambda port: str(ports[port[0]]), match["body"])
+            body = re.sub(rf"\b({'|'.join(PORTS)})\b", lambda port: str(ports[port[0]]), match["body"])
             found.append(Example(match["kind"], body, line))
     return found
 

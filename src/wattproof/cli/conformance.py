@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.meter import TraceFile, meter_dict, opened
+from wattproof.cli.meter import TraceFile, meter_dict
 from wattproof.conformance import report, suite
 from wattproof.conformance.engine import Need, Result, Statement, choose, run
 from wattproof.drivers.modbus import run_blocking
-from wattproof.errors import InvalidURL
+from wattproof.errors import UsageError
+from wattproof.io.trace import Trace
+from wattproof.io.url import parse_url
+from wattproof.meters.connecting import open_meter_sync
 
 READING = frozenset({Need.READ})
 WRITING = frozenset({Need.READ, Need.WRITE, Need.SWITCHING})
@@ -21,7 +25,9 @@ def command(
     meter_url: Annotated[str | None, Parameter(name="METER_URL", allow_leading_hyphen=False)] = None,
     *,
     statement: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    also: Annotated[str | None, Parameter(name="--also")] = None,
     allow_writes: Annotated[bool, Parameter(negative="")] = False,
+    allow_reboots: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     trace: TraceFile = None,
 ) -> int:
@@ -30,8 +36,9 @@ def command(
     Every numbered statement that can be seen from outside is checked and gets pass, fail, skip (with the reason) or
     not-applicable. Exit code 1 if one fails. Without --allow-writes nothing is written.
 
-    With --allow-writes the time is set, metadata are overwritten, snapshots are created and the contactor is switched
-    on and off: not while a car is charging. Afterwards the metadata are empty and the output is off.
+    With --allow-writes the time is set, and a BSM creates snapshots, whose metadata are overwritten, and switches the
+    contactor on and off; a DMED4 runs charge cycles, whose records stay in its log book. Not while a car is charging.
+    Afterwards the meter is as it was: metadata empty, output off, no open cycle, no errors of the checks.
 
     Examples:
 
@@ -39,6 +46,7 @@ def command(
         wattproof conformance bsm+tcp://127.0.0.1:5020 --allow-writes
         wattproof conformance 'bsm+rtu:///dev/ttyUSB0?baudrate=19200&parity=E' --statement B-020 --statement B-121
         wattproof conformance bsm+tcp://127.0.0.1:5020 --json
+        wattproof conformance dmed4+tcp://192.168.1.1 --also dmed4+http://192.168.1.1 --allow-writes
 
     Parameters
     ----------
@@ -46,23 +54,29 @@ def command(
         The meter; the environment variable WATTPROOF_METER stands in for it.
     statement
         Check only this statement; may be given several times.
+    also
+        The same meter by its other interface, such as REST; then both are compared as well.
     allow_writes
-        Also check what needs writing and switching.
+        Also check what needs writing, switching and charge cycles.
+    allow_reboots
+        Also check what makes the meter reboot; needs --allow-writes.
     json
         Print the report as JSON.
     trace
         Write every byte sent and received to this file; - is stderr.
     """
-    url = output.meter_url(meter_url)
-    with opened(url, trace) as meter:
-        link = getattr(meter, "link", None)
-        if link is None:
-            raise InvalidURL(f"{url}: statements are checked over Modbus; an example: bsm+tcp://127.0.0.1:5020")
-        statements, subject_class = suite(meter.family)
+    if allow_reboots and not allow_writes:
+        raise UsageError("--allow-reboots needs --allow-writes: a reboot is made by saving parameters")
+    urls = [output.meter_url(meter_url), *([also] if also else [])]
+    with ExitStack() as stack:
+        recorder = None if trace is None else stack.enter_context(Trace(trace))
+        meters = [stack.enter_context(open_meter_sync(url, trace=recorder)) for url in urls]
+        places = [(meter.driver, parse_url(url)) for meter, url in zip(meters, urls, strict=True)]
+        statements, subject_class = suite(getattr(meters[0], "family", None) or str(places[0][1].model))
         chosen = choose(statements, statement)
-        who = meter_dict(meter, url)
-        subject = subject_class(link, meter.unit, writes=allow_writes)
-        allowed = WRITING if allow_writes else READING
+        subject = subject_class.of(places, writes=allow_writes)
+        who = meter_dict(meters[0], urls[0])
+        allowed = (WRITING if allow_writes else READING) | ({Need.REBOOT} if allow_reboots else frozenset())
         try:
             results = _run(chosen, subject, allowed, quiet=json)
         finally:

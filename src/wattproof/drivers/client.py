@@ -114,6 +114,13 @@ class ModbusClient:
         """Connect now instead of at the first request. Raises ``Unreachable``."""
         await self._connected()
 
+    async def dial(self) -> ByteLink:
+        """A further connection to the same place, for those who speak the bytes themselves. The caller closes it.
+
+        Raises ``Unreachable``.
+        """
+        return await self._opener()
+
     async def close(self) -> None:
         """End the connection; a later exchange opens it again."""
         link, self._link = self._link, None

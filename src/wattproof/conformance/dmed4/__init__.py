@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wattproof.conformance.dmed4 import (
+    connections,
     cycle,
     identity,
     log,
@@ -21,6 +22,7 @@ from wattproof.conformance.engine import Statement
 
 STATEMENTS: tuple[Statement[Dmed], ...] = (
     *protocol.ROWS,
+    *connections.ROWS,
     *settings.ROWS,
     *menu.ROWS,
     *webform.ROWS,

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from wattproof.conformance.dmed4.common import Energies, States
-from wattproof.conformance.engine import Failed
+from wattproof.conformance.engine import Failed, NotApplicable
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.patient import PatientLink
-from wattproof.errors import LinkError, ModbusRefused
+from wattproof.errors import LinkError, ModbusRefused, WattproofError
 from wattproof.meters.dmed4.driver import DmedDriver
+from wattproof.meters.dmed4.models import by_code
 from wattproof.meters.dmed4.parameters import Parameter
 from wattproof.meters.dmed4.points import MOST, SHIFTED
 from wattproof.meters.dmed4.text import rebuilt
@@ -42,6 +43,7 @@ class Registers:
         self.framing = framing
         self.link: ModbusLink = driver.link.once if isinstance(driver.link, PatientLink) else driver.link
         self._found: dict[str, BoundPoint] = {}
+        self._display: bool | None = None
 
     @property
     def clock(self) -> Clock:
@@ -77,8 +79,18 @@ class Registers:
     async def bound(self, name: str) -> BoundPoint:
         """A register at its place; where the charge-cycle block begins is found out first (DEC-16)."""
         if name not in self._found:
+            await self._is_meter()
             (self._found[name],) = await self.driver.find([name])
         return self._found[name]
+
+    async def _is_meter(self) -> None:
+        """Raise ``NotApplicable`` for a display: it has none of the registers (14.1)."""
+        if self._display is None:
+            self._display = False
+            with suppress(WattproofError):
+                self._display = any(model.is_display for model in by_code((await self.identity())[0]))
+        if self._display:
+            raise NotApplicable("a display has no registers")
 
     @property
     def shifted(self) -> bool:
@@ -102,8 +114,14 @@ class Registers:
         data = await self.read(begin, count)
         return {name: decoded(bound, data[2 * (bound.address - begin) :]) for name, bound in bounds.items()}
 
+    async def block_of(self, name: str) -> BoundPoint:
+        """The first point of a block."""
+        await self._is_meter()
+        return (await self.driver.find([name]))[0]
+
     async def block(self, name: str) -> dict[str, int]:
         """All numbers of a block, of one request."""
+        await self._is_meter()
         (first, *_) = found = await self.driver.find([name])
         data = await self.read(first.block.address, first.block.registers)
         return {bound.point.name: decoded(bound, data[2 * bound.point.offset :]) for bound in found}

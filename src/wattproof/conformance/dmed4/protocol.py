@@ -28,8 +28,7 @@ SENSIBLE = range(1_420_000_000, 2_840_000_000)
 async def both_functions(meter: Dmed) -> None:
     registers = meter.modbus
     for name in STILL:
-        (first_point, *_) = await registers.driver.find([name])
-        block = first_point.block
+        block = (await registers.block_of(name)).block
         for _ in range(3):
             found = [await registers.read(block.address, block.registers, function=function) for function in (4, 3, 4)]
             if found[0] == found[2]:
