@@ -20,7 +20,8 @@ from wattproof.io.memory import MemoryLink, memory_pair
 from wattproof.io.web import WebClient
 from wattproof.meters.dmed4.driver import DmedDriver
 from wattproof.meters.dmed4.rest import RestDriver
-from wattproof.meters.dmed4.virtual.meter import DmedMeter, create
+from wattproof.meters.dmed4.virtual.creation import create
+from wattproof.meters.dmed4.virtual.meter import DmedMeter
 from wattproof.model.clock import VirtualClock
 from wattproof.virtual.base import SimulationOptions
 from wattproof.wire.http1 import Response

@@ -1,10 +1,15 @@
-"""The web page of the DMED4 in a real browser: headless Chromium, driven by Playwright."""
+"""The web page of the DMED4 in a real browser: headless Chromium, driven by Playwright.
+
+Where the values have to be known, a stand-in serves the page; everything else is asked of the virtual meter.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +20,7 @@ from wattproof.errors import InvalidValue
 from wattproof.io.http import HttpServer, Request
 from wattproof.meters.dmed4.resources import MEASURE
 from wattproof.meters.dmed4.virtual import page
+from wattproof.meters.opening import VirtualMeter
 from wattproof.wire.http1 import Response, json_response
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -253,3 +259,119 @@ async def test_nothing_sticks_out(browser: Browser, meter: Standin, width: int, 
     lightness = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).reduce((sum, part) => sum + +part, 0)"
     assert (await tab.page.evaluate(lightness) < 200) == (scheme == "dark")
     await context.close()
+
+
+# -- the page of the virtual meter itself ------------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def virtual() -> AsyncIterator[VirtualMeter]:
+    options = {"serial": "80123456", "load": "constant:100000", "load_follows": "always", "reboot_delay": "0.3"}
+    async with VirtualMeter("dmed4", listen="http://127.0.0.1:0", **options) as virtual:
+        yield virtual
+
+
+@asynccontextmanager
+async def opened(browser: Browser, url: str) -> AsyncIterator[Tab]:
+    """A tab in which nothing leaves for another origin, and the policy stops nothing."""
+    context = await browser.new_context()
+    await context.add_init_script(WATCH)
+    tab = Tab(await context.new_page())
+    tab.listen()
+    await tab.page.goto(url)
+    yield tab
+    assert await tab.page.evaluate("window.stopped") == []
+    assert {other for other in tab.requests if not other.startswith(f"{url}/")} == set()
+    assert await context.cookies() == []
+    await context.close()
+
+
+@pytest.mark.proves("D-330", "D-121")
+async def test_the_meter_shows_its_present_values_and_renews_them(browser: Browser, virtual: VirtualMeter) -> None:
+    async with opened(browser, virtual.urls[0]) as tab:
+        await expect(tab.page).to_have_title("DMED404R1500 80123456")
+        await expect(tab.page.locator(tab.cell("Current"))).to_have_text("250.0 A")
+        await expect(tab.page.locator(tab.cell("Measurement"))).to_have_text("IDLE")
+        await expect(tab.page.locator(tab.cell("IP address"))).to_have_text("192.168.1.1")
+        virtual.controls["load"] = "constant:40000"
+        await expect(tab.page.locator(tab.cell("Power, negative = export"))).to_have_text("40.0 kW")
+        await expect(tab.page.get_by_role("status")).to_have_text("Renewed once a second.")
+        virtual.faults["board2-temp-i1-err"] = True
+        await expect(tab.page.locator(tab.cell("I1 temperature")).first).to_have_text("no value")
+        assert tab.complaints == []
+
+
+async def change(tab: Tab, ip: str, password: str) -> int:
+    """Fill in the form and send it; the status of the answer."""
+    await tab.page.get_by_label("New IP address").fill(ip)
+    await tab.page.get_by_label("Advanced password").fill(password)
+    async with tab.page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        await tab.page.get_by_role("button", name="Save and restart").click()
+    return (await answered.value).status
+
+
+@pytest.mark.proves("D-331", "D-332")
+async def test_the_form_of_the_meter_changes_its_address_and_restarts_it(
+    browser: Browser, virtual: VirtualMeter
+) -> None:
+    before = virtual.state["parameters"]
+    async with opened(browser, virtual.urls[0]) as tab:
+        assert await change(tab, "10.0.0.5", "2000") == 200
+        await expect(tab.page.get_by_role("heading", level=1)).to_have_text("Address changed")
+        await expect(tab.page.get_by_role("main")).to_contain_text("10.0.0.5")
+        async with asyncio.timeout(10):
+            while virtual.state["parameters"]["P05_03"] != 0x0A000005 or "closed" in virtual.state["listen"].values():
+                await asyncio.sleep(0.05)
+        await tab.page.goto(virtual.urls[0])
+        await expect(tab.page.locator(tab.cell("IP address"))).to_have_text("10.0.0.5")
+    assert virtual.state["parameters"] == before | {"P05_03": 0x0A000005}
+
+
+@pytest.mark.proves("D-331")
+async def test_three_wrong_passwords_in_the_form_lock_the_meter(browser: Browser, virtual: VirtualMeter) -> None:
+    context = await browser.new_context()
+    statuses = []
+    for password in ("1", "2", "3", "2000"):
+        tab = Tab(await context.new_page())  # an answer without body leaves the last one on a page of the browser's own
+        await tab.page.goto(virtual.urls[0])
+        statuses.append(await change(tab, "10.0.0.5", password))
+    assert statuses == [403] * 4
+    assert virtual.state["parameters"]["P05_03"] == 0xC0A80101
+    await context.close()
+
+
+@pytest.mark.proves("D-331")
+async def test_the_form_is_shut_unless_the_meter_is_ready(browser: Browser, virtual: VirtualMeter) -> None:
+    virtual.controls["operative"] = "operating"
+    async with opened(browser, virtual.urls[0]) as tab:
+        await expect(tab.page.get_by_label("New IP address")).to_be_disabled()
+        await expect(tab.page.get_by_role("button", name="Save and restart")).to_be_disabled()
+        await expect(tab.page.locator("#hint")).to_contain_text("only while the operative status is Ready")
+        await expect(tab.page.locator(".badge")).to_have_text("Operative status: Operating")
+
+
+@pytest.mark.proves("D-330", "D-332")
+async def test_a_display_leads_to_the_pages_of_its_meters(browser: Browser) -> None:
+    async with (
+        VirtualMeter("dmed4:DC1", listen="http://127.0.0.1:0", serial="100", channels="1,3") as display,
+        opened(browser, display.urls[0]) as tab,
+    ):
+        await expect(tab.page.locator(tab.cell("Channel 2"))).to_have_text("no meter")
+        await tab.page.get_by_role("link", name="serial number 102").click()
+        await expect(tab.page).to_have_title("DMED404R1500 102")
+        await expect(tab.page.get_by_role("status")).to_have_text("Renewed once a second.")
+        assert f"{display.urls[0]}/v1/3/measure" in tab.requests
+        await tab.page.get_by_role("link", name="All channels").click()
+        await expect(tab.page.locator(tab.cell("Channel 1"))).to_contain_text("serial number 100")
+        assert tab.complaints == []
+
+
+@pytest.mark.proves("D-332", "D-122")
+async def test_with_tls_the_browser_finds_no_page(browser: Browser) -> None:
+    async with VirtualMeter("dmed4", listen="https://127.0.0.1:0") as virtual:
+        context = await browser.new_context(ignore_https_errors=True)
+        url = virtual.urls[0].partition("?")[0]
+        answer = await context.request.get(f"{url}/")
+        assert answer.status == 404 and await answer.body() == b""
+        assert (await (await context.request.get(f"{url}/v1/measure")).json())["voltage"] == 4000
+        await context.close()

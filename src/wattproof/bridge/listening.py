@@ -70,11 +70,11 @@ async def _socket(url: MeterURL, proxy: Proxy) -> Listener:
 
 
 def _device(url: MeterURL, settings: SerialSettings, loop: asyncio.AbstractEventLoop) -> tuple[MeterURL, Line]:
-    return url, open_serial_line(url.path, settings, lambda: settings.baudrate, loop)
+    return url, open_serial_line(url.path, lambda: settings, loop)
 
 
 def _terminal(url: MeterURL, settings: SerialSettings, loop: asyncio.AbstractEventLoop) -> tuple[MeterURL, Line]:
-    line = open_pseudo_terminal(url.path, lambda: settings.baudrate, loop)
+    line = open_pseudo_terminal(url.path, lambda: settings, loop)
     return replace(url, path=line.name), line
 
 

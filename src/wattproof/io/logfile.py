@@ -60,7 +60,8 @@ class LogFile:
         :raises StorageError: they may or may not be on disk; every earlier entry still is. Call again to retry.
         """
         data = b"".join(self._records(entries))
-        anew = not self._intact or self._size + len(data) > max(_SLACK, _GROWTH * self._base)
+        # An empty file is never added to: torn, its first entry would look like damage to what was there before.
+        anew = not self._intact or not self._size or self._size + len(data) > max(_SLACK, _GROWTH * self._base)
         self._intact = False
         try:
             if anew:

@@ -27,7 +27,7 @@ from wattproof.meters import registry
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
 from wattproof.virtual.job import Forwarder
-from wattproof.virtual.listeners import Listener, is_line, open_listener
+from wattproof.virtual.listeners import Listener, SocketListener, is_line, open_listener
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.timers import LoopTimers
 
@@ -179,6 +179,9 @@ class Simulation:
         for one in self.meters:
             while seconds := one.runtime.until_ready():
                 await asyncio.sleep(seconds)
+        for listener in self._listeners:
+            if isinstance(listener, SocketListener):
+                await listener.settle()
 
     # -- making ----------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wattproof.io.settings import SerialSettings
     from wattproof.io.url import MeterURL
     from wattproof.virtual.line import LineFaults
     from wattproof.virtual.optical import Head
@@ -115,6 +116,14 @@ class Meter(ABC):
     @abstractmethod
     def baudrate(self) -> int:
         """The present rate of the serial line in bit/s."""
+
+    @property
+    def own_line(self) -> tuple[str, SerialSettings] | None:
+        """What it speaks on its serial line now (``rtu`` or ``ascii``), and how the line is set.
+
+        ``None``: all but the rate is as the address of the listener says, and so is the rate until another is written.
+        """
+        return None
 
     @property
     @abstractmethod

@@ -67,6 +67,11 @@ class Gate:
         if not self._ended and self._switching is None and self._wanted() != self.is_open:
             self._switching = asyncio.get_running_loop().create_task(self._keep_up())
 
+    async def settle(self) -> None:
+        """Wait until the port is as wanted."""
+        while self._switching is not None:
+            await asyncio.wait([self._switching])
+
     async def close(self) -> None:
         """Give the port up."""
         self._ended = True

@@ -29,10 +29,10 @@ from wattproof.io.url import MeterURL
 from wattproof.virtual.base import Admission
 from wattproof.virtual.gate import Gate, Server
 from wattproof.virtual.runtime import Runtime
-from wattproof.virtual.serialline import Line, Rates, open_pseudo_terminal, open_serial_line
+from wattproof.virtual.serialline import Line, Settings, open_pseudo_terminal, open_serial_line
 from wattproof.virtual.station import Respondent, Station, Stream
 from wattproof.virtual.tcp import Connection, Connections, ModbusStream, ModbusTcp
-from wattproof.wire.modbus.framing import Request, ServerFramer, rtu, tcp
+from wattproof.wire.modbus.framing import ServerFramer, rtu, tcp
 from wattproof.wire.modbus.framing import ascii as ascii_framing
 
 if TYPE_CHECKING:
@@ -102,6 +102,10 @@ class SocketListener:
         for runtime in runtimes:
             runtime.listeners[str(url)] = lambda: gate.is_open
             runtime.on_network.append(gate.follow)
+
+    async def settle(self) -> None:
+        """Wait until it is open or shut as the interface of its meters is."""
+        await self._gate.settle()
 
     async def close(self) -> None:
         for runtime in self._runtimes:
@@ -214,49 +218,81 @@ class _Factory:
 # -- lines -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
 class LineListener:
     """A terminal with one or more meters on it."""
 
-    url: MeterURL
-    line: Line
+    __slots__ = ("_line", "_runtimes", "url")
+
+    def __init__(self, url: MeterURL, line: Line, runtimes: Sequence[Runtime] = ()) -> None:
+        self.url = url
+        self._line = line
+        self._runtimes = runtimes
+        for runtime in runtimes:
+            runtime.on_network.append(line.follow)
 
     async def close(self) -> None:
-        self.line.close()
+        for runtime in self._runtimes:
+            runtime.on_network.remove(self._line.follow)
+        self._line.close()
+
+
+def _line_settings(url: MeterURL, runtimes: Sequence[Runtime]) -> Settings:
+    return Settings(SerialSettings.of(url), given="baudrate" in url.options, runtimes=runtimes)
 
 
 async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    rates = Rates(url.whole("baudrate", 0) or None, runtimes)
-    settings = replace(SerialSettings.of(url), baudrate=rates())
-    line = open_serial_line(url.path, settings, rates, asyncio.get_running_loop())
-    return _line_of_meters(url, runtimes, line, rates)
+    settings = _line_settings(url, runtimes)
+    line = open_serial_line(url.path, settings, asyncio.get_running_loop())
+    return _line_of_meters(url, runtimes, line, settings)
 
 
 async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    rates = Rates(url.whole("baudrate", 0) or None, runtimes)
-    line = open_pseudo_terminal(url.path, rates, asyncio.get_running_loop())
-    return _line_of_meters(replace(url, path=line.name), runtimes, line, rates)
+    settings = _line_settings(url, runtimes)
+    line = open_pseudo_terminal(url.path, settings, asyncio.get_running_loop())
+    return _line_of_meters(replace(url, path=line.name), runtimes, line, settings)
 
 
-def _line_of_meters(url: MeterURL, runtimes: Sequence[Runtime], line: Line, rates: Rates) -> LineListener:
-    station = Station(runtimes)
+def _line_of_meters(url: MeterURL, runtimes: Sequence[Runtime], line: Line, settings: Settings) -> LineListener:
+    """Each meter hears what is sent as it speaks itself: at its rate, and in its framing if it has one of its own."""
+    framings = [url.framing]
+    if any(runtime.meter.own_line is not None for runtime in runtimes):
+        framings = ["rtu", "ascii"]
+    streams = []
+    for framing in framings:
+        station = Station(runtimes, deaf=_Deaf(url.framing, framing, line, settings))
+        streams.append(Stream(station, framer(framing, station), line.send, gap=lambda: line.gap))
 
-    def understands(request: Request, arrived: int) -> bool:
-        runtime = station.find(request.unit)
-        if runtime is None or line.carries(rates.of(runtime)):
-            return True
-        reason = f"the meter listens at {runtime.meter.baudrate} bit/s, the line has another rate"
-        runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
-        return False
+    def receive(data: bytes, arrived: int) -> None:
+        for stream in streams:
+            stream.receive(data, arrived)
 
-    return listen_on_line(url, station, line, understands)
+    line.listen(receive)
+    return LineListener(url, line, runtimes)
 
 
-def listen_on_line(
-    url: MeterURL, station: Respondent, line: Line, understands: Callable[[Request, int], bool] | None = None
-) -> LineListener:
-    """Let a station be heard on a terminal. ``understands``: see `Stream`."""
-    stream = Stream(station, framer(url.framing, station), line.send, gap=lambda: line.gap, understands=understands)
+class _Deaf:
+    """Why a meter does not hear what is sent in one framing on its line, ``""`` if it does."""
+
+    __slots__ = ("_framing", "_line", "_settings", "_usual")
+
+    def __init__(self, usual: str, framing: str, line: Line, settings: Settings) -> None:
+        self._usual = usual
+        self._framing = framing
+        self._line = line
+        self._settings = settings
+
+    def __call__(self, runtime: Runtime) -> str:
+        own = runtime.meter.own_line
+        speaks = self._usual if own is None else own[0]
+        if speaks != self._framing:
+            return f"the meter speaks {speaks}"
+        rate = self._settings.of(runtime).baudrate
+        return "" if self._line.carries(rate) else f"the meter listens at {rate} bit/s, the line has another rate"
+
+
+def listen_on_line(url: MeterURL, station: Respondent, line: Line) -> LineListener:
+    """Let a station be heard on a terminal."""
+    stream = Stream(station, framer(url.framing, station), line.send, gap=lambda: line.gap)
     line.listen(stream.receive)
     return LineListener(url, line)
 

@@ -30,14 +30,10 @@ from wattproof.virtual.line import Delivery
 from wattproof.virtual.timers import Cancel, Timers
 
 if TYPE_CHECKING:
-    from wattproof.io.http import Paced
-    from wattproof.io.http import Request as WebRequest
     from wattproof.io.journal import StateFile
     from wattproof.io.logfile import LogFile
     from wattproof.virtual.base import Meter, Onward
     from wattproof.virtual.job import Forwarder
-    from wattproof.virtual.web import Site
-    from wattproof.wire.http1 import Response
     from wattproof.wire.modbus.framing.messages import Request
 
 #: Later than any real moment.
@@ -112,7 +108,8 @@ class Runtime:
         #: Where requests for the units behind this meter go, and what opens that way when it is first needed.
         self.forwarder: Forwarder | None = None
         self.way: Callable[[Meter], Forwarder] | None = None
-        #: Called when an interface of the meter opens or closes; by the address of each listener, whether it is open.
+        #: Called when an interface of the meter opens or closes, as at every restart: a line may be set anew then.
+        #: By the address of each listener, whether it is open.
         self.listeners: dict[str, Callable[[], bool]] = {}
         self.on_network: list[Callable[[], None]] = []
         self._closed = NOWHERE
@@ -338,35 +335,6 @@ class Runtime:
             self._lost(job.request, "the meter has no supply, or is starting")
         else:
             self._answer(job, answer)
-
-    # -- HTTP ------------------------------------------------------------------------------------------------------
-
-    def visit(self, site: Site, request: WebRequest) -> Response | Paced | None:
-        """One request over HTTP: executed, kept and journalled; ``None`` if nobody is there to answer."""
-        shown = site.shown(request)
-        what = {"method": request.method, "target": shown.target[:256]}
-        self.ring.record(self.now(), "http-request", data=shown.body[:4096], details=what)
-        now = self.advance()
-        meter = self.meter
-        if not meter.silent:
-            meter.before_request(now)
-        if meter.silent or self.failure is not None:
-            self._unanswered(what)
-            return None
-        response = site.answer(request, now)
-        kept = self.keep()
-        self.refresh()
-        if meter.silent or not kept:
-            self._unanswered(what)
-            return None
-        body = site.shown_answer(request, response)[:4096]
-        self.ring.record(self.now(), "http-answer", data=body, details={"status": response.status})
-        return site.deliver(response)
-
-    def _unanswered(self, what: Mapping[str, object]) -> None:
-        silent = self.meter.silent
-        reason = "the meter has no supply, or is starting" if silent else "the meter's state cannot be kept"
-        self.ring.record(self.now(), "http-lost", details={**what, "reason": reason})
 
     def answer_after(self) -> float:
         """Real seconds between a request and its answer that the meter takes by itself."""

@@ -17,6 +17,7 @@ import termios
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from wattproof.io.pty import PseudoTerminal
 from wattproof.io.serial import SerialSettings, open_device, set_line
@@ -123,33 +124,42 @@ class Terminal:
         self._loop.remove_writer(self.descriptor)
 
 
-class Rates:
-    """The bit rates of the meters on a line: ``given`` by its address, until a meter is told another one."""
+class Settings:
+    """How a line with meters is set: as its address says, until a meter is told another rate.
 
-    def __init__(self, given: int | None, runtimes: Sequence[Runtime]) -> None:
+    A meter whose own parameters say how its line is set (``Meter.own_line``) is followed in everything.
+
+    :param address: what the address says; ``given``: whether it names a rate, else that of the first meter counts.
+    """
+
+    def __init__(self, address: SerialSettings, *, given: bool, runtimes: Sequence[Runtime]) -> None:
+        self._address = address
         self._given = given
         self._first = {runtime: runtime.meter.baudrate for runtime in runtimes}
 
-    def of(self, runtime: Runtime) -> int:
-        """The rate a meter listens at now."""
-        present = runtime.meter.baudrate
-        return self._given if self._given is not None and present == self._first[runtime] else present
+    def of(self, runtime: Runtime) -> SerialSettings:
+        """How a meter listens now."""
+        address, own, present = self._address, runtime.meter.own_line, runtime.meter.baudrate
+        if own is not None:
+            settings = own[1]
+            return replace(settings, rs485=address.rs485, dtr=address.dtr, rts=address.rts)
+        return address if self._given and present == self._first[runtime] else replace(address, baudrate=present)
 
-    def __call__(self) -> int:
-        """The rate of the line: that of its first meter."""
+    def __call__(self) -> SerialSettings:
+        """How the line is set: as its first meter listens."""
         return self.of(next(iter(self._first)))
 
 
 class Line:
-    """A terminal and its bit rate, which ``rate`` tells at any moment.
+    """A terminal and how it is set, which ``wanted`` tells at any moment.
 
     ``open_serial_line`` and ``open_pseudo_terminal`` make one; ``name`` is the address under which clients reach it.
     """
 
-    def __init__(self, name: str, terminal: Terminal, rate: Callable[[], int]) -> None:
+    def __init__(self, name: str, terminal: Terminal, wanted: Callable[[], SerialSettings]) -> None:
         self.name = name
         self._terminal = terminal
-        self._rate = rate
+        self._wanted = wanted
         terminal.on_sent = self.follow
         self._pair: PseudoTerminal | None = None
         self._settings: SerialSettings | None = None
@@ -163,23 +173,20 @@ class Line:
         """The silence between two frames at the present rate of the line."""
         if self._settings is not None:
             return silence(self._settings.baudrate, self._settings.bits)
-        return silence(self._pair.baudrate() if self._pair is not None else 0) or silence(self._rate())
+        return silence(self._pair.baudrate() if self._pair is not None else 0) or silence(self._wanted().baudrate)
 
     def carries(self, rate: int) -> bool:
         """Whether the master speaks at this rate. Only a pseudo-terminal can tell."""
         return self._pair is None or self._pair.baudrate() in (0, rate)
 
     def follow(self) -> None:
-        """Take over a rate that was written to the meter, once the answer at the old one has left."""
-        settings = self._settings
-        rate = self._rate()
-        if settings is None or settings.baudrate == rate:
+        """Take over what was written to the meter, once the answer at the old rate has left."""
+        wanted = self._wanted()
+        if self._settings is None or self._settings == wanted:
             return
         termios.tcdrain(self._terminal.descriptor)
-        self._settings = SerialSettings(
-            rate, settings.parity, settings.databits, settings.stopbits, settings.rs485, settings.dtr, settings.rts
-        )
-        set_line(self._terminal.descriptor, self.name, self._settings)
+        self._settings = wanted
+        set_line(self._terminal.descriptor, self.name, wanted)
 
     def send(self, delivery: Delivery, arrived: int) -> None:
         """Let out one answer and what comes before it, each frame with its silence."""
@@ -196,26 +203,18 @@ class Line:
             self._pair.close()
 
 
-def open_serial_line(
-    path: str,
-    settings: SerialSettings,
-    rate: Callable[[], int],
-    loop: asyncio.AbstractEventLoop,
-) -> Line:
-    """A serial device; its settings follow ``rate``.
+def open_serial_line(path: str, wanted: Callable[[], SerialSettings], loop: asyncio.AbstractEventLoop) -> Line:
+    """A serial device; its settings follow ``wanted``.
 
     :raises Unreachable: see ``wattproof.io.serial.open_device``.
     """
-    line = Line(path, Terminal(open_device(path, settings), loop), rate)
+    settings = wanted()
+    line = Line(path, Terminal(open_device(path, settings), loop), wanted)
     line._settings = settings
     return line
 
 
-def open_pseudo_terminal(
-    path: str,
-    rate: Callable[[], int],
-    loop: asyncio.AbstractEventLoop,
-) -> Line:
+def open_pseudo_terminal(path: str, wanted: Callable[[], SerialSettings], loop: asyncio.AbstractEventLoop) -> Line:
     """A new pseudo-terminal, linked at ``path``; with an empty path only the name that the system gave leads there.
 
     :raises PortInUse: ``path`` is taken.
@@ -226,10 +225,10 @@ def open_pseudo_terminal(
         # A client that sets no rate finds that of the line.
         descriptor = os.open(pair.device, os.O_RDWR | os.O_NOCTTY)
         try:
-            set_line(descriptor, pair.device, SerialSettings(rate(), "N"))
+            set_line(descriptor, pair.device, SerialSettings(wanted().baudrate, "N"))
         finally:
             os.close(descriptor)
-        line = Line(pair.path, Terminal(pair.master, loop), rate)
+        line = Line(pair.path, Terminal(pair.master, loop), wanted)
     except BaseException:
         pair.close()
         raise

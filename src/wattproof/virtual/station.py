@@ -40,12 +40,18 @@ class Respondent(Protocol):
 
 
 class Station:
-    """Meters behind one listener, found by the unit they answer to at this moment (a written DA counts at once)."""
+    """Meters behind one listener, found by the unit they answer to at this moment (a written DA counts at once).
 
-    __slots__ = ("_by_unit", "network", "runtimes")
+    :param deaf: why a meter does not hear what is sent here now, "" if it does. It may have been told another bit rate.
+    """
 
-    def __init__(self, runtimes: Sequence[Runtime], *, network: bool = False) -> None:
+    __slots__ = ("_by_unit", "_deaf", "network", "runtimes")
+
+    def __init__(
+        self, runtimes: Sequence[Runtime], *, network: bool = False, deaf: Callable[[Runtime], str] | None = None
+    ) -> None:
         self.runtimes = tuple(runtimes)
+        self._deaf = deaf
         #: Whether it is the network interface of its meter rather than a line with several units.
         self.network = network
         self._by_unit: dict[int, Runtime] = {}
@@ -76,13 +82,20 @@ class Station:
         if request.unit == BROADCAST and not self.network and len(self.runtimes) > 1:
             for runtime in self.runtimes:
                 if runtime.meter.takes(BROADCAST, network=False):
-                    runtime.submit(request, wire, arrived, frame)
+                    self._submit(runtime, request, wire, arrived, frame)
             return
         runtime_found = self.find(request.unit)
         if runtime_found is not None:
-            runtime_found.submit(request, wire, arrived, frame)
+            self._submit(runtime_found, request, wire, arrived, frame)
         else:
             self._foreign(request, wire, arrived, frame)
+
+    def _submit(self, runtime: Runtime, request: Request, wire: Wire, arrived: int, frame: bytes) -> None:
+        reason = self._deaf(runtime) if self._deaf is not None else ""
+        if reason:
+            runtime.ring.record(arrived, "lost", unit=request.unit, pdu=request.pdu, details={"reason": reason})
+        else:
+            runtime.submit(request, wire, arrived, frame)
 
     def _foreign(self, request: Request, wire: Wire, arrived: int, frame: bytes) -> None:
         runtime = self.runtimes[0]
@@ -113,10 +126,9 @@ class Stream:
     :param write: takes one answer with everything before it, and the instant at which its request ended.
     :param close: ends the connection; ``None`` where there is none (a line).
     :param gap: nanoseconds of silence that end a frame, whatever its length.
-    :param understands: whether whom a request is for hears it (it may have been told another bit rate).
     """
 
-    __slots__ = ("_close", "_framer", "_gap", "_heard", "_silence", "_station", "_understands", "_write", "tcp")
+    __slots__ = ("_close", "_framer", "_gap", "_heard", "_silence", "_station", "_write", "tcp")
 
     def __init__(
         self,
@@ -127,13 +139,11 @@ class Stream:
         close: Callable[[], None] | None = None,
         tcp: bool = False,
         gap: Callable[[], int] = lambda: 50_000_000,
-        understands: Callable[[Request, int], bool] | None = None,
     ) -> None:
         self._station = station
         self._write = write
         self._close = close
         self._gap = gap
-        self._understands = understands
         self._heard = 0
         self._silence: Cancel | None = None
         self._framer = framer
@@ -181,8 +191,7 @@ class Stream:
     def _hand_over(self, requests: Iterable[Request]) -> None:
         arrived = self._heard
         for request in requests:
-            if self._understands is None or self._understands(request, arrived):
-                self._station.route(request, self, arrived)
+            self._station.route(request, self, arrived)
 
     def send(self, delivery: Delivery, arrived: int) -> None:
         """Let one answer out."""

@@ -40,6 +40,32 @@ class Site(Protocol):
         ...
 
 
+#: Bytes of a body, and characters of a target, that the journal keeps.
+BODY, TARGET = 4096, 256
+
+
+def visit(runtime: Runtime, site: Site, request: Request) -> Response | Paced | None:
+    """One request over HTTP: executed, kept and journalled; ``None`` if nobody is there to answer."""
+    ring, meter = runtime.ring, runtime.meter
+    shown = site.shown(request)
+    what = {"method": request.method, "target": shown.target[:TARGET]}
+    ring.record(runtime.now(), "http-request", data=shown.body[:BODY], details=what)
+    now = runtime.advance()
+    if not meter.silent:
+        meter.before_request(now)
+    response = None if meter.silent or runtime.failure is not None else site.answer(request, now)
+    if response is not None:
+        kept = runtime.keep()
+        runtime.refresh()
+        if kept and not meter.silent:
+            body = site.shown_answer(request, response)[:BODY]
+            ring.record(runtime.now(), "http-answer", data=body, details={"status": response.status})
+            return site.deliver(response)
+    reason = "the meter has no supply, or is starting" if meter.silent else "the meter's state cannot be kept"
+    ring.record(runtime.now(), "http-lost", details={**what, "reason": reason})
+    return None
+
+
 class WebServer:
     """The open HTTP side of one meter (see ``gate.Server``)."""
 
@@ -61,7 +87,7 @@ async def serve(site: Site, runtime: Runtime, host: str, port: int, tls: ssl.SSL
     """
 
     async def answer(request: Request) -> Answer:
-        response = runtime.visit(site, request)
+        response = visit(runtime, site, request)
         if response is None:
             return Paced((), reset=True)
         delay = runtime.answer_after()

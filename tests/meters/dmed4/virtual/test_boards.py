@@ -66,6 +66,10 @@ def marks(record: str) -> tuple[str, set[str]]:
 def test_every_model_has_its_number(bench: Callable[..., Any], number: int, variant: str) -> None:
     one = bench(variant)
     assert one.get("system_status")["model_code"] == number
+    code = {"1500": 0x4A, "0600": 0x48, "0400": 0x47, "0150": 0x46}[variant[-4:]] - (
+        5 if variant.startswith("403") else 0
+    )
+    assert one.ask("11") == bytes((0x11, 8, code)) + bytes.fromhex("05 01 03 02 07 00 00")
     assert f'"MM":"DMED{variant}"' in one.begin()
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from wattproof.io.http import Paced, Request
 from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.web import visit
 from wattproof.wire.http1 import Response
 
 
@@ -36,7 +37,7 @@ class Visited:
 
     def ask(self, method: str, target: str, body: bytes = b"", kind: str = "") -> Response | Paced | None:
         path = target.partition("?")[0]
-        return self.runtime.visit(self.site, Request(method, path, {}, {"content-type": kind}, body, "1.1", target))
+        return visit(self.runtime, self.site, Request(method, path, {}, {"content-type": kind}, body, "1.1", target))
 
     @property
     def journal(self) -> list[dict[str, Any]]:

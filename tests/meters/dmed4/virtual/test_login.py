@@ -152,7 +152,7 @@ def test_an_idle_login_ends(bench: Callable[..., Any]) -> None:
     assert not logged(one)
 
 
-@pytest.mark.proves("D-175")
+@pytest.mark.proves("D-175", "D-323")
 def test_a_lock_out_can_be_imposed(bench: Callable[..., Any]) -> None:
     one = bench()
     one.fault("login-locked", "30")

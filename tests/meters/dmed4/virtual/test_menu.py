@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from wattproof.io.settings import SerialSettings
 from wattproof.meters.dmed4.parameters import PARAMETERS, Parameter
 
 Make = Callable[..., Any]
@@ -183,7 +184,7 @@ def test_a_save_of_what_does_not_go_together_is_refused(bench: Make) -> None:
     assert meter.put(0x5004, 1) is not None
     assert meter.put_many(0x2F03, b"\0\5") is None
     assert meter.wait(10).meter.active["P04_03"] == 4
-    assert meter.meter.framing == "ascii"
+    assert meter.meter.own_line == ("ascii", SerialSettings(9600, "E", 7, 1))
 
 
 @pytest.mark.proves("D-305")

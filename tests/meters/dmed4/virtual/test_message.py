@@ -105,6 +105,7 @@ TYPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.proves("D-229")
 @pytest.mark.parametrize(("key", "right", "wrong"), TYPES, ids=[key for key, _, _ in TYPES])
 def test_known_fields_have_types(bench: Callable[..., Any], key: str, right: list[str], wrong: list[str]) -> None:
     one = bench()
@@ -115,6 +116,7 @@ def test_known_fields_have_types(bench: Callable[..., Any], key: str, right: lis
     assert send(one, "{}") == 0
 
 
+@pytest.mark.proves("D-227", "D-228", "D-229", "D-230", "D-224")
 @pytest.mark.parametrize(
     ("body", "bit"),
     [
@@ -161,6 +163,7 @@ def test_a_message_that_ends_early_is_not_full(bench: Callable[..., Any], form: 
         assert send(one, outer[:end]) == NOT_FULL, outer[:end]
 
 
+@pytest.mark.proves("D-247")
 def test_the_record_keeps_what_was_sent(bench: Callable[..., Any]) -> None:
     one = bench()
     fields = '{"ZZ":1.50,"ID":"\\u0041ä\\/","b":{"d":[1, 2],"c":-0},"FV":"1.0"}'

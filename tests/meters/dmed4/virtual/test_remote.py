@@ -170,7 +170,7 @@ def test_a_meter_has_no_channels(bench: Callable[..., Any]) -> None:
 @pytest.mark.proves("D-009", "D-010")
 @pytest.mark.parametrize(("variant", "code"), [("DC1", "0C"), ("DC2", "0D")])
 def test_modbus_knows_the_display_by_its_code_alone(bench: Callable[..., Any], variant: str, code: str) -> None:
-    from wattproof.meters.dmed4.virtual.meter import create
+    from wattproof.meters.dmed4.virtual.creation import create
     from wattproof.virtual.base import SimulationOptions
 
     display = create(SimulationOptions("dmed4", variant=variant, serial="12345678"))

@@ -11,7 +11,7 @@ from typing import cast
 from wattproof.errors import InvalidValue, UsageError
 from wattproof.io.url import MeterURL, parse_url
 from wattproof.meters.dmed4.models import CHANNELS
-from wattproof.meters.dmed4.parameters import BAUD_RATES, PARAMETERS, Parameter, contradiction
+from wattproof.meters.dmed4.parameters import BAUD_RATES, FORMATS, PARAMETERS, Parameter, contradiction
 from wattproof.meters.dmed4.virtual.record import CYCLE, EXPORT, IMPORT
 from wattproof.virtual.faults import Choice, Number, Row, Switch, Table, Text, Whole, instant
 from wattproof.virtual.switchboard import nanoseconds
@@ -157,7 +157,7 @@ class Options:
 def of_listeners(urls: Sequence[MeterURL]) -> dict[str, int]:
     """The parameters that listeners set: the first of each kind counts (14.2).
 
-    Two kinds of HTTP listeners leave TLS off (DEC-73).
+    Two kinds of HTTP listeners leave TLS off (DEC-73). Raises ``InvalidValue`` for a line that no parameter describes.
     """
     found: dict[str, int] = {}
     web = {url.scheme for url in urls} & {"http", "https"}
@@ -168,10 +168,28 @@ def of_listeners(urls: Sequence[MeterURL]) -> dict[str, int]:
             found.setdefault("P05_10", int(url.framing == "tcp"))
         elif url.framing in ("rtu", "ascii"):
             found.setdefault("P04_05", int(url.framing == "ascii"))
-            rate = url.whole("baudrate", 0)
-            if rate in BAUD_RATES:
-                found.setdefault("P04_02", BAUD_RATES.index(rate))
+            for id, value in _of_line(url).items():
+                found.setdefault(id, value)
     return found
+
+
+def _of_line(url: MeterURL) -> dict[str, int]:
+    """The parameters that the options of a line set: rate, character, stop bits, as far as they are given."""
+    found = {}
+    if "baudrate" in url.options:
+        found["P04_02"] = _one_of(url, "baudrate", url.whole("baudrate", 0), BAUD_RATES)
+    if {"databits", "parity"} & url.options.keys():
+        character = url.options.get("databits", "8") + url.options.get("parity", "N").upper()
+        found["P04_03"] = _one_of(url, "databits and parity", character, tuple(FORMATS.values()))
+    if "stopbits" in url.options:
+        found["P04_04"] = url.whole("stopbits", 1)
+    return found
+
+
+def _one_of(url: MeterURL, what: str, value: object, known: Sequence[object]) -> int:
+    if value not in known:
+        raise InvalidValue(f"{url}: {what} {value} is not possible: a DMED4 knows {', '.join(map(str, known))}")
+    return known.index(value)
 
 
 def read_options(settings: Mapping[str, str], listeners: Sequence[MeterURL]) -> Options:

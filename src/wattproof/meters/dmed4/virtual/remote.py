@@ -21,13 +21,15 @@ from wattproof.meters.dmed4.parameters import BAUD_RATES
 from wattproof.meters.dmed4.points import MOST
 from wattproof.meters.dmed4.resources import PREFIX
 from wattproof.meters.dmed4.virtual import discretion, writing
-from wattproof.meters.dmed4.virtual.meter import CONNECTIONS, DmedMeter, make, read_serial, report_id
-from wattproof.meters.dmed4.virtual.options import Options, read_options
+from wattproof.meters.dmed4.virtual.creation import chosen_options, drawn_serial, make, read_serial
+from wattproof.meters.dmed4.virtual.meter import CONNECTIONS, DmedMeter, report_id
+from wattproof.meters.dmed4.virtual.options import Options
 from wattproof.meters.dmed4.virtual.rest import NOT_FOUND, NOT_IMPLEMENTED
 from wattproof.meters.dmed4.virtual.site import LIMITS, DmedSite, failure, path_of, success
 from wattproof.meters.dmed4.virtual.writing import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READS, Rejected
 from wattproof.virtual.base import Admission, Meter, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.faults import split_fault
+from wattproof.virtual.identity import kept_serial, seed_of
 from wattproof.virtual.line import LineFaults
 from wattproof.wire.http1 import Response
 
@@ -280,18 +282,11 @@ class DisplaySite:
 
 def create_display(options: SimulationOptions, kind: Model) -> Display:
     """A remote display with its meters. Raises as ``meter.create``."""
-    settings = dict(options.settings)
-    if options.unit is not None:
-        settings.setdefault("P04_01", str(options.unit))
-    chosen = read_options(settings, options.listen)
+    chosen = chosen_options(options)
     kept = _kept(options)
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    serial = None if options.serial is None else read_serial(options.serial)
-    if kept is not None:
-        if serial is not None and serial != kept["serial"]:
-            raise InvalidValue(f"the state directory belongs to display {kept['serial']}, not to {serial}")
-        serial = str(kept["serial"])
-    serial = serial or f"{random.Random(seed).randrange(10**8 - 4):08d}"
+    seed = seed_of(options)
+    given = None if options.serial is None else read_serial(options.serial)
+    serial = kept_serial(given, None if kept is None else str(kept["serial"])) or drawn_serial(seed, len(CHANNELS))
     display = Display(options, chosen, kind, serial, seed)
     if kind.code != 0x0C:
         if options.faults:
