@@ -13,7 +13,6 @@ from wattproof.conformance.dmed4.rest import Resources
 from wattproof.conformance.engine import Failed, Skipped
 from wattproof.errors import HttpRefused, InvalidURL, LinkError, ModbusRefused, ProtocolError, WattproofError
 from wattproof.io.url import MeterURL
-from wattproof.io.web import SCHEMES
 from wattproof.meters.dmed4.driver import DmedDriver
 from wattproof.meters.dmed4.enums import Command, MeasurementStatus, Signature
 from wattproof.meters.dmed4.rest import RestDriver
@@ -73,13 +72,11 @@ class Step:
 
 @dataclass(slots=True)
 class Left:
-    """How the meter was found: what :meth:`Dmed.finish` puts back."""
+    """How the meter was found: what :meth:`Dmed.finish` puts back. ``prepared``: the statuses before the last begin."""
 
     offset: int | None = None
     menu: dict[str, int] | None = None
     message: bool = False
-    cycle: bool = False
-    shown: bool = False
     prepared: list[States] = field(default_factory=list)
 
 
@@ -90,9 +87,6 @@ class Dmed:
     seconds after which a signature is given up. ``power_cycle``: takes the supply away and gives it back; ``None``
     where nobody can.
     """
-
-    #: Schemes that lead to it, besides those of Modbus.
-    schemes = SCHEMES
 
     def __init__(
         self,
