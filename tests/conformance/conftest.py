@@ -40,7 +40,7 @@ class MeterLink:
         meter, limit = self.meter, self.now() + int((timeout or 1.0) * 1e9 * self.meter.speed)
         meter.advance(self.now())
         if unit != meter.unit:
-            code = meter.foreign(unit, tcp=True)
+            code = meter.foreign(unit, network=True)
             if code is None:
                 raise self._silence(unit, timeout)
             raise ModbusRefused(code, f"unit {unit}: exception {code}")

@@ -205,3 +205,39 @@ def test_the_password_comes_from_a_file_or_the_environment(tmp_path: Path, monke
     assert password_of(parse_url("http://meter")) is None
     with pytest.raises(StorageError, match="password file"):
         password_of(parse_url(f"http://meter?password-file={tmp_path / 'none'}"))
+
+
+# The bytes themselves ------------------------------------------------------------------------------------------------
+
+
+def transcript(script: Script, whole: bytes = b"0\r\n\r\n") -> tuple[tuple[bytes, bool], Server]:
+    server = Server(script)
+    client = server.client()
+    asked = client.transcript(client.request("GET", "/v1/measure"), lambda data: data.endswith(whole), linger=0.5)
+    return run_blocking(asked), server
+
+
+def test_a_transcript_is_what_came_and_whether_the_other_side_closed() -> None:
+    body = b"2\r\n{}\r\n0\r\n\r\n"
+    for ending, closed in (((None,), True), ((), False)):
+        found, server = transcript((CHUNKED, body, *ending))
+        assert found == (CHUNKED + body, closed)
+        assert server.heard == [b"GET /v1/measure HTTP/1.1\r\nHost: meter\r\n\r\n"]
+    assert server.clock.now() == 500_000_000  # watched no longer than it was told to
+
+
+def test_a_transcript_of_half_an_answer_is_that_half() -> None:
+    assert transcript((CHUNKED, None))[0] == (CHUNKED, True)
+    (data, closed), server = transcript((CHUNKED,))
+    assert (data, closed, server.clock.now()) == (CHUNKED, False, 5_000_000_000)
+
+
+@pytest.mark.parametrize(("script", "error"), [((None,), Disconnected), ((), ResponseTimeout)])
+def test_a_transcript_of_nothing_is_an_error(script: Script, error: type[Exception]) -> None:
+    with pytest.raises(error, match="GET at http://meter: no answer"):
+        transcript(script)
+
+
+def test_a_transcript_without_end_is_given_up() -> None:
+    with pytest.raises(ProtocolError, match="does not end"):
+        transcript((b"x" * 3_000_000,))

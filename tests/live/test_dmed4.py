@@ -209,6 +209,8 @@ def test_the_log_book_is_fetched_once_and_verified(start: Start, capsys: Capture
         for _ in range(2):
             meter.begin(identification=CARD)
             meter.end()
+        assert [record.counter for record in meter.records(2)] == [2, 3, 4]
+        assert [event.keys() for event in meter.events()]
     found = command(capsys, "logbook", url, "--output", str(folder), "--verify")
     assert [(row["counter"], row["fetched"], row["signature"]) for row in found["records"]] == [
         (number, True, "valid") for number in (1, 2, 3, 4)

@@ -10,8 +10,12 @@ from typing import Any
 
 from wattproof.errors import UnknownName
 
-#: Family: module with ``STATEMENTS`` and the class of the subject.
-SUITES = {"bsm": ("wattproof.conformance.bsm", "Bsm")}
+#: Family: module with ``STATEMENTS`` and the class of the subject. Its ``of`` makes one from opened drivers and their
+#: addresses, and says which of them it takes.
+SUITES = {
+    "bsm": ("wattproof.conformance.bsm", "Bsm"),
+    "dmed4": ("wattproof.conformance.dmed4", "Dmed"),
+}
 
 
 def suite(family: str) -> tuple[tuple[Any, ...], Any]:

@@ -28,11 +28,12 @@ class Evidence(StrEnum):
 
 
 class Need(StrEnum):
-    """What a check does to the meter."""
+    """What a check does to the meter. ``REBOOT``: it makes it start anew; ``RESTART``: it takes its supply away."""
 
     READ = "read"
     WRITE = "write"
     SWITCHING = "switching"
+    REBOOT = "reboot"
     RESTART = "restart"
 
 
@@ -145,7 +146,8 @@ async def run(
 
 _REASONS = {
     Need.WRITE: "writes to the meter: --allow-writes",
-    Need.SWITCHING: "switches the contactor: --allow-writes",
+    Need.SWITCHING: "switches the contactor, or runs a charge cycle: --allow-writes",
+    Need.REBOOT: "makes the meter reboot: --allow-reboots",
     Need.RESTART: "needs a power failure, which cannot be made over the bus",
 }
 

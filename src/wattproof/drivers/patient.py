@@ -30,6 +30,11 @@ class PatientLink:
     def clock(self) -> Clock:
         return self._link.clock
 
+    @property
+    def once(self) -> ModbusLink:
+        """The link underneath, which tells of every refusal."""
+        return self._link
+
     async def exchange(self, unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
         """See :meth:`~wattproof.drivers.modbus.ModbusLink.exchange`."""
         return await self._again(lambda: self._link.exchange(unit, pdu, timeout=timeout), is_repeatable(pdu))

@@ -127,7 +127,7 @@ class WebClient:
         self, method: str, target: str, body: bytes | None = None, *, timeout: float | None = None, secret: str = ""
     ) -> WebAnswer:
         """See :meth:`WebLink.exchange`."""
-        request = encode_request(method, self._prefix + target, self.host, body)
+        request = self.request(method, target, body)
         attempts = 1 + (self.retries if timeout is None and method in REPEATABLE else 0)
         what = f"{method} {target.partition('?')[0]} at {self.name}"
         while True:
@@ -137,6 +137,41 @@ class WebClient:
             except (ResponseTimeout, Disconnected):
                 if not attempts:
                     raise
+
+    async def transcript(
+        self, request: bytes, whole: Callable[[bytes], bool], *, linger: float = 1.0
+    ) -> tuple[bytes, bool]:
+        """Send the bytes of a request; everything that comes back as it is, and whether the other side then closed.
+
+        ``whole`` says when nothing more has to come; the connection is watched for ``linger`` seconds after that.
+        Raises what :meth:`WebLink.exchange` raises if not a single byte came.
+        """
+        what = f"{request.split(b' ')[0].decode('latin-1')} at {self.name}"
+        self._link = link = await self._opener()
+        heard: ByteLink = link if self._trace is None else TracedLink(link, self._trace)
+        data = b""
+        try:
+            await self._send(link, request, "")
+            while True:
+                part = await heard.receive(linger if whole(data) else self.limits.silence)
+                data += part
+                if len(data) > self.limits.head + 2 * self.limits.body:
+                    raise ProtocolError(f"{what}: the answer does not end")
+                if not part:
+                    break
+        except Disconnected as error:
+            if not data:
+                raise Disconnected(f"{what}: no answer ({error})") from error
+            return data, True
+        finally:
+            await self.close()
+        if not data:
+            raise ResponseTimeout(f"{what}: no answer within {self.limits.silence:g} s")
+        return data, False
+
+    def request(self, method: str, target: str, body: bytes | None = None) -> bytes:
+        """The bytes that :meth:`exchange` sends for a request."""
+        return encode_request(method, self._prefix + target, self.host, body)
 
     async def close(self) -> None:
         """End a connection that an interrupted request left behind."""

@@ -90,13 +90,21 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
 
 
 class SyncMeter:
-    """A driver whose coroutines are run to their end when they are called; everything else is the driver's own."""
+    """A driver whose coroutines are run to their end when they are called, and whose asynchronous iterators are plain
+    ones; everything else is the driver's own."""
 
     def __init__(self, driver: Any) -> None:
         self._driver = driver
 
+    @property
+    def driver(self) -> Any:
+        """The driver itself, for those who step its coroutines on their own."""
+        return self._driver
+
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._driver, name)
+        if inspect.isasyncgenfunction(found):
+            return _iterated(found)
         return _stepped(found) if inspect.iscoroutinefunction(found) else found
 
     def __dir__(self) -> list[str]:
@@ -106,6 +114,24 @@ class SyncMeter:
 def _stepped(method: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         return run_blocking(method(*arguments, **options))
+
+    call.__doc__ = method.__doc__
+    call.__name__ = method.__name__
+    return call
+
+
+def _iterated(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **options: Any) -> Iterator[Any]:
+        items = method(*arguments, **options)
+
+        async def item() -> Any:
+            return await anext(items)
+
+        while True:
+            try:
+                yield run_blocking(item())
+            except StopAsyncIteration:
+                return
 
     call.__doc__ = method.__doc__
     call.__name__ = method.__name__

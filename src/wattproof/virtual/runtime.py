@@ -112,8 +112,8 @@ class Runtime:
         #: Where requests for the units behind this meter go, and what opens that way when it is first needed.
         self.forwarder: Forwarder | None = None
         self.way: Callable[[Meter], Forwarder] | None = None
-        #: Called when an interface of the meter opens or closes, as at every restart: a line may be set anew then.
-        #: By the address of each listener, whether it is open.
+        #: Called when an interface of the meter opens or closes, as at every restart, which is when a line may be set
+        #: anew; by the address of each listener, whether it is open.
         self.listeners: dict[str, Callable[[], bool]] = {}
         self.on_network: list[Callable[[], None]] = []
         self._closed = NOWHERE
@@ -344,22 +344,30 @@ class Runtime:
 
     def visit(self, site: Site, request: WebRequest) -> Response | Paced | None:
         """One request over HTTP: executed, kept and journalled; ``None`` if nobody is there to answer."""
-        what = {"method": request.method, "target": request.target[:256]}
-        self.ring.record(self.now(), "http-request", data=request.body[:4096], details=what)
+        shown = site.shown(request)
+        what = {"method": request.method, "target": shown.target[:256]}
+        self.ring.record(self.now(), "http-request", data=shown.body[:4096], details=what)
         now = self.advance()
         meter = self.meter
         if not meter.silent:
             meter.before_request(now)
         if meter.silent or self.failure is not None:
-            reason = "the meter has no supply, or is starting" if meter.silent else "the meter's state cannot be kept"
-            self.ring.record(self.now(), "http-lost", details={**what, "reason": reason})
+            self._unanswered(what)
             return None
         response = site.answer(request, now)
-        if not self.keep():
-            return None
+        kept = self.keep()
         self.refresh()
-        self.ring.record(self.now(), "http-answer", data=response.body[:4096], details={"status": response.status})
+        if meter.silent or not kept:
+            self._unanswered(what)
+            return None
+        body = site.shown_answer(request, response)[:4096]
+        self.ring.record(self.now(), "http-answer", data=body, details={"status": response.status})
         return site.deliver(response)
+
+    def _unanswered(self, what: Mapping[str, object]) -> None:
+        silent = self.meter.silent
+        reason = "the meter has no supply, or is starting" if silent else "the meter's state cannot be kept"
+        self.ring.record(self.now(), "http-lost", details={**what, "reason": reason})
 
     def answer_after(self) -> float:
         """Real seconds between a request and its answer that the meter takes by itself."""

@@ -196,9 +196,3 @@ class Switchboard:
 
 def _json_number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
-
-
-def release(armed: list[Armed], state: str) -> tuple[list[Armed], list[Armed]]:
-    """What waits for ``state``, and what goes on waiting."""
-    due = [one for one in armed if one.matches(state)]
-    return due, [one for one in armed if one not in due] if due else armed

@@ -23,6 +23,14 @@ class Site(Protocol):
         """One request, executed at ``now`` (meter ns)."""
         ...
 
+    def shown(self, request: Request) -> Request:
+        """The request as the journal may show it, without passwords."""
+        ...
+
+    def shown_answer(self, request: Request, response: Response) -> bytes:
+        """The body of its answer as the journal may show it."""
+        ...
+
     def refuse(self, status: int) -> Response:
         """The answer for what the edge turns down: too large, no HTTP."""
         ...

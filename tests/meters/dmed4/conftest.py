@@ -16,7 +16,7 @@ from wattproof.io.web import WebAnswer
 from wattproof.meters.dmed4.driver import DmedDriver
 from wattproof.meters.dmed4.rest import RestDriver
 from wattproof.meters.dmed4.session import DmedSession
-from wattproof.meters.dmed4.virtual.meter import create
+from wattproof.meters.dmed4.virtual.creation import create
 from wattproof.model.clock import VirtualClock
 from wattproof.virtual.base import Meter, SimulationOptions
 

@@ -42,12 +42,14 @@ class Meter:
         self.answers: dict[str, object] = {name.replace("__", "/"): answer for name, answer in answers.items()}
         self.asked: list[tuple[str, str]] = []
         self.bodies: list[bytes] = []
+        self.secrets: list[str] = []
         self.on: Act = lambda method, path, query, body: None
 
     async def exchange(
         self, method: str, target: str, body: bytes | None = None, *, timeout: float | None = None, secret: str = ""
     ) -> WebAnswer:
         self.asked.append((method, target))
+        self.secrets += [secret] if secret else []
         self.clock.advance(0.01)
         parts = urlsplit(target)
         path = parts.path.removeprefix("/v1/")
@@ -427,6 +429,7 @@ class Block(Meter):
         super().__init__(system_status=SYSTEM)
         self.values = {row.id: row.default for row in PARAMETERS}
         self.logged = 0
+        self.password = "2000"
         self.reverse = reverse
         self.ends = ends
         self.applies = True
@@ -442,7 +445,7 @@ class Block(Meter):
             return {**SYSTEM, "logged": self.logged}
         if path == "login":
             self.logins.append(query["password"])
-            self.logged = int(query["password"] == "2000")
+            self.logged = int(query["password"] == self.password)
             return {} if self.logged else 403
         if not self.logged:
             return 403
@@ -463,6 +466,7 @@ class Block(Meter):
         assert set(sent) == set(self.values)
         if self.applies:
             self.values = sent
+            self.password = str(sent["P03_02"])
         self.logged = 0
         self.away_until = self.clock.now() + 5 * 10**9
 
@@ -503,6 +507,20 @@ def test_a_wrong_password_is_tried_once() -> None:
     with pytest.raises(UsageError, match="advanced password"):
         run(driver.read("P02_01"))
     assert one.logins == ["1234"]
+
+
+def test_a_password_is_hidden_as_it_is_sent() -> None:
+    one = Block()
+    one.password = "a b/ä"
+    run(RestDriver(one, password="a b/ä").login())
+    assert one.secrets == ["a%20b%2F%C3%A4"]
+    assert one.asked[-1] == ("PUT", f"/v1/login?password={one.secrets[0]}")
+
+
+def test_a_new_password_is_used_after_the_reboot() -> None:
+    one = Block()
+    run(RestDriver(one, password="2000").write({"P03_02": 1234}))
+    assert one.logins == ["2000", "1234"]
 
 
 def test_commissioning_wants_to_be_confirmed() -> None:

@@ -141,6 +141,16 @@ def test_without_a_key_beforehand_the_end_says_that_nothing_verifies(meter: Make
     assert session.record.failure is not None
 
 
+def test_the_end_of_an_earlier_session_is_not_taken_for_a_begin(meter: Make) -> None:
+    one = meter(load="none")
+    one.run(one.session(identification=CARD).begin())
+    one.run(one.driver.sign("E"))
+    one.fault(stale_record=1)
+    with pytest.raises(SessionFailed, match="its TX is E"):
+        one.run(one.session(identification=CARD).begin())
+    assert not one.run(one.driver.state()).charging
+
+
 def test_a_begin_that_cannot_be_stored_is_ended_again(meter: Make) -> None:
     one = meter(load="none")
 
@@ -377,6 +387,15 @@ def test_the_last_session_is_fetched_again(meter: Make) -> None:
             one.run(existing(one.driver, "T1"))
         with pytest.raises(Refused, match="no record T9"):
             one.run(existing(one.driver, "T9"))
+
+
+def test_asking_for_the_last_session_does_not_end_the_present_one(meter: Make) -> None:
+    one = meter(load="none")
+    one.run(one.session().begin())
+    with pytest.raises(SessionFailed, match="a session is open"):
+        one.run(existing(one.driver, "last"))
+    assert one.run(one.driver.state()).charging
+    assert one.commands() == ["B"]
 
 
 def test_fixed_fields_tell_the_kind_of_an_identification_by_its_form() -> None:

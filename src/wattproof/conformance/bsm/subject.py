@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from wattproof.conformance.engine import Failed, NotApplicable, Skipped
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.errors import (
     Disconnected,
+    InvalidURL,
     LinkError,
     ModbusRefused,
     ProtocolError,
     ResponseTimeout,
     SnapshotFailed,
 )
+from wattproof.io.url import MeterURL
 from wattproof.meters.bsm.driver import OVERALL_LIMIT, PATIENCE, POLL_PAUSE, BsmDriver
 from wattproof.meters.bsm.enums import SnapshotStatus, SnapshotType
 from wattproof.meters.bsm.firmware import Firmware
@@ -86,6 +89,17 @@ class Bsm:
         self._restart: tuple[RegisterImage, RegisterImage] | None = None
         self.switched = False
         self.described = False  # metadata were written
+
+    @classmethod
+    def of(cls, opened: Sequence[tuple[Any, MeterURL]], *, writes: bool = False) -> Bsm:
+        """From the driver and the address that it was opened at.
+
+        Raises :class:`~wattproof.errors.InvalidURL` for anything but one Modbus address.
+        """
+        driver, url = opened[-1]
+        if len(opened) != 1 or not isinstance(driver, BsmDriver):
+            raise InvalidURL(f"{url}: a BSM is checked over one Modbus address; an example: bsm+tcp://127.0.0.1:5020")
+        return cls(driver.link, driver.unit, writes=writes)
 
     @property
     def clock(self) -> Clock:

@@ -201,6 +201,10 @@ class RestDriver(ChargeCycle, LogBook):
             remedy = "the password is wrong, or a lockout runs; a third wrong one in a row locks for 15 minutes"
             raise HttpRefused(error.status, f"{error}: {remedy}") from None
 
+    def use_password(self, password: str) -> None:
+        """Log in with this password from now on."""
+        self._password = password
+
     async def commission(self, *, confirm: bool = False) -> None:
         """Make the meter Operating: parameters are locked for good (7.9, DEC-43). Logs in first.
 

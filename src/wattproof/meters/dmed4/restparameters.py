@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from wattproof.errors import Disconnected, LinkError, ProtocolError, ResponseTimeout, WattproofError
 from wattproof.meters.dmed4 import restpoints
-from wattproof.meters.dmed4.parameters import IP_ADDRESS, PARAMETERS, Parameter
+from wattproof.meters.dmed4.parameters import IP_ADDRESS, PARAMETERS, PASSWORD, Parameter
 from wattproof.meters.dmed4.resources import SYSTEM_PARAMETERS
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ async def write(driver: RestDriver, values: Mapping[str, int]) -> None:
         await driver.post(SYSTEM_PARAMETERS, body)
     except (Disconnected, ResponseTimeout) as error:
         doubt = error
+    if PASSWORD in values:
+        driver.use_password(str(values[PASSWORD]))
     await _verified(driver, values, doubt)
 
 

@@ -40,6 +40,11 @@ READY_LIMIT = 10.0
 #: How often an end is tried against refusals.
 ATTEMPTS = 2
 
+#: TX of the fourth tuple by what the record is; after B it may be that of an intermediate reading (DEC-52).
+TRANSACTIONS = {"begin": frozenset("BC"), "intermediate": frozenset("C")}
+#: Codes of OCMF that end a transaction.
+ENDS = frozenset("ELRAP")
+
 _TROUBLE = (LinkError, ProtocolError, Refused)
 
 
@@ -227,7 +232,7 @@ class DmedSession(ChargingSession):
     async def _recovered(self) -> Taken:
         """The end record of a cycle that is closed already: the newest one, else made again (step 11)."""
         found = await self.driver.record()
-        if found is not None and found.transaction != Command.BEGIN:
+        if found is not None and found.transaction in ENDS:
             with suppress(SnapshotFailed):
                 return self._relied(found, "end")
         return await self._command(Command.RECOVER, "end")
@@ -265,6 +270,8 @@ class DmedSession(ChargingSession):
             wrong.append("its signature does not verify with the meter's public key")
         if self._page is not None and (taken.counter is None or taken.counter <= self._page):
             wrong.append(f"it is stale: PG is {record.field('PG')}, and T{self._page} was there before")
+        if record.transaction not in TRANSACTIONS.get(role, ENDS):
+            wrong.append(f"its TX is {record.transaction}")
         if role in ("begin", "end") and not self._is_ours(record):
             wrong.append(f"it is signed for ID {record.field('ID')!r} and CI {record.field('CI')!r}, not for ours")
         if wrong:
@@ -307,13 +314,16 @@ WATCHED = ("measure.energy_cycle", "measure.voltage", "measure.current", "measur
 async def existing(driver: ChargeCycle, which: str) -> tuple[SessionRecord, bool]:
     """A session whose end the meter has signed, and whether it holds: ``last``, or ``T12`` from the log book.
 
-    Raises :class:`~wattproof.errors.UsageError` for anything else, and
-    :class:`~wattproof.errors.SnapshotFailed` if there is no such record.
+    Raises :class:`~wattproof.errors.UsageError` for anything else,
+    :class:`~wattproof.errors.SnapshotFailed` if there is no such record, and
+    :class:`~wattproof.errors.SessionFailed` while a session is open: asking for its end would end it.
     """
     found: Record | None
     if which == "last":
+        if (await driver.state()).charging:
+            raise SessionFailed("a session is open on the meter: end it first with write METER_URL command=E")
         found = await driver.record()
-        if found is None or found.transaction != Command.END:
+        if found is None or found.transaction not in ENDS:
             found = await driver.sign(Command.RECOVER)
     elif which[:1] == "T" and which[1:].isdecimal() and hasattr(driver, "logged"):
         found = await driver.logged(int(which[1:]))
@@ -321,7 +331,7 @@ async def existing(driver: ChargeCycle, which: str) -> tuple[SessionRecord, bool
         raise UsageError(f"--existing {which}: a DMED4 gives last, and over REST T12 and the like from its log book")
     if found is None:
         raise SnapshotFailed(f"the meter has no record {which}")
-    if found.transaction != Command.END:
+    if found.transaction not in ENDS:
         raise SnapshotFailed(f"record {found.field('PG')} ends no session: its TX is {found.transaction}")
     end = Taken("end", found, await driver.public_key())
     begin = Taken("begin", found, end.key)

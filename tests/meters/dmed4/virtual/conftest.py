@@ -19,7 +19,7 @@ from tests.wires import HandTimers, Wire
 from wattproof.io.http import Request
 from wattproof.io.url import parse_url
 from wattproof.meters.dmed4.points import MAP
-from wattproof.meters.dmed4.virtual.meter import create
+from wattproof.meters.dmed4.virtual.creation import create
 from wattproof.virtual.base import SimulationOptions
 from wattproof.virtual.runtime import Runtime
 from wattproof.wire.http1 import Response

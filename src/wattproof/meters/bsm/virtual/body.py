@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from wattproof.meters.bsm.virtual.display import SECOND
 from wattproof.meters.bsm.virtual.face import UNSTAMPED, Face
-from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
+from wattproof.meters.bsm.virtual.machine import POWER_UP
 from wattproof.virtual.base import NEVER
 from wattproof.virtual.switchboard import nanoseconds
 
@@ -39,7 +39,7 @@ class Body(Face):
             self.power(True)
         if at >= self._silent_until:
             self._silent_until = NEVER
-            self._look_out()
+            self.look_out()
             self.entered(POWER_UP)
         if at >= self._service_until:
             self._service_until = NEVER
@@ -128,7 +128,7 @@ class Body(Face):
             self._power_up()
         else:
             self._power_down()
-        self._look_out()
+        self.look_out()
         self.settle()
 
     def _power_down(self) -> None:
@@ -162,9 +162,3 @@ class Body(Face):
         self.settle()
         self.maker.poll(self._now)
         self.plan()
-
-    def _look_out(self) -> None:
-        """Whether requests need more than a look at the image."""
-        self._watch = (
-            self.silent or "counter-glitch" in self.faults or any(armed.when == REQUEST for armed in self._armed)
-        )

@@ -28,13 +28,6 @@ def read_controls(meter: BsmMeter, controls: Mapping[str, object]) -> dict[str, 
     return values
 
 
-def apply(meter: BsmMeter, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
-    """Bring read controls and faults into force at the present moment."""
-    SWITCHBOARD.apply(meter, controls, faults)
-    if faults:
-        meter.present()
-
-
 # Faults that act at the moment they are set.
 
 

@@ -19,24 +19,24 @@ from wattproof.meters.bsm.virtual.options import Options
 from wattproof.meters.bsm.virtual.registers import Registers, clamp
 from wattproof.meters.bsm.virtual.state import Counters, Durable
 from wattproof.meters.bsm.virtual.timekeeping import NO_EPOCH, NO_TZO, Timekeeping
-from wattproof.virtual.base import NEVER, Meter, SimulationOptions, ignore, sleep_on
+from wattproof.virtual.base import NEVER, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.contactor import Contactor
 from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.line import LineFaults
 from wattproof.virtual.loads import Load
 from wattproof.virtual.physics import WATT_HOUR, nearest
 from wattproof.virtual.signing import Signer
+from wattproof.virtual.switched import SwitchedMeter
 
 #: Energy units of the least digit shown: 10 Wh.
 DIGIT = 10 * WATT_HOUR
 UNSTAMPED = (NO_EPOCH, NO_EPOCH, NO_TZO)
 
 
-class Face(Meter):
+class Face(SwitchedMeter):
     """The parts of one meter and how they show. Attributes may be read from outside."""
 
     __slots__ = (
-        "_armed",
         "_digit",
         "_dirty",
         "_display",
@@ -53,7 +53,6 @@ class Face(Meter):
         "_service_until",
         "_silent_until",
         "_tick",
-        "_watch",
         "clock",
         "counters",
         "demanded",
@@ -63,7 +62,6 @@ class Face(Meter):
         "do_stamp",
         "doe",
         "electrics",
-        "faults",
         "maker",
         "options",
         "read_text",
@@ -344,10 +342,6 @@ class Face(Meter):
 
     def _keep_unit(self, unit: int) -> None:
         self.counters.unit = unit
-
-    @abstractmethod
-    def entered(self, state: str) -> None:
-        """A named state begins (28.2)."""
 
     @abstractmethod
     def demand(self, on: bool) -> None:

@@ -11,21 +11,21 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from wattproof.errors import InvalidValue
-from wattproof.meters.bsm.enums import DEFAULT_UNIT, UNITS, SnapshotType
+from wattproof.meters.bsm.enums import DEFAULT_UNIT, SnapshotType
 from wattproof.meters.bsm.points import BASE, COMMON_BLOCK, REGISTERS, SIGNING_METER_BLOCK
 from wattproof.meters.bsm.virtual import control, writing
 from wattproof.meters.bsm.virtual.body import SERVICE_TIME, Body
 from wattproof.meters.bsm.virtual.face import DIGIT
-from wattproof.meters.bsm.virtual.machine import POWER_UP, REQUEST
+from wattproof.meters.bsm.virtual.machine import POWER_UP
 from wattproof.meters.bsm.virtual.options import INVALID, NOW, Options, read_options
 from wattproof.meters.bsm.virtual.registers import GLITCHING
 from wattproof.meters.bsm.virtual.state import Durable, decode
 from wattproof.virtual.base import NEVER, SimulationOptions
-from wattproof.virtual.faults import Armed
+from wattproof.virtual.identity import check, kept_serial, seed_of, signing_key
 from wattproof.virtual.loads import parse_load
 from wattproof.virtual.physics import WATT_HOUR
-from wattproof.virtual.signing import Signer, read_key
-from wattproof.virtual.switchboard import release
+from wattproof.virtual.signing import Signer
+from wattproof.virtual.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from wattproof.meters.bsm.optical.head import OpticalHead
@@ -52,13 +52,6 @@ class BsmMeter(Body):
 
     def execute_late(self, pdu: bytes, now: int) -> bytes | None:
         return self._execute(pdu, now, late=True)
-
-    def before_request(self, now: int) -> None:
-        if self._watch and any(armed.when == REQUEST for armed in self._armed):
-            self.advance(now)
-            self.entered(REQUEST)
-            self.follow()
-            self.advance(now)
 
     def _execute(self, pdu: bytes, now: int, *, late: bool = False) -> bytes | None:
         """The rules of 2.3 to 2.6, whatever is special about this request."""
@@ -101,7 +94,7 @@ class BsmMeter(Body):
             data[2 * offset : 2 * offset + 2] = b"\0\0"
         if hit:
             self.faults.hit("counter-glitch")
-            self._look_out()
+            self.look_out()
 
     def _write(self, pdu: bytes, now: int, *, late: bool) -> bytes:
         """``late``: it came during a creation; a trigger in it met that one and starts no second (section 11)."""
@@ -141,31 +134,20 @@ class BsmMeter(Body):
 
     # controls and faults
 
-    def patch(
-        self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None
-    ) -> None:
-        self.advance(now)
-        if when is not None:
-            control.SWITCHBOARD.check_when(when)
-        read_controls = control.read_controls(self, controls)
-        read_faults = control.SWITCHBOARD.read_faults(self, faults)
-        if when is not None:
-            self._armed.append(Armed(when, read_controls, read_faults))
-            self._look_out()
-            return
-        control.apply(self, read_controls, read_faults)
-        self._look_out()
-        self.follow()
-        self.advance(now)
+    @property
+    def switchboard(self) -> Switchboard:
+        return control.SWITCHBOARD
 
-    def entered(self, state: str) -> None:
-        self.journal("state", {"state": state})
-        released, self._armed = release(self._armed, state)
-        if released:
-            for armed in released:
-                control.apply(self, armed.controls, armed.faults)
-            self._look_out()
-            self.settle()
+    def read_controls(self, controls: Mapping[str, object]) -> dict[str, object]:
+        return control.read_controls(self, controls)
+
+    def bring(self, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
+        super().bring(controls, faults)
+        if faults:
+            self.present()
+
+    def released(self) -> None:
+        self.settle()
 
     def state(self) -> dict[str, object]:
         return control.state(self)
@@ -258,7 +240,7 @@ class BsmMeter(Body):
         self._armed += control.SWITCHBOARD.begin(self, faults)
         if not starting:
             self.entered(POWER_UP)
-        self._look_out()
+        self.look_out()
         self.present()
         self.follow()
         self._refresh(self._now)
@@ -307,16 +289,13 @@ def create(options: SimulationOptions) -> BsmMeter:
     """
     chosen = read_options(options.settings, options.variant)
     durable = None if options.state is None else decode(options.state)
-    serial, seed = _identity(options, durable)
-    scalar = None if options.key is None else read_key(options.key, "a BSM")
-    if durable is not None:
-        if scalar is not None and scalar != durable.key:
-            raise InvalidValue(f"the state directory keeps another key of meter {serial}: leave the key option out")
-        scalar = durable.key
-    if options.unit is not None and options.unit not in UNITS:
-        raise InvalidValue(f"unit {options.unit} is out of range: write 1 to 247")
-    if not 0 < options.speed <= FASTEST:
-        raise InvalidValue(f"speed {options.speed} is out of range: write a number above 0, at most {FASTEST}")
+    given = None if options.serial is None else read_serial(options.serial)
+    seed = seed_of(options)
+    serial = kept_serial(given, None if durable is None else durable.serial)
+    serial = serial or f"001BZR99{random.Random(seed).randrange(10**8):08d}"
+    kept = None if durable is None else durable.key
+    scalar = signing_key(options, "a BSM", serial, fresh=durable is None, kept=kept)
+    check(options)
     faults = control.SWITCHBOARD.parse(options.faults)
     load = parse_load(options.load if options.load is not None else "curve:car", options.read_text)
     meter = BsmMeter(options, chosen, serial, Signer(serial, scalar), seed, load)
@@ -327,22 +306,6 @@ def create(options: SimulationOptions) -> BsmMeter:
     starting = (durable is not None or "start-delay" in options.settings) and chosen.start_delay > 0
     meter.begin(_time(chosen, options.wall), faults, starting=starting)
     return meter
-
-
-FASTEST = 100_000
-
-
-def _identity(options: SimulationOptions, durable: Durable | None) -> tuple[str, int]:
-    """Serial and seed: as given, as kept, as drawn."""
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    serial = None if options.serial is None else read_serial(options.serial)
-    if durable is not None:
-        if serial is not None and serial != durable.serial:
-            raise InvalidValue(
-                f"the state directory belongs to meter {durable.serial}, not to {serial}: use another directory"
-            )
-        serial = durable.serial
-    return serial or f"001BZR99{random.Random(seed).randrange(10**8):08d}", seed
 
 
 def _time(chosen: Options, wall: int | None) -> tuple[int, int] | None:

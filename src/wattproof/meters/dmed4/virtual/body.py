@@ -27,12 +27,13 @@ from wattproof.meters.dmed4.virtual.options import Options
 from wattproof.meters.dmed4.virtual.record import Identity
 from wattproof.meters.dmed4.virtual.registers import LAYOUTS, NO_TEMPERATURE, Registers
 from wattproof.meters.dmed4.virtual.timekeeping import Clock
-from wattproof.virtual.base import NEVER, SECOND, Meter, SimulationOptions, ignore, sleep_on
+from wattproof.virtual.base import NEVER, SECOND, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.dc import WATT_HOUR, Load
 from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.line import LineFaults
 from wattproof.virtual.physics import nearest
 from wattproof.virtual.signing import Signer
+from wattproof.virtual.switched import SwitchedMeter
 
 #: Refresh of the fast measurements.
 FAST = SECOND // 10
@@ -43,11 +44,10 @@ MEAS_CHECKSUM, POW_CHECKSUM = 0x5A3C91E7, 0x1B84D20F
 _DEFAULTS = {row.id: row.default for row in PARAMETERS}
 
 
-class Body(Meter):
+class Body(SwitchedMeter):
     """What changes as time passes, from inside and outside."""
 
     __slots__ = (
-        "_armed",
         "_due",
         "_fast_tick",
         "_fatal",
@@ -64,7 +64,6 @@ class Body(Meter):
         "_silent_until",
         "_stored",
         "_time_high",
-        "_watch",
         "_wraps",
         "access",
         "active",
@@ -76,7 +75,6 @@ class Body(Meter):
         "display_on",
         "display_page",
         "electrics",
-        "faults",
         "flash",
         "health",
         "identity",
@@ -94,7 +92,6 @@ class Body(Meter):
         "temperatures",
     )
 
-    faults: Faults
     supplied: bool
 
     def __init__(
@@ -358,7 +355,7 @@ class Body(Meter):
             self.show()
         self._judge_fatal()
         self.present()
-        self._look_out()
+        self.look_out()
         self.plan()
 
     def _judge_fatal(self) -> None:
@@ -436,20 +433,10 @@ class Body(Meter):
         """The parameters as the meter reads them; a broken EEPROM gives the defaults (15.2)."""
         return _DEFAULTS if "error-eeprom-read" in self.faults else self.active
 
-    def _look_out(self) -> None:
-        """Whether requests need more than a look at the image."""
-        self._watch = (
-            self.silent or "counter-glitch" in self.faults or any(armed.when == "request" for armed in self._armed)
-        )
-
     @property
     def status(self) -> MeasurementStatus:
         """Measurement status."""
         return self.charge.status
-
-    def entered(self, state: str) -> None:
-        """A named state begins (15.1)."""
-        raise NotImplementedError
 
 
 def fahrenheit(celsius: int) -> int:

@@ -24,6 +24,10 @@ class Search(IntEnum):
     NOTHING = 3
 
 
+#: Stands for a number that no log reaches.
+_BEYOND = 10**18
+
+
 class BadSearch(Exception):
     """The parameters of a search make no sense (10.3)."""
 
@@ -169,9 +173,10 @@ def _parameters(query: Mapping[str, str], kinds: Sequence[str]) -> tuple[str, st
 
 
 def _number(value: str | None) -> int:
-    if value is None or not (value.isascii() and value.isdigit()) or len(value) > 18:
+    if value is None or not (value.isascii() and value.isdigit()):
         raise BadSearch("index_value is a whole number")
-    return int(value)
+    digits = value.lstrip("0")
+    return int(digits or "0") if len(digits) <= 18 else _BEYOND
 
 
 def _position(count: int, reference: str, value: str | None) -> int | None:

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from wattproof.errors import InvalidValue
 from wattproof.io.settings import SerialSettings
 from wattproof.io.url import MeterURL
-from wattproof.meters.dmed4.enums import Command
-from wattproof.meters.dmed4.models import DEFAULT, Model, by_variant
+from wattproof.meters.dmed4.models import Model
 from wattproof.meters.dmed4.parameters import BAUD_RATES, FORMATS
 from wattproof.meters.dmed4.points import MOST
 from wattproof.meters.dmed4.virtual import control, writing
 from wattproof.meters.dmed4.virtual.body import Body
 from wattproof.meters.dmed4.virtual.charge import Refused, Why
-from wattproof.meters.dmed4.virtual.cycle import REQUEST
 from wattproof.meters.dmed4.virtual.electrics import LIMIT
-from wattproof.meters.dmed4.virtual.options import FACTORY, NOW, Options, read_options
 from wattproof.meters.dmed4.virtual.registers import GLITCHING
-from wattproof.meters.dmed4.virtual.state import COUNTERS, Durable, decode, open_cycle
+from wattproof.meters.dmed4.virtual.state import COUNTERS, Durable, open_cycle
 from wattproof.meters.dmed4.virtual.writing import (
     BUSY,
     ILLEGAL_ADDRESS,
@@ -33,11 +27,9 @@ from wattproof.meters.dmed4.virtual.writing import (
     Rejected,
     command_of,
 )
-from wattproof.virtual.base import SECOND, Admission, Meter, Onward, SimulationOptions
-from wattproof.virtual.dc import WATT_HOUR, parse_load
-from wattproof.virtual.faults import Armed
-from wattproof.virtual.signing import Signer, read_key
-from wattproof.virtual.switchboard import release
+from wattproof.virtual.base import SECOND, Admission, Onward, SimulationOptions
+from wattproof.virtual.dc import WATT_HOUR
+from wattproof.virtual.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from wattproof.meters.dmed4.virtual.site import DmedSite
@@ -147,13 +139,6 @@ class DmedMeter(Body):
         if pdu[:1] == bytes((writing.WRITE_ONE,)):
             self._execute(pdu, now)
 
-    def before_request(self, now: int) -> None:
-        if self._watch and any(armed.when == REQUEST for armed in self._armed):
-            self.advance(now)
-            self.entered(REQUEST)
-            self.follow()
-            self.advance(now)
-
     def _execute(self, pdu: bytes, now: int) -> bytes | None:
         self.advance(now)
         if self.silent or not pdu:
@@ -192,7 +177,7 @@ class DmedMeter(Body):
             data[to : to + 2] = self._image[begin : begin + 2]
         if "counter-glitch" in self.faults and self._glitches(address, count, data):
             self.faults.hit("counter-glitch")
-            self._look_out()
+            self.look_out()
         return _PREFIX[pdu[0]][count] + data
 
     def _glitches(self, address: int, count: int, data: bytearray) -> bool:
@@ -302,29 +287,15 @@ class DmedMeter(Body):
 
     # controls and faults
 
-    def patch(
-        self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None
-    ) -> None:
-        self.advance(now)
-        if when is not None:
-            control.SWITCHBOARD.check_when(when)
-        read_controls = control.read_controls(self, controls)
-        read_faults = control.SWITCHBOARD.read_faults(self, faults)
-        if when is not None:
-            self._armed.append(Armed(when, read_controls, read_faults))
-            self._look_out()
-            return
-        control.SWITCHBOARD.apply(self, read_controls, read_faults)
-        self.follow()
-        self.advance(now)
+    @property
+    def switchboard(self) -> Switchboard:
+        return control.SWITCHBOARD
 
-    def entered(self, state: str) -> None:
-        self.journal("state", {"state": state})
-        due, self._armed = release(self._armed, state)
-        for armed in due:
-            control.SWITCHBOARD.apply(self, armed.controls, armed.faults)
-        if due:
-            self.health.impose()
+    def read_controls(self, controls: Mapping[str, object]) -> dict[str, object]:
+        return control.read_controls(self, controls)
+
+    def released(self) -> None:
+        self.health.impose()
 
     def state(self) -> dict[str, object]:
         return control.state(self)
@@ -445,90 +416,3 @@ def report_id(pdu: bytes, kind: Model) -> bytes:
         raise Rejected(ILLEGAL_VALUE)
     content = bytes((kind.code,)) + _REVISIONS
     return bytes((writing.REPORT_ID, len(content))) + content
-
-
-def read_serial(text: str) -> str:
-    """MS from ``--serial``: 8 decimal digits. Raises ``InvalidValue``."""
-    if not re.fullmatch(r"[0-9]{1,8}", text):
-        raise InvalidValue(f"serial {text!r} is no DMED4 serial: write 8 digits, such as 12345678")
-    return text.zfill(8)
-
-
-FASTEST = 100_000
-
-
-def create(options: SimulationOptions) -> Meter:
-    """A virtual DMED4 or remote display. Deterministic for a given seed.
-
-    Raises ``UnknownName`` and ``InvalidValue`` for what is not in the closed tables of sections 14 and 15, and for a
-    state directory of another meter; ``StorageError`` for one that holds no state of a DMED4.
-    """
-    kind = DEFAULT if options.variant is None else by_variant(options.variant)
-    if options.unit is not None and not 1 <= options.unit <= 247:
-        raise InvalidValue(f"unit {options.unit} is out of range: write 1 to 247")
-    if not 0 < options.speed <= FASTEST:
-        raise InvalidValue(f"speed {options.speed} is out of range: write a number above 0, at most {FASTEST}")
-    if kind.is_display:
-        from wattproof.meters.dmed4.virtual.remote import create_display
-
-        return create_display(options, kind)
-    return make(options, kind)
-
-
-def make(options: SimulationOptions, kind: Model) -> DmedMeter:
-    """A virtual meter of one model. Raises as :func:`create`."""
-    chosen = _options(options)
-    durable = None if options.state is None else decode(options.state)
-    serial, seed = _identity(options, durable, kind)
-    scalar = None if options.key is None else read_key(options.key, "a DMED4")
-    if durable is not None:
-        if scalar is not None and scalar != durable.key:
-            raise InvalidValue(f"the state directory keeps another key of meter {serial}: leave the key option out")
-        scalar = durable.key
-    faults = control.SWITCHBOARD.parse(options.faults)
-    load = parse_load(options.load if options.load is not None else "curve:dc", options.read_text)
-    meter = DmedMeter(options, chosen, kind, serial, Signer(serial, scalar), seed, load)
-    counters = meter.electrics.counters
-    counters.imported, counters.exported = chosen.energy * WATT_HOUR, chosen.energy_export * WATT_HOUR
-    _set_clock(meter, chosen, options.wall, fresh=durable is None)
-    meter.begin(durable, options, faults)
-    return meter
-
-
-def _options(options: SimulationOptions) -> Options:
-    settings = dict(options.settings)
-    if options.unit is not None:
-        settings.setdefault("P04_01", str(options.unit))
-    return read_options(settings, options.listen)
-
-
-def _identity(options: SimulationOptions, durable: Durable | None, kind: Model) -> tuple[str, int]:
-    """Serial and seed: as given, as kept, as drawn."""
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    serial = None if options.serial is None else read_serial(options.serial)
-    if durable is not None:
-        if (serial is not None and serial != durable.serial) or durable.variant != kind.variant:
-            raise InvalidValue(
-                f"the state directory belongs to meter {durable.serial} ({durable.variant}), not to "
-                f"{serial or durable.serial} ({kind.variant}): use another directory"
-            )
-        serial = durable.serial
-    return serial or f"{random.Random(seed).randrange(10**8):08d}", seed
-
-
-def _set_clock(meter: DmedMeter, chosen: Options, wall: int | None, *, fresh: bool) -> None:
-    """The clock of a new meter: from the factory, as now, or at a given time (DEC-74)."""
-    if not fresh or chosen.time == FACTORY:
-        return
-    if chosen.time == NOW:
-        if wall is None:
-            raise InvalidValue(f"option time={NOW} needs the present time: give an instant instead")
-        meter.clock.base = wall * SECOND
-    elif isinstance(chosen.time, tuple):
-        seconds, offset = chosen.time
-        meter.clock.base = seconds * SECOND
-        meter.clock.offset = offset if offset % 15 == 0 else 0
-
-
-#: Commands by their letters, for whoever takes them as text.
-COMMANDS = {command.value: command for command in Command}

@@ -20,14 +20,16 @@ from wattproof.meters.dmed4.models import CHANNELS, DEFAULT, Model
 from wattproof.meters.dmed4.parameters import BAUD_RATES
 from wattproof.meters.dmed4.points import MOST
 from wattproof.meters.dmed4.resources import PREFIX
-from wattproof.meters.dmed4.virtual import writing
-from wattproof.meters.dmed4.virtual.meter import CONNECTIONS, DmedMeter, make, read_serial, report_id
-from wattproof.meters.dmed4.virtual.options import Options, read_options
+from wattproof.meters.dmed4.virtual import discretion, writing
+from wattproof.meters.dmed4.virtual.creation import chosen_options, drawn_serial, make, read_serial
+from wattproof.meters.dmed4.virtual.meter import CONNECTIONS, DmedMeter, report_id
+from wattproof.meters.dmed4.virtual.options import Options
 from wattproof.meters.dmed4.virtual.rest import NOT_FOUND, NOT_IMPLEMENTED
-from wattproof.meters.dmed4.virtual.site import LIMITS, DmedSite, disturbed, failure, success
+from wattproof.meters.dmed4.virtual.site import LIMITS, DmedSite, failure, path_of, success
 from wattproof.meters.dmed4.virtual.writing import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, READS, Rejected
 from wattproof.virtual.base import Admission, Meter, SimulationOptions, ignore, sleep_on
 from wattproof.virtual.faults import split_fault
+from wattproof.virtual.identity import kept_serial, seed_of
 from wattproof.virtual.line import LineFaults
 from wattproof.wire.http1 import Response
 
@@ -219,40 +221,51 @@ class DisplaySite:
 
     def __init__(self, display: Display) -> None:
         self._display = display
+        self._asked: DmedSite | None = None  # the channel that the present answer comes from
+
+    def shown(self, request: Request) -> Request:
+        return discretion.shown_request(request)
+
+    def shown_answer(self, request: Request, response: Response) -> bytes:
+        return discretion.shown_answer(request, response)
 
     def refuse(self, status: int) -> Response:
         return failure(400 if status < 500 else status)
 
     def deliver(self, response: Response) -> Response | Paced:
-        first = self._display._first
-        return response if first is None else disturbed(response, first.faults)
+        return response if self._asked is None else self._asked.deliver(response)
 
     def answer(self, request: Request, now: int) -> Response:
-        if not self._display.tls and (shown := self._page(request)) is not None:
+        self._asked = None
+        path = path_of(request)
+        if not self._display.tls and (shown := self._page(request, path)) is not None:
             return shown
-        found = _CHANNEL.fullmatch(request.path)
+        found = _CHANNEL.fullmatch(path)
         alias = self._display.options.channel_alias
         if found is not None:
             return self._ask(int(found.group(1)), request, f"/{PREFIX}{found.group(2)}", now)
-        if alias is not None and request.path.startswith(f"/{PREFIX}/"):
-            return self._ask(alias, request, request.path, now)
+        if alias is not None and path.startswith(f"/{PREFIX}/"):
+            return self._ask(alias, request, path, now)
         return failure(NOT_FOUND)
 
-    def _page(self, request: Request) -> Response | None:
+    def _page(self, request: Request, path: str) -> Response | None:
         """The list of channels at ``/``, the page of a meter at ``/1`` to ``/4``; ``None`` for any other path."""
         from wattproof.meters.dmed4.virtual import web
 
         display = self._display
-        if request.path == "/":
+        if path == "/":
             if request.method != "GET":
                 return failure(NOT_IMPLEMENTED)
             shown = [(channel, self._reached(channel)) for channel in CHANNELS]
             return success(web.channels(display.kind.name, int(display.serial), shown), web.HEADERS)
-        number = request.path.removeprefix("/")
+        number = path.removeprefix("/")
         if number not in map(str, CHANNELS):
             return None
-        meter = self._reached(int(number))
-        return failure(NOT_FOUND) if meter is None else display._sites[int(number)].page(request, int(number))
+        channel = int(number)
+        if self._reached(channel) is None:
+            return failure(NOT_FOUND)
+        self._asked = display._sites[channel]
+        return self._asked.imposed() or self._asked.page(request, channel)
 
     def _reached(self, channel: int) -> DmedMeter | None:
         """The meter on a channel, unless there is none, it is silent, or the fault channel-lost takes it away."""
@@ -263,23 +276,17 @@ class DisplaySite:
     def _ask(self, channel: int, request: Request, path: str, now: int) -> Response:
         if self._reached(channel) is None:
             return failure(NOT_FOUND)
-        return self._display._sites[channel].answer(request, now, path)
+        self._asked = self._display._sites[channel]
+        return self._asked.answer(request, now, path)
 
 
 def create_display(options: SimulationOptions, kind: Model) -> Display:
     """A remote display with its meters. Raises as ``meter.create``."""
-    settings = dict(options.settings)
-    if options.unit is not None:
-        settings.setdefault("P04_01", str(options.unit))
-    chosen = read_options(settings, options.listen)
+    chosen = chosen_options(options)
     kept = _kept(options)
-    seed = options.seed if options.seed is not None else random.SystemRandom().getrandbits(32)
-    serial = None if options.serial is None else read_serial(options.serial)
-    if kept is not None:
-        if serial is not None and serial != kept["serial"]:
-            raise InvalidValue(f"the state directory belongs to display {kept['serial']}, not to {serial}")
-        serial = str(kept["serial"])
-    serial = serial or f"{random.Random(seed).randrange(10**8 - 4):08d}"
+    seed = seed_of(options)
+    given = None if options.serial is None else read_serial(options.serial)
+    serial = kept_serial(given, None if kept is None else str(kept["serial"])) or drawn_serial(seed, len(CHANNELS))
     display = Display(options, chosen, kind, serial, seed)
     if kind.code != 0x0C:
         if options.faults:

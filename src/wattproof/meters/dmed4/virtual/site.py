@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from wattproof.io.http import Limits, Paced, Request
 from wattproof.meters.dmed4.resources import BY_PATH, PREFIX, Resource
-from wattproof.meters.dmed4.virtual import rest
+from wattproof.meters.dmed4.virtual import discretion, rest
 from wattproof.meters.dmed4.virtual.rest import BAD_REQUEST, FORBIDDEN, NOT_FOUND, NOT_IMPLEMENTED, Failure
 from wattproof.wire.http1 import LAST_CHUNK, REASONS, Headers, Response, encode_chunks, encode_head
 
@@ -81,6 +81,12 @@ class DmedSite:
 
     def __init__(self, meter: DmedMeter) -> None:
         self.meter = meter
+
+    def shown(self, request: Request) -> Request:
+        return discretion.shown_request(request)
+
+    def shown_answer(self, request: Request, response: Response) -> bytes:
+        return discretion.shown_answer(request, response)
 
     def refuse(self, status: int) -> Response:
         return failure(BAD_REQUEST if status < 500 else status)
