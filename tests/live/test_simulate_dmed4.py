@@ -184,7 +184,7 @@ def speaks(url: str) -> int:
         return 0
 
 
-@pytest.mark.proves("D-303", "D-302", "D-306", "D-121", "D-122")
+@pytest.mark.proves("D-303", "D-302", "D-306")
 def test_the_listeners_of_http_and_https_change_places_and_stay_so(virtual_meter: Start, tmp_path: Path) -> None:
     urls = ["tcp://127.0.0.1:0", "http://127.0.0.1:0", "https://127.0.0.1:0"]
     with VirtualMeter("dmed4", listen=urls, state=tmp_path, **QUICK) as meter:

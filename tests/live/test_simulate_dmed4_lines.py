@@ -214,7 +214,7 @@ def test_two_framings_on_several_listeners(virtual_meter: Start) -> None:
         assert two.ask(struct.pack(">BHH", 4, 0x4283, 1), framing="ascii") == b"\x04\x02\x00\x78"
 
 
-@pytest.mark.proves("D-301", "D-025")
+@pytest.mark.proves("D-301")
 def test_connections_to_a_converter_are_one_bus_and_the_answer_goes_to_the_asker(virtual_meter: Start) -> None:
     meter = virtual_meter("dmed4", listen="rtu://127.0.0.1:0", **QUICK)
     with connection(meter.urls[0]) as one, connection(meter.urls[0]) as two, connection(meter.urls[0]) as three:

@@ -118,7 +118,7 @@ def test_every_parameter_is_read_with_zeros_behind_it(bench: Make, row: Paramete
     assert meter.refused("04 50 03 00 1D") == 2, "28 words, not 29"
 
 
-@pytest.mark.proves("D-060", "D-188", "D-189", "D-190", "D-191", "D-192", "D-193", "D-194", "D-195")
+@pytest.mark.proves("D-060", "D-195")
 @pytest.mark.parametrize("id", LIMITS)
 def test_the_limits_of_a_parameter(bench: Make, id: str) -> None:
     meter = bench()

@@ -323,7 +323,7 @@ def test_a_broadcast_reaches_every_meter_of_a_line(bus: Make, bench: Make) -> No
         assert shared.send(rtu.frame(unit, b"\x11")).startswith(f"{unit:02X} 11 08 4A")
 
 
-@pytest.mark.proves("D-040", "D-301")
+@pytest.mark.proves("D-301", "D-304")
 @pytest.mark.parametrize("framing", ["rtu", "ascii"])
 def test_in_the_gateway_role_the_line_is_silent_and_the_network_answers_for_itself(bus: Make, framing: str) -> None:
     line = bus(P05_05="1", unit=8)
