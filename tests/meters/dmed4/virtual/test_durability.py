@@ -17,6 +17,7 @@ from wattproof.io.http import Request
 from wattproof.io.journal import StateFile
 from wattproof.io.logfile import LogFile
 from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.web import visit
 
 Make = Callable[..., Any]
 STATE, LOG = Path("/state/state.journal"), Path("/state/log.journal")
@@ -41,7 +42,7 @@ class Station:
     def visit(self, method: str, target: str, body: bytes = b"") -> Any:
         """The object of an answer, its status if it has none; ``None`` if nobody answers."""
         path = target.partition("?")[0]
-        answer = self.runtime.visit(self.site, Request(method, path, {}, {}, body, "1.1", target))
+        answer = visit(self.runtime, self.site, Request(method, path, {}, {}, body, "1.1", target))
         if answer is None:
             return None
         return json.loads(answer.body) if answer.body else answer.status
