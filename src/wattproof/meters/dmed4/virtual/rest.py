@@ -16,8 +16,8 @@ from wattproof.meters.dmed4.parameters import BY_ID, PARAMETERS, contradiction
 from wattproof.meters.dmed4.resources import Field, Resource, Shape, tenth
 from wattproof.meters.dmed4.virtual import menu
 from wattproof.meters.dmed4.virtual.access import Verdict
-from wattproof.meters.dmed4.virtual.body import MEAS_CHECKSUM, MEAS_REVISION, POW_CHECKSUM, POW_REVISION
 from wattproof.meters.dmed4.virtual.charge import Refused
+from wattproof.meters.dmed4.virtual.face import MEAS_CHECKSUM, MEAS_REVISION, POW_CHECKSUM, POW_REVISION
 from wattproof.meters.dmed4.virtual.health import mask
 from wattproof.meters.dmed4.virtual.logbook import BadSearch
 from wattproof.virtual.base import SECOND

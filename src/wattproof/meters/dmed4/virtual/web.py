@@ -14,7 +14,7 @@ from wattproof.errors import InvalidValue
 from wattproof.io.http import Request
 from wattproof.meters.dmed4.parameters import IP_ADDRESS
 from wattproof.meters.dmed4.virtual import page, rest
-from wattproof.meters.dmed4.virtual.body import MEAS_CHECKSUM, MEAS_REVISION, POW_CHECKSUM, POW_REVISION
+from wattproof.meters.dmed4.virtual.face import MEAS_CHECKSUM, MEAS_REVISION, POW_CHECKSUM, POW_REVISION
 from wattproof.meters.dmed4.virtual.rest import BAD_REQUEST, NOT_IMPLEMENTED, Failure
 from wattproof.wire.http1 import Headers
 
