@@ -166,7 +166,7 @@ def test_the_serial_line_of_a_gateway_serves_nobody(virtual_meter: Start, tmp_pa
         "dmed4",
         listen=("tcp://127.0.0.1:0", "rtu://127.0.0.1:0"),
         answer_delay=0,
-        settings={"P05_05": 1},
+        P05_05=1,
     )
     place = urlsplit(front.urls[1])
     with socket.create_connection((place.hostname, place.port), timeout=5) as line:

@@ -249,7 +249,7 @@ def test_a_display_shows_its_four_meters(meter: Callable[..., VirtualMeter]) -> 
 
 
 def test_the_journal_of_a_running_meter_tells_no_password(meter: Callable[..., VirtualMeter]) -> None:
-    one = meter(HTTP, settings={"P03_02": 48151}, reboot_delay="0.1")
+    one = meter(HTTP, P03_02=48151, reboot_delay="0.1")
     (url,) = one.urls
     assert ask(url, "login?password=48151", "PUT") == {"logged": 1}
     block = ask(url, "system_parameters")

@@ -60,7 +60,7 @@ class VirtualMeter:
         settings: Mapping[str, object] | None = None,
         **options: object,
     ) -> None:
-        chosen = {**(settings or {}), **{name.replace("_", "-"): value for name, value in options.items()}}
+        chosen = {**(settings or {}), **{_written(name): value for name, value in options.items()}}
         later = faults if isinstance(faults, Mapping) else {}
         self._plan = Plan(
             model=model if variant is None or ":" in model else f"{model}:{variant}",
@@ -321,6 +321,11 @@ def read_key_file(path: Path | str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise InvalidValue(f"the key file {path} cannot be read: {error.strerror}") from error
+
+
+def _written(name: str) -> str:
+    """A keyword as ``--set`` spells it: ``answer_delay`` has a hyphen there, the parameter ``P03_02`` has none."""
+    return name if name.isupper() else name.replace("_", "-")
 
 
 def _text(value: object) -> str:
