@@ -155,13 +155,23 @@ def test_a_record_has_at_most_1024_bytes(bench: Make) -> None:
 
 
 @pytest.mark.proves("D-266")
-def test_the_readings_take_at_most_532_bytes(bench: Make) -> None:
-    from wattproof.meters.dmed4.virtual.message import Fixed
+def test_the_largest_possible_record_has_exactly_1024_bytes(bench: Make) -> None:
+    from wattproof.meters.dmed4.virtual.message import judge
     from wattproof.meters.dmed4.virtual.record import Identity, Reading, payload
 
-    most = Reading("B", 0, -900, "S", 199_999_999_999, 199_999_999_999, 199_999_999_999, "Et", "E")
-    text = payload(Fixed(()), 1, Identity("", "", ""), most, most).decode()
-    assert len(text[text.index('"RD"') : -1]) <= 532
+    begin = Reading("B", 0, -900, "S", 199_999_999_999, 199_999_999_999, 0, "E", "E")
+    end = Reading("E", 0, -900, "S", 199_999_999_999, 199_999_999_999, 199_999_999_999, "Et", "E")
+
+    def longest(text: str) -> bytes:
+        return payload(judge(text.encode()), 9_999_999_999, Identity("DMED404R1500", "12345678", "5"), begin, end)
+
+    whole = longest("{}").decode()
+    assert len(whole[whole.index('"RD"') : -1]) <= 532
+    room = 1024 - len(longest('{"ID":""}'))
+    assert room > 300
+    for size, status in ((room, 200), (room + 1, 400)):
+        assert bench().message('{"ID":"' + "x" * size + '"}') == status
+    assert len(longest('{"ID":"' + "x" * room + '"}')) == 1024
 
 
 # 9.4
