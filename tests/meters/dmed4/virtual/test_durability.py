@@ -107,6 +107,8 @@ def test_a_power_cut_at_every_step_of_the_disk(bench: Make, seed: int) -> None:
         after.do("B" if status == 1 else "E")
         after.timers.run(0.4)
         assert page(after.shown) > max(seen, default=0), "no number is used twice"
+        numbers = [record.number for record in after.meter.logbook.records]
+        assert numbers == sorted(set(numbers)), "nor is that of a record that was kept and never shown"
 
 
 @pytest.mark.proves("D-281")

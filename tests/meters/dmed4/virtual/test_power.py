@@ -178,6 +178,19 @@ def test_wherever_the_supply_or_the_process_ends_numbers_are_new_and_records_are
     assert numbers == sorted(set(numbers))
 
 
+@pytest.mark.proves("D-119", "D-183")
+def test_a_restart_that_was_still_to_come_is_that_of_the_supply(bench: Make) -> None:
+    meter = bench(init_delay="0")
+    assert meter.status_of("PUT", "login?password=2000") == 200
+    values = {**meter.get("system_parameters"), "P02_01": 1}
+    assert meter.status_of("POST", "system_parameters", values) == 200
+    meter.control(power=False)
+    meter.control(power=True)
+    assert meter.wait(1).raw("measurement_status") == 1 and meter.meter.active["P02_01"] == 1
+    meter.wait(100)
+    assert [event.arguments for event in meter.meter.logbook.events if event.code == 1] == ["power", "power"]
+
+
 @pytest.mark.proves("D-308")
 def test_the_curve_goes_on_where_it_was(bench: Make) -> None:
     meter = bench()

@@ -112,6 +112,18 @@ def test_six_readings_in_every_record(bench: Make, last: str) -> None:
     assert readings(again) == readings(ended)
 
 
+@pytest.mark.proves("D-235", "D-246", "D-255")
+@pytest.mark.parametrize("watts", [1, 997, 3599, 7201, -997])
+def test_the_energy_of_the_cycle_is_always_the_difference_of_the_totals(bench: Make, watts: int) -> None:
+    meter = bench(load=f"constant:{watts}", load_follows="always", energy="0.9", sign_delay="0")
+    found = [readings(meter.wait(7.3).begin())]
+    found += [readings(meter.wait(3.7).signed("C")) for _ in range(40)]
+    for reading in found:
+        begun, ended, cycle = (round(float(reading[at]["RV"]) * 1000) for at in (0, 3, 5))
+        assert cycle == ended - begun
+    assert meter.raw("energy_cycle_export") == meter.raw("energy_export_total") - round(float(found[0][1]["RV"]) * 1000)
+
+
 # 9.3, 9.6
 
 
@@ -155,13 +167,23 @@ def test_a_record_has_at_most_1024_bytes(bench: Make) -> None:
 
 
 @pytest.mark.proves("D-266")
-def test_the_readings_take_at_most_532_bytes(bench: Make) -> None:
-    from wattproof.meters.dmed4.virtual.message import Fixed
+def test_the_largest_possible_record_has_exactly_1024_bytes(bench: Make) -> None:
+    from wattproof.meters.dmed4.virtual.message import judge
     from wattproof.meters.dmed4.virtual.record import Identity, Reading, payload
 
-    most = Reading("B", 0, -900, "S", 199_999_999_999, 199_999_999_999, 199_999_999_999, "Et", "E")
-    text = payload(Fixed(()), 1, Identity("", "", ""), most, most).decode()
-    assert len(text[text.index('"RD"') : -1]) <= 532
+    begin = Reading("B", 0, -900, "S", 199_999_999_999, 199_999_999_999, 0, "E", "E")
+    end = Reading("E", 0, -900, "S", 199_999_999_999, 199_999_999_999, 199_999_999_999, "Et", "E")
+
+    def longest(text: str) -> bytes:
+        return payload(judge(text.encode()), 9_999_999_999, Identity("DMED404R1500", "12345678", "5"), begin, end)
+
+    whole = longest("{}").decode()
+    assert len(whole[whole.index('"RD"') : -1]) <= 532
+    room = 1024 - len(longest('{"ID":""}'))
+    assert room > 300
+    for size, status in ((room, 200), (room + 1, 400)):
+        assert bench().message('{"ID":"' + "x" * size + '"}') == status
+    assert len(longest('{"ID":"' + "x" * room + '"}')) == 1024
 
 
 # 9.4
@@ -268,6 +290,14 @@ def test_a_full_log_of_records_drops_the_oldest(bench: Make) -> None:
     assert meter.status_of("GET", "logbook/OCMF?index_type=PROGR&index_value=2") == 404
     again = bench(ocmf_log_size="3", state=meter.meter.checkpoint(), log=tuple(meter.meter.log())).wait(2)
     assert info(again) == (3, 3, 5)
+
+
+@pytest.mark.proves("D-090")
+def test_more_events_than_a_register_can_count(bench: Make) -> None:
+    meter = bench(event_log_size="70000")
+    meter.fault("logbook-full")
+    assert (meter.raw("events_max"), meter.raw("events_count")) == (0xFFFF, 0xFFFF)
+    assert meter.get("logbook/info")["events_total_number"] == 70000
 
 
 @pytest.mark.proves("D-285", "D-322", "D-090")
