@@ -268,6 +268,56 @@ def test_a_new_session_ends_the_interrupted_one_first(meter: Make) -> None:
     assert one.run(session.end()).failure is None
 
 
+def test_a_meter_that_is_still_starting_after_a_power_failure_has_not_ended_the_cycle(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "5"})
+    session = one.session(identification=CARD)
+    one.run(session.begin())
+    one.run(session.run(duration=10))
+    one.fault(power_cut=5)
+    one.wait(7)
+    assert one.run(one.driver.state()).measurement == 0
+    with pytest.raises(SessionFailed, match="lost its supply"):
+        one.run(session.run())
+    assert one.run(session.end()).end.record.error_flags == "t"
+
+
+def test_an_end_that_meets_a_starting_meter_waits_for_it(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "5"})
+    session = one.session(identification=CARD)
+    one.run(session.begin())
+    one.wait(10)
+    one.fault(power_cut=5)
+    one.wait(7)
+    assert one.run(one.driver.state()).measurement == 0
+    record = one.run(session.end())
+    assert (record.end.record.error_flags, record.failure) == ("t", None)
+
+
+def test_a_starting_meter_keeps_the_fields_of_the_interrupted_cycle(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "5"})
+    one.run(one.session(identification="before").begin())
+    one.fault(power_cut=5)
+    one.wait(7)
+    assert one.run(one.driver.state()).measurement == 0
+    session = one.session(identification="after")
+    assert one.run(session.begin()).field("ID") == "after"
+    (old,) = session.record.evidence
+    assert (old.role, old.record.field("ID")) == ("interrupted", "before")
+
+
+def test_a_meter_that_never_gets_ready_ends_the_waiting(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "500"})
+    session = one.session(identification=CARD)
+    one.wait(500)
+    one.run(session.begin())
+    one.fault(power_cut=5)
+    one.wait(7)
+    began = one.clock.now()
+    with pytest.raises(SessionFailed, match="is not ready after a restart"):
+        one.run(session.run())
+    assert 10 <= (one.clock.now() - began) / 1e9 < 20
+
+
 @pytest.mark.parametrize("letter", ["B", "E"])
 @pytest.mark.parametrize("executed", [True, False])
 def test_a_command_whose_answer_is_lost(meter: Make, letter: str, executed: bool) -> None:
