@@ -378,6 +378,36 @@ def test_a_signature_that_hangs_is_given_up(meter: Make) -> None:
         one.run(one.session().begin())
 
 
+def test_a_begin_that_is_signed_too_late_is_ended_again(meter: Make) -> None:
+    one = meter(load="none")
+    one.fault(slow_signing=20)
+    session = one.session()
+    with pytest.raises(SessionFailed, match=r"gave up on the signature after B after 15 s.*the cycle was ended again"):
+        one.run(session.begin())
+    assert not one.run(one.driver.state()).charging
+
+
+def test_an_end_that_is_signed_late_is_the_end(meter: Make) -> None:
+    one = meter(load="constant:36000")
+    session = one.session()
+    one.run(session.begin())
+    one.wait(10)
+    one.fault(slow_signing=25)
+    record = one.run(session.end())
+    assert (record.end.counter, record.failure) == (2, None)
+    assert one.commands() == ["B", "E"]
+
+
+def test_an_end_of_a_failed_begin_that_does_not_verify_is_an_end_all_the_same(meter: Make) -> None:
+    one = meter(load="none")
+    one.run(one.driver.public_key())
+    one.fault(bad_signature=True)
+    session = one.session()
+    with pytest.raises(SessionFailed, match=r"the cycle was ended again, but the end of a failed begin record cannot"):
+        one.run(session.begin())
+    assert [taken.record.transaction for taken in session.record.evidence] == ["B", "E"]
+
+
 def test_a_cycle_that_somebody_else_ends_is_noticed(meter: Make) -> None:
     one = meter(load="constant:36000")
     session = one.session()

@@ -5,7 +5,7 @@ The meter switches nothing: the station lets current flow after :meth:`DmedSessi
 
     status 0, the meter is starting  waited for, up to ten seconds: only then it shows whether a cycle is open
     status 3 before the begin        the cycle that a power failure interrupted is ended first, as evidence
-    begin fails, cycle open          the cycle is ended, as evidence; no session
+    begin fails, cycle open          the cycle is ended, as evidence, once the meter signs no more; no session
     end fails: silence               tried again for a minute; what the meter signed meanwhile is fetched
     end fails: record lost or wrong  the record is made again (r), or fetched from the log book
     status 3 during the session      the session counts as failed and is ended: time, E, else fixed fields and E again
@@ -27,6 +27,7 @@ from wattproof.errors import (
     LinkError,
     ProtocolError,
     Refused,
+    ResponseTimeout,
     SessionFailed,
     SnapshotFailed,
     UsageError,
@@ -150,13 +151,36 @@ class DmedSession(ChargingSession):
 
     async def _close(self) -> str:
         """End a cycle that a failed begin may have opened, and what came of it."""
+        role = "end of a failed begin"
+        sent = False
+
+        async def attempt() -> Taken | None:
+            nonlocal sent
+            if not (await self._free()).charging:
+                return await self._recovered(role) if sent else None
+            sent = True
+            return await self._command(Command.END, role)
+
         try:
-            if not (await self._ready()).charging:
-                return ""
-            self.record.evidence.append(await self._command(Command.END, "end of a failed begin"))
+            taken = await self.persist(attempt, lambda error: True)
+        except SnapshotFailed as error:
+            return f"; the cycle was ended again, but {error}"
         except _TROUBLE as error:
             return f"; whether a cycle is open is not known ({error}): look with read METER_URL measurement_status"
+        if taken is None:
+            return ""
+        self.record.evidence.append(taken)
         return "; the cycle was ended again"
+
+    async def _free(self) -> Status:
+        """The state of a meter that can take a command: not starting and not signing.
+
+        Raises :class:`~wattproof.errors.ResponseTimeout` while it signs: what it would refuse now it takes later.
+        """
+        state = await self._ready()
+        if state.signature & Signature.IN_PROGRESS:
+            raise ResponseTimeout(f"the meter still signs: {state.words}")
+        return state
 
     # Progress -----------------------------------------------------------------------------------------------------
 
@@ -222,9 +246,9 @@ class DmedSession(ChargingSession):
     async def _ended(self) -> Taken:
         """One attempt of the end, from whatever state the meter is in."""
         if self._attempted:
-            state = await self._ready()
+            state = await self._free()
             if not state.charging:
-                return await self._recovered()
+                return await self._recovered("end")
             if state.measurement is MeasurementStatus.ACTIVE_AFTER_POWER_FAILURE:
                 return await self._end_interrupted("end")
         self._attempted = True
@@ -237,13 +261,13 @@ class DmedSession(ChargingSession):
 
     _attempted = False
 
-    async def _recovered(self) -> Taken:
+    async def _recovered(self, role: str) -> Taken:
         """The end record of a cycle that is closed already: the newest one, else made again (step 11)."""
         found = await self.driver.record()
         if found is not None and found.transaction in ENDS:
             with suppress(SnapshotFailed):
-                return self._relied(found, "end")
-        return await self._command(Command.RECOVER, "end")
+                return self._relied(found, role)
+        return await self._command(Command.RECOVER, role)
 
     async def _end_interrupted(self, role: str) -> Taken:
         """End a cycle after a power failure; that the clock is locked is normal (8.6, D-233)."""
