@@ -176,6 +176,25 @@ def test_a_trace_holds_every_byte_but_the_secret() -> None:
     assert b"\r\n\r\n{}".hex() in text.getvalue()
 
 
+def test_a_trace_hides_what_the_veil_hides_in_both_directions() -> None:
+    text = io.StringIO()
+    server = Server([b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nkey:s3cret"])
+    client = server.client(trace=Trace(text), veil=lambda data: data.replace(b"key:s3cret", b"key:******"))
+    assert run_blocking(client.exchange("POST", "/", b"key:s3cret")).body == b"key:s3cret"
+    assert server.heard[0].endswith(b"key:s3cret")
+    assert b"s3cret".hex() not in text.getvalue()
+    assert text.getvalue().count(b"key:******".hex()) == 2
+
+
+def test_a_broken_answer_is_in_the_trace_too() -> None:
+    text = io.StringIO()
+    server = Server([b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{", None])
+    with pytest.raises(Disconnected):
+        run_blocking(server.client(trace=Trace(text), retries=0).exchange("GET", "/"))
+    assert text.getvalue().splitlines()[-2].endswith(b"\r\n{".hex())
+    assert text.getvalue().splitlines()[-1].endswith("! closed")
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [

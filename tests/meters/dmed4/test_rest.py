@@ -23,6 +23,7 @@ from wattproof.errors import (
     UsageError,
 )
 from wattproof.io.web import WebAnswer, WebClient
+from wattproof.meters.dmed4 import restparameters
 from wattproof.meters.dmed4.enums import MeasurementStatus
 from wattproof.meters.dmed4.parameters import PARAMETERS
 from wattproof.meters.dmed4.rest import RestDriver, probe
@@ -515,6 +516,19 @@ def test_a_password_is_hidden_as_it_is_sent() -> None:
     run(RestDriver(one, password="a b/ä").login())
     assert one.secrets == ["a%20b%2F%C3%A4"]
     assert one.asked[-1] == ("PUT", f"/v1/login?password={one.secrets[0]}")
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b'{"P03_02":4321,"P04_01":7}', b'{"P03_02":****,"P04_01":7}'),
+        (b'{"p03_02" : "4321" }', b'{"p03_02" : "****" }'),
+        (b'{"P03\r\n100\r\n_02":4\r\n1F\r\n321}', b'{"P03\r\n100\r\n_02":*\r\n*F\r\n***}'),
+        (b'{"P03_01":1,"P03_03":4321}', b'{"P03_01":1,"P03_03":4321}'),
+    ],
+)
+def test_the_password_among_the_parameters_is_hidden_from_traces(data: bytes, shown: bytes) -> None:
+    assert restparameters.veiled(data) == shown
 
 
 def test_a_new_password_is_used_after_the_reboot() -> None:

@@ -93,12 +93,12 @@ class RestDriver(ChargeCycle, LogBook):
     @classmethod
     async def open(cls, place: MeterURL, *, trace: Trace | None = None) -> RestDriver:
         """The driver of an address, on the running event loop; it connects when asked."""
-        return cls._of(web_link(place, trace=trace), place)
+        return cls._of(web_link(place, trace=trace, veil=restparameters.veiled), place)
 
     @classmethod
     def open_blocking(cls, place: MeterURL, *, trace: Trace | None = None) -> RestDriver:
         """The same without an event loop: its coroutines never suspend."""
-        return cls._of(web_link_blocking(place, trace=trace), place)
+        return cls._of(web_link_blocking(place, trace=trace, veil=restparameters.veiled), place)
 
     @classmethod
     def _of(cls, link: WebLink, place: MeterURL) -> RestDriver:
