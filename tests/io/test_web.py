@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wattproof.drivers.modbus import run_blocking
-from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, StorageError
+from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, UsageError
 from wattproof.io.link import ByteLink
 from wattproof.io.memory import memory_pair
 from wattproof.io.trace import Trace
@@ -222,8 +222,11 @@ def test_the_password_comes_from_a_file_or_the_environment(tmp_path: Path, monke
     assert password_of(parse_url("http://meter")) == "other"
     monkeypatch.delenv("WATTPROOF_PASSWORD")
     assert password_of(parse_url("http://meter")) is None
-    with pytest.raises(StorageError, match="password file"):
+    with pytest.raises(UsageError, match=r"password file .*none: No such file"):
         password_of(parse_url(f"http://meter?password-file={tmp_path / 'none'}"))
+    file.write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="no UTF-8 text"):
+        password_of(parse_url(f"http://meter?password-file={file}"))
 
 
 # The bytes themselves ------------------------------------------------------------------------------------------------

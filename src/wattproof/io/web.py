@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, StorageError
+from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, UsageError
 from wattproof.io.clock import BlockingClock, SystemClock
 from wattproof.io.link import ByteLink
 from wattproof.io.opening import open_link, open_link_blocking
@@ -397,7 +397,7 @@ def host_header(url: MeterURL) -> str:
 def password_of(url: MeterURL) -> str | None:
     """The password for the device at ``url``: first line of ``?password-file=``, else the environment; else none.
 
-    Raises :class:`~wattproof.errors.StorageError` if the file cannot be read.
+    Raises :class:`~wattproof.errors.UsageError` if the file cannot be read.
     """
     name = url.options.get("password-file")
     if name is None:
@@ -405,5 +405,6 @@ def password_of(url: MeterURL) -> str | None:
     try:
         lines = Path(name).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"cannot read the password file {name}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"cannot read the password file {name}: {reason}") from error
     return lines[0] if lines else None
