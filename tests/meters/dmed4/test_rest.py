@@ -510,6 +510,22 @@ def test_a_wrong_password_is_tried_once() -> None:
     assert one.logins == ["1234"]
 
 
+def test_parameters_are_not_sent_without_a_password_though_somebody_is_logged_in() -> None:
+    one = Block()
+    one.logged = 1
+    with pytest.raises(UsageError, match="advanced password"):
+        run(RestDriver(one).write({"P02_01": 1}))
+    assert (one.values["P02_01"], one.logged) == (0, 1)
+
+
+def test_a_wrong_password_that_comes_out_after_the_reboot_is_told_so() -> None:
+    one = Block()
+    one.logged = 1
+    with pytest.raises(HttpRefused, match=r"were sent and the meter has rebooted.*password is wrong"):
+        run(RestDriver(one, password="1234").write({"P02_01": 1}))
+    assert (one.values["P02_01"], one.logins) == (1, ["1234"])
+
+
 def test_a_password_is_hidden_as_it_is_sent() -> None:
     one = Block()
     one.password = "a b/ä"

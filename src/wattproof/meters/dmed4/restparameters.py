@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from wattproof.errors import Disconnected, LinkError, ProtocolError, ResponseTimeout, WattproofError
+from wattproof.errors import Disconnected, HttpRefused, LinkError, ProtocolError, ResponseTimeout, WattproofError
 from wattproof.meters.dmed4 import restpoints
 from wattproof.meters.dmed4.parameters import IP_ADDRESS, PARAMETERS, PASSWORD, Parameter
 from wattproof.meters.dmed4.resources import SYSTEM_PARAMETERS
@@ -63,11 +63,13 @@ async def read(driver: RestDriver) -> dict[str, int]:
 async def write(driver: RestDriver, values: Mapping[str, int]) -> None:
     """Set parameters: the whole block with these changed, then wait for the reboot, and compare.
 
-    A connection that ends or stays silent after the block was sent has probably applied it. Raises
-    :class:`~wattproof.errors.HttpRefused` if the meter is operating or charging,
+    A connection that ends or stays silent after the block was sent has probably applied it. Nothing is sent without a
+    password, even if somebody is logged in: the reboot ends that. Raises :class:`~wattproof.errors.UsageError` then,
+    :class:`~wattproof.errors.HttpRefused` if the meter is operating or charging or the password is wrong,
     :class:`~wattproof.errors.ProtocolError` if a value is another one afterwards, and
     :class:`~wattproof.errors.ResponseTimeout` if the meter does not come back.
     """
+    driver.password()
     before = await read(driver)
     wanted = {**before, **values}
     sent = wanted
@@ -109,6 +111,9 @@ async def _verified(driver: RestDriver, values: Mapping[str, int], doubt: Wattpr
             if driver.clock.now() >= deadline:
                 raise _gone(values, error) from error
             continue
+        except HttpRefused as error:
+            text = f"the parameters were sent and the meter has rebooted, but they cannot be compared: {error}"
+            raise HttpRefused(error.status, text) from error
         wrong = [name for name, value in values.items() if found[name] != value]
         if not wrong:
             return
