@@ -378,6 +378,23 @@ def book(numbers: list[int], *, origin: int = 0, absent: object = 404, transacti
     return one
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ocmf_last_internal_progressive": 10**12},
+        {"events_total_number": 10**12},
+        {"ocmf_first_internal_progressive": 9},
+    ],
+)
+def test_numbers_of_the_log_book_that_lead_nowhere_are_refused(wrong: dict[str, int]) -> None:
+    one = book([4, 5])
+    known = one.answers["logbook/info"]
+    assert isinstance(known, dict)
+    one.answers["logbook/info"] = {**known, **wrong}
+    with pytest.raises(ProtocolError, match="cannot be as the meter says"):
+        run(RestDriver(one).log_info())
+
+
 @pytest.mark.proves("D-279")
 @pytest.mark.parametrize("absent", [{"OCMF_LOG": ""}, {}, 404, 400])
 def test_nothing_found_in_any_of_its_ways(absent: object) -> None:
