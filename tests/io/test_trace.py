@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wattproof.errors import Disconnected, InvalidValue, StorageError
 from wattproof.io.memory import memory_pair
 from wattproof.io.replay import Difference, Replay, Reply, answer_on, exchanges, repeat, replay_link
-from wattproof.io.trace import CLOSED, RECEIVED, SENT, Chunk, Trace, TracedLink, read_trace
+from wattproof.io.trace import CLOSED, RECEIVED, SENT, Chunk, HeldTrace, Trace, TracedLink, read_trace
 from wattproof.model.clock import VirtualClock
 
 TRACE = """\
@@ -203,3 +203,20 @@ async def test_what_a_device_answers_otherwise_is_told() -> None:
     far.answer = lambda data: far.cut() or b""  # type: ignore[func-returns-value]
     (difference,) = await repeat(link, RECORDED[:4])
     assert difference.answered == b""
+
+
+def test_a_secret_in_pieces_is_hidden_and_every_piece_keeps_its_moment() -> None:
+    text = io.StringIO()
+    clock = VirtualClock()
+    held = HeldTrace(Trace(text, clock=clock), lambda data: data.replace(b"s3cret", b"******"))
+    for piece in (b"key:s3", b"cret end", b""):
+        held.record(RECEIVED if piece else CLOSED, piece)
+        clock.advance(1)
+    held.note("at once")
+    held.release()
+    assert text.getvalue().splitlines()[1:] == [
+        "# at once",
+        f"0.000000 < {b'key:**'.hex()}",
+        f"1.000000 < {b'**** end'.hex()}",
+        "2.000000 ! closed",
+    ]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wattproof.drivers.modbus import run_blocking
-from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, StorageError
+from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, UsageError
 from wattproof.io.link import ByteLink
 from wattproof.io.memory import memory_pair
 from wattproof.io.trace import Trace
@@ -176,6 +176,25 @@ def test_a_trace_holds_every_byte_but_the_secret() -> None:
     assert b"\r\n\r\n{}".hex() in text.getvalue()
 
 
+def test_a_trace_hides_what_the_veil_hides_in_both_directions() -> None:
+    text = io.StringIO()
+    server = Server([b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nkey:s3cret"])
+    client = server.client(trace=Trace(text), veil=lambda data: data.replace(b"key:s3cret", b"key:******"))
+    assert run_blocking(client.exchange("POST", "/", b"key:s3cret")).body == b"key:s3cret"
+    assert server.heard[0].endswith(b"key:s3cret")
+    assert b"s3cret".hex() not in text.getvalue()
+    assert text.getvalue().count(b"key:******".hex()) == 2
+
+
+def test_a_broken_answer_is_in_the_trace_too() -> None:
+    text = io.StringIO()
+    server = Server([b"HTTP/1.1 200 OK\r\nContent-Length: 14\r\n\r\n{", None])
+    with pytest.raises(Disconnected):
+        run_blocking(server.client(trace=Trace(text), retries=0).exchange("GET", "/"))
+    assert text.getvalue().splitlines()[-2].endswith(b"\r\n{".hex())
+    assert text.getvalue().splitlines()[-1].endswith("! closed")
+
+
 @pytest.mark.parametrize(
     ("url", "host"),
     [
@@ -203,8 +222,11 @@ def test_the_password_comes_from_a_file_or_the_environment(tmp_path: Path, monke
     assert password_of(parse_url("http://meter")) == "other"
     monkeypatch.delenv("WATTPROOF_PASSWORD")
     assert password_of(parse_url("http://meter")) is None
-    with pytest.raises(StorageError, match="password file"):
+    with pytest.raises(UsageError, match=r"password file .*none: No such file"):
         password_of(parse_url(f"http://meter?password-file={tmp_path / 'none'}"))
+    file.write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="no UTF-8 text"):
+        password_of(parse_url(f"http://meter?password-file={file}"))
 
 
 # The bytes themselves ------------------------------------------------------------------------------------------------

@@ -196,6 +196,8 @@ def test_writing_settings_and_parameters(start: Start, capsys: Capture, tmp_path
     trace = tmp_path / "trace"
     assert run(["write", f"{web}?password-file={secret}", "P02_01=OFF", "P06_01=BASE64", "--trace", str(trace)]) == 0
     assert b"password=2000".hex() not in trace.read_text()
+    assert b'"P03_02":2000'.hex() not in trace.read_text()
+    assert trace.read_text().count(b'"P03_02":****'.hex()) >= 3, "two answers and a request"
     monkeypatch.setenv("WATTPROOF_PASSWORD", "2000")
     found = command(capsys, "read", web, "P02_01", "P06_01", "P05_03")["readings"]
     assert [row["value"] for row in found] == ["OFF", "BASE64", "192.168.1.1"]

@@ -332,3 +332,9 @@ def test_each_of_several_meters_has_an_optical_head_of_its_own(tmp_path: Path) -
 def test_where_a_bsm_does_not_listen(virtual_meter: Start, listen: str) -> None:
     with pytest.raises((InvalidURL, UnknownName), match="does not listen"):
         virtual_meter("bsm", listen=listen)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_web_address_to_listen_at_has_no_path(virtual_meter: Start, scheme: str) -> None:
+    with pytest.raises(InvalidURL, match=f"give {scheme}://HOST:PORT alone"):
+        virtual_meter("dmed4", listen=f"{scheme}://127.0.0.1:0/below")

@@ -132,7 +132,9 @@ def _drop_output() -> None:
 
 
 def _complain(message: str, hint: str | None = None) -> None:
-    sys.stderr.write(f"error: {message}\n")
+    from wattproof.cli.output import harmless
+
+    sys.stderr.write(f"error: {harmless(message)}\n")
     if hint:
         sys.stderr.write(f"       {hint}\n")
 

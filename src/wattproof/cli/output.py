@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 METER_VARIABLE = "WATTPROOF_METER"
 #: A host with its port, or a device: the places that people write without a scheme.
 _PLACE = re.compile(r"(?P<host>[\w.-]+:\d+|\[[\da-fA-F:]+\]:\d+)|/dev/.+")
+#: What a stranger's text may not do to a terminal: control characters and those that turn the writing direction.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 #: Width of tables where stdout is no terminal: nothing is cut off in a file or a pipe.
 PIPE_WIDTH = 1200
 
@@ -66,23 +68,32 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
     stream.flush()
 
 
+def harmless(text: str) -> str:
+    """Text for a terminal, which may hold words of a device or a file: controls but line ends are shown, not obeyed.
+
+    >>> print(harmless("500 \\x1b[31mRed"))
+    500 \\u001b[31mRed
+    """
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def say(text: str) -> None:
-    """One line for people on stdout, printed as it is."""
-    console().print(text, markup=False, soft_wrap=True)
+    """Lines for people on stdout."""
+    console().print(harmless(text), markup=False, soft_wrap=True)
 
 
 def note(text: str) -> None:
     """One line for people on stderr."""
-    errors().print(text, markup=False, style="dim", soft_wrap=True)
+    errors().print(harmless(text), markup=False, style="dim", soft_wrap=True)
 
 
 def warn(text: str) -> None:
     """One line on stderr that should not be missed."""
-    errors().print(text, markup=False, style="yellow", soft_wrap=True)
+    errors().print(harmless(text), markup=False, style="yellow", soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None, right: str = "") -> Table:
-    """A table whose cells are shown as they are. ``right``: names of columns that align right, blank-separated."""
+    """A table of plain texts. ``right``: names of columns that align right, blank-separated."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -91,7 +102,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | No
     for name in columns:
         made.add_column(name, justify="right" if name in right.split() else "left", overflow="fold")
     for row in rows:
-        made.add_row(*(Text(cell) for cell in row))
+        made.add_row(*(Text(harmless(cell)) for cell in row))
     return made
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from wattproof.signed.report import Report
     from wattproof.signed.sessions import Session
 
-#: What a stranger's text may not do to a terminal: control characters and those that turn the writing direction.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 _SHOWN = 400  # characters of one text of a record
 
 _MARKS = {"green": "✔", "yellow": "!", "red": "✘", "grey": "?"}
@@ -167,7 +164,7 @@ def _octets(text: str, option: str) -> bytes:
 
 def escape(text: str) -> str:
     """Text of a record, made harmless for a terminal: control characters are shown, not obeyed."""
-    shown = _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text[:_SHOWN])
+    shown = output.harmless(text[:_SHOWN]).replace("\n", "\\u000a")
     return shown + ("..." if len(text) > _SHOWN else "")
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -80,9 +80,13 @@ class Trace:
         """Write a comment line, for example which line is traced."""
         self._write(f"# {text.encode('ascii', 'backslashreplace').decode('ascii')}")
 
-    def record(self, direction: str, data: bytes = b"") -> None:
-        """Write one chunk with the present time. Raises ``StorageError`` (disk full)."""
-        now = self._clock.now()
+    def now(self) -> int:
+        """The present moment of its clock, in ns."""
+        return self._clock.now()
+
+    def record(self, direction: str, data: bytes = b"", moment: int | None = None) -> None:
+        """Write one chunk, with the present time unless ``moment`` is given. Raises ``StorageError`` (disk full)."""
+        now = self._clock.now() if moment is None else moment
         if self._begin is None:
             self._begin = now
         self._write(str(Chunk((now - self._begin) / 1e9, direction, data)))
@@ -113,10 +117,38 @@ class Trace:
             ) from error
 
 
+class HeldTrace:
+    """Chunks of ``trace`` that wait for :meth:`release`: until then a secret in several of them could not be found.
+
+    ``veil`` returns bytes of the same length in which nothing secret is left.
+    """
+
+    def __init__(self, trace: Trace, veil: Callable[[bytes], bytes]) -> None:
+        self._trace = trace
+        self._veil = veil
+        self._held: list[tuple[str, bytes, int]] = []
+
+    def note(self, text: str) -> None:
+        """A comment line, at once."""
+        self._trace.note(text)
+
+    def record(self, direction: str, data: bytes = b"") -> None:
+        """Keep one chunk and its moment."""
+        self._held.append((direction, data, self._trace.now()))
+
+    def release(self) -> None:
+        """Write what was kept. Raises ``StorageError`` (disk full)."""
+        shown = self._veil(b"".join(data for _, data, _ in self._held))
+        for direction, data, moment in self._held:
+            self._trace.record(direction, shown[: len(data)], moment)
+            shown = shown[len(data) :]
+        self._held.clear()
+
+
 class TracedLink:
     """A link whose every byte is written to a trace."""
 
-    def __init__(self, link: ByteLink, trace: Trace) -> None:
+    def __init__(self, link: ByteLink, trace: Trace | HeldTrace) -> None:
         self.name = link.name
         self.clock = link.clock
         self._link = link

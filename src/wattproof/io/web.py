@@ -17,12 +17,12 @@ from typing import Any, Protocol
 
 import httptools
 
-from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, StorageError
+from wattproof.errors import Disconnected, InvalidURL, InvalidValue, ProtocolError, ResponseTimeout, UsageError
 from wattproof.io.clock import BlockingClock, SystemClock
 from wattproof.io.link import ByteLink
 from wattproof.io.opening import open_link, open_link_blocking
 from wattproof.io.tcp import CONNECT_LIMIT
-from wattproof.io.trace import SENT, Trace, TracedLink
+from wattproof.io.trace import SENT, HeldTrace, Trace, TracedLink
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
 
@@ -98,7 +98,8 @@ class WebClient:
     """A :class:`WebLink` that opens a connection for each request with ``opener``.
 
     ``name``: the server as messages name it. ``host``: the value of the Host header. ``retries``: further attempts of a
-    GET that got no whole answer. ``trace`` records every byte but secrets.
+    GET that got no whole answer. ``trace`` records every byte but secrets. ``veil`` hides those of bodies: it gets the
+    bytes of a request or an answer and returns as many.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class WebClient:
         retries: int = 2,
         prefix: str = "",
         trace: Trace | None = None,
+        veil: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self.name = name
         self.host = host
@@ -121,6 +123,7 @@ class WebClient:
         self._opener = opener
         self._prefix = prefix
         self._trace = trace
+        self._veil = veil
         self._link: ByteLink | None = None
 
     async def exchange(
@@ -148,8 +151,8 @@ class WebClient:
         """
         what = f"{request.split(b' ')[0].decode('latin-1')} at {self.name}"
         self._link = link = await self._opener()
-        heard: ByteLink = link if self._trace is None else TracedLink(link, self._trace)
         data = b""
+        heard, held = self._heard(link)
         try:
             await self._send(link, request, "")
             while True:
@@ -165,6 +168,7 @@ class WebClient:
             return data, True
         finally:
             await self.close()
+            held()
         if not data:
             raise ResponseTimeout(f"{what}: no answer within {self.limits.silence:g} s")
         return data, False
@@ -183,16 +187,26 @@ class WebClient:
         self._link = link = await self._opener()
         try:
             await self._send(link, request, secret)
-            heard = link if self._trace is None else TracedLink(link, self._trace)
-            return await self._receive(heard, what, silence)
+            heard, held = self._heard(link)
+            try:
+                return await self._receive(heard, what, silence)
+            finally:
+                held()
         finally:
             await self.close()
+
+    def _heard(self, link: ByteLink) -> tuple[ByteLink, Callable[[], None]]:
+        """The link as the trace hears it, and what writes that down when the answer is over."""
+        if self._trace is None:
+            return link, lambda: None
+        held = HeldTrace(self._trace, self._veil)
+        return TracedLink(link, held), held.release
 
     async def _send(self, link: ByteLink, request: bytes, secret: str) -> None:
         if self._trace is not None:
             self._trace.note(f"open {self.name}")
             shown = request.replace(secret.encode(), b"*" * len(secret.encode())) if secret else request
-            self._trace.record(SENT, shown)
+            self._trace.record(SENT, self._veil(shown))
         await link.send(request)
 
     async def _receive(self, link: ByteLink, what: str, silence: float) -> WebAnswer:
@@ -310,7 +324,13 @@ class ResponseReader:
             self._reason, self._headers = b"", {}
 
 
-def web_link(url: MeterURL, *, trace: Trace | None = None, clock: Clock | None = None) -> WebClient:
+def web_link(
+    url: MeterURL,
+    *,
+    trace: Trace | None = None,
+    clock: Clock | None = None,
+    veil: Callable[[bytes], bytes] = bytes,
+) -> WebClient:
     """A link to the server of ``url`` on the running event loop; it connects when asked.
 
     ``http`` or ``https`` with ``?timeout=``, ``?retries=`` and, for ``https``, ``?verify=``, ``?pin=`` and ``?ca=``.
@@ -322,24 +342,36 @@ def web_link(url: MeterURL, *, trace: Trace | None = None, clock: Clock | None =
     async def opener() -> ByteLink:
         return await open_link(url, limit=_connect_limit(url), clock=clock)
 
-    return _client(url, opener, clock, trace)
+    return _client(url, opener, clock, trace, veil)
 
 
-def web_link_blocking(url: MeterURL, *, trace: Trace | None = None, clock: Clock | None = None) -> WebClient:
+def web_link_blocking(
+    url: MeterURL,
+    *,
+    trace: Trace | None = None,
+    clock: Clock | None = None,
+    veil: Callable[[bytes], bytes] = bytes,
+) -> WebClient:
     """The same for code without an event loop: no method of the link ever suspends."""
     clock = clock or BlockingClock()
 
     async def opener() -> ByteLink:
         return open_link_blocking(url, limit=_connect_limit(url), clock=clock)
 
-    return _client(url, opener, clock, trace)
+    return _client(url, opener, clock, trace, veil)
 
 
 def _connect_limit(url: MeterURL) -> float:
     return max(CONNECT_LIMIT, url.number("timeout", 0.0))
 
 
-def _client(url: MeterURL, opener: Callable[[], Awaitable[ByteLink]], clock: Clock, trace: Trace | None) -> WebClient:
+def _client(
+    url: MeterURL,
+    opener: Callable[[], Awaitable[ByteLink]],
+    clock: Clock,
+    trace: Trace | None,
+    veil: Callable[[bytes], bytes],
+) -> WebClient:
     if url.scheme not in SCHEMES:
         raise InvalidURL(f"{url}: {url.scheme} does not carry HTTP; an example: http://192.168.1.1")
     usual = Limits()
@@ -352,6 +384,7 @@ def _client(url: MeterURL, opener: Callable[[], Awaitable[ByteLink]], clock: Clo
         retries=url.whole("retries", 2),
         prefix=url.path.rstrip("/"),
         trace=trace,
+        veil=veil,
     )
 
 
@@ -364,7 +397,7 @@ def host_header(url: MeterURL) -> str:
 def password_of(url: MeterURL) -> str | None:
     """The password for the device at ``url``: first line of ``?password-file=``, else the environment; else none.
 
-    Raises :class:`~wattproof.errors.StorageError` if the file cannot be read.
+    Raises :class:`~wattproof.errors.UsageError` if the file cannot be read.
     """
     name = url.options.get("password-file")
     if name is None:
@@ -372,5 +405,6 @@ def password_of(url: MeterURL) -> str | None:
     try:
         lines = Path(name).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise StorageError(f"cannot read the password file {name}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise UsageError(f"cannot read the password file {name}: {reason}") from error
     return lines[0] if lines else None

@@ -79,6 +79,8 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
     if opener is None:
         known = "tcp://, tls://, rtu://, ascii://, pty://, iec://, http:// and https://"
         raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there; virtual meters know {known}")
+    if kind == "web" and url.path:
+        raise InvalidURL(f"{url}: a meter serves its own paths; give {url.scheme}://HOST:PORT alone")
     listener: Listener = await opener(url, runtimes, admission)
     return listener
 

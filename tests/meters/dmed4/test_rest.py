@@ -23,6 +23,7 @@ from wattproof.errors import (
     UsageError,
 )
 from wattproof.io.web import WebAnswer, WebClient
+from wattproof.meters.dmed4 import restparameters
 from wattproof.meters.dmed4.enums import MeasurementStatus
 from wattproof.meters.dmed4.parameters import PARAMETERS
 from wattproof.meters.dmed4.rest import RestDriver, probe
@@ -377,6 +378,23 @@ def book(numbers: list[int], *, origin: int = 0, absent: object = 404, transacti
     return one
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"ocmf_last_internal_progressive": 10**12},
+        {"events_total_number": 10**12},
+        {"ocmf_first_internal_progressive": 9},
+    ],
+)
+def test_numbers_of_the_log_book_that_lead_nowhere_are_refused(wrong: dict[str, int]) -> None:
+    one = book([4, 5])
+    known = one.answers["logbook/info"]
+    assert isinstance(known, dict)
+    one.answers["logbook/info"] = {**known, **wrong}
+    with pytest.raises(ProtocolError, match="cannot be as the meter says"):
+        run(RestDriver(one).log_info())
+
+
 @pytest.mark.proves("D-279")
 @pytest.mark.parametrize("absent", [{"OCMF_LOG": ""}, {}, 404, 400])
 def test_nothing_found_in_any_of_its_ways(absent: object) -> None:
@@ -509,12 +527,41 @@ def test_a_wrong_password_is_tried_once() -> None:
     assert one.logins == ["1234"]
 
 
+def test_parameters_are_not_sent_without_a_password_though_somebody_is_logged_in() -> None:
+    one = Block()
+    one.logged = 1
+    with pytest.raises(UsageError, match="advanced password"):
+        run(RestDriver(one).write({"P02_01": 1}))
+    assert (one.values["P02_01"], one.logged) == (0, 1)
+
+
+def test_a_wrong_password_that_comes_out_after_the_reboot_is_told_so() -> None:
+    one = Block()
+    one.logged = 1
+    with pytest.raises(HttpRefused, match=r"were sent and the meter has rebooted.*password is wrong"):
+        run(RestDriver(one, password="1234").write({"P02_01": 1}))
+    assert (one.values["P02_01"], one.logins) == (1, ["1234"])
+
+
 def test_a_password_is_hidden_as_it_is_sent() -> None:
     one = Block()
     one.password = "a b/ä"
     run(RestDriver(one, password="a b/ä").login())
     assert one.secrets == ["a%20b%2F%C3%A4"]
     assert one.asked[-1] == ("PUT", f"/v1/login?password={one.secrets[0]}")
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b'{"P03_02":4321,"P04_01":7}', b'{"P03_02":****,"P04_01":7}'),
+        (b'{"p03_02" : "4321" }', b'{"p03_02" : "****" }'),
+        (b'{"P03\r\n100\r\n_02":4\r\n1F\r\n321}', b'{"P03\r\n100\r\n_02":*\r\n*F\r\n***}'),
+        (b'{"P03_01":1,"P03_03":4321}', b'{"P03_01":1,"P03_03":4321}'),
+    ],
+)
+def test_the_password_among_the_parameters_is_hidden_from_traces(data: bytes, shown: bytes) -> None:
+    assert restparameters.veiled(data) == shown
 
 
 def test_a_new_password_is_used_after_the_reboot() -> None:

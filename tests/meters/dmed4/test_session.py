@@ -268,6 +268,56 @@ def test_a_new_session_ends_the_interrupted_one_first(meter: Make) -> None:
     assert one.run(session.end()).failure is None
 
 
+def test_a_meter_that_is_still_starting_after_a_power_failure_has_not_ended_the_cycle(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "5"})
+    session = one.session(identification=CARD)
+    one.run(session.begin())
+    one.run(session.run(duration=10))
+    one.fault(power_cut=5)
+    one.wait(7)
+    assert one.run(one.driver.state()).measurement == 0
+    with pytest.raises(SessionFailed, match="lost its supply"):
+        one.run(session.run())
+    assert one.run(session.end()).end.record.error_flags == "t"
+
+
+def test_an_end_that_meets_a_starting_meter_waits_for_it(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "5"})
+    session = one.session(identification=CARD)
+    one.run(session.begin())
+    one.wait(10)
+    one.fault(power_cut=5)
+    one.wait(7)
+    assert one.run(one.driver.state()).measurement == 0
+    record = one.run(session.end())
+    assert (record.end.record.error_flags, record.failure) == ("t", None)
+
+
+def test_a_starting_meter_keeps_the_fields_of_the_interrupted_cycle(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "5"})
+    one.run(one.session(identification="before").begin())
+    one.fault(power_cut=5)
+    one.wait(7)
+    assert one.run(one.driver.state()).measurement == 0
+    session = one.session(identification="after")
+    assert one.run(session.begin()).field("ID") == "after"
+    (old,) = session.record.evidence
+    assert (old.role, old.record.field("ID")) == ("interrupted", "before")
+
+
+def test_a_meter_that_never_gets_ready_ends_the_waiting(meter: Make) -> None:
+    one = meter(load="constant:36000", settings={"init-delay": "500"})
+    session = one.session(identification=CARD)
+    one.wait(500)
+    one.run(session.begin())
+    one.fault(power_cut=5)
+    one.wait(7)
+    began = one.clock.now()
+    with pytest.raises(SessionFailed, match="is not ready after a restart"):
+        one.run(session.run())
+    assert 10 <= (one.clock.now() - began) / 1e9 < 20
+
+
 @pytest.mark.parametrize("letter", ["B", "E"])
 @pytest.mark.parametrize("executed", [True, False])
 def test_a_command_whose_answer_is_lost(meter: Make, letter: str, executed: bool) -> None:
@@ -326,6 +376,36 @@ def test_a_signature_that_hangs_is_given_up(meter: Make) -> None:
     one.fault(signature_stuck=True)
     with pytest.raises(SessionFailed, match="gave up on the signature after B after 15 s"):
         one.run(one.session().begin())
+
+
+def test_a_begin_that_is_signed_too_late_is_ended_again(meter: Make) -> None:
+    one = meter(load="none")
+    one.fault(slow_signing=20)
+    session = one.session()
+    with pytest.raises(SessionFailed, match=r"gave up on the signature after B after 15 s.*the cycle was ended again"):
+        one.run(session.begin())
+    assert not one.run(one.driver.state()).charging
+
+
+def test_an_end_that_is_signed_late_is_the_end(meter: Make) -> None:
+    one = meter(load="constant:36000")
+    session = one.session()
+    one.run(session.begin())
+    one.wait(10)
+    one.fault(slow_signing=25)
+    record = one.run(session.end())
+    assert (record.end.counter, record.failure) == (2, None)
+    assert one.commands() == ["B", "E"]
+
+
+def test_an_end_of_a_failed_begin_that_does_not_verify_is_an_end_all_the_same(meter: Make) -> None:
+    one = meter(load="none")
+    one.run(one.driver.public_key())
+    one.fault(bad_signature=True)
+    session = one.session()
+    with pytest.raises(SessionFailed, match=r"the cycle was ended again, but the end of a failed begin record cannot"):
+        one.run(session.begin())
+    assert [taken.record.transaction for taken in session.record.evidence] == ["B", "E"]
 
 
 def test_a_cycle_that_somebody_else_ends_is_noticed(meter: Make) -> None:

@@ -14,6 +14,8 @@ from wattproof.meters.dmed4 import restpoints, text
 from wattproof.meters.dmed4.resources import LOG_EVENTS, LOG_INFO, LOG_OCMF, Resource
 from wattproof.meters.dmed4.text import Record
 
+#: Entries above which a count is no count, but an endless walk: registers hold 65535, virtual meters 100000.
+COUNT_LIMIT = 1_000_000
 #: Answers that say that there is no such record.
 ABSENT = frozenset({400, 404})
 
@@ -47,9 +49,19 @@ class LogBook(ABC):
         """The object that a GET gives."""
 
     async def log_info(self) -> LogInfo:
-        """Sizes, counts, progressive numbers; the state of the meter's search is shown only (DEC-64)."""
+        """Sizes, counts, progressive numbers; the state of the meter's search is shown only (DEC-64).
+
+        Raises :class:`~wattproof.errors.ProtocolError` if they contradict each other: who walks along them would find
+        nothing, or no end.
+        """
         document = await self.get(LOG_INFO)
-        return LogInfo(*(restpoints.field_value(document, field) or 0 for field in LOG_INFO.fields))
+        info = LogInfo(*(restpoints.field_value(document, field) or 0 for field in LOG_INFO.fields))
+        if info.first > info.last or max(info.last - info.first, info.events_total) > COUNT_LIMIT:
+            raise ProtocolError(
+                f"the log book cannot be as the meter says: {info.ocmf_total} records from T{info.first} to "
+                f"T{info.last}, {info.events_total} events"
+            )
+        return info
 
     async def last_record(self) -> Record | None:
         """The newest stored record."""

@@ -93,12 +93,12 @@ class RestDriver(ChargeCycle, LogBook):
     @classmethod
     async def open(cls, place: MeterURL, *, trace: Trace | None = None) -> RestDriver:
         """The driver of an address, on the running event loop; it connects when asked."""
-        return cls._of(web_link(place, trace=trace), place)
+        return cls._of(web_link(place, trace=trace, veil=restparameters.veiled), place)
 
     @classmethod
     def open_blocking(cls, place: MeterURL, *, trace: Trace | None = None) -> RestDriver:
         """The same without an event loop: its coroutines never suspend."""
-        return cls._of(web_link_blocking(place, trace=trace), place)
+        return cls._of(web_link_blocking(place, trace=trace, veil=restparameters.veiled), place)
 
     @classmethod
     def _of(cls, link: WebLink, place: MeterURL) -> RestDriver:
@@ -186,12 +186,7 @@ class RestDriver(ChargeCycle, LogBook):
         status = await self.get(SYSTEM_STATUS)
         if restpoints.field_value(status, SYSTEM_STATUS.by_key["logged"]):
             return
-        secret = password or self._password
-        if not secret:
-            raise UsageError(
-                "this needs the advanced password: write it into a file and name that with ?password-file=PATH, or set "
-                "WATTPROOF_PASSWORD"
-            )
+        secret = password or self.password()
         try:
             await self._ask("PUT", LOGIN, query={"password": secret}, secret=secret)
         except HttpRefused as error:
@@ -200,6 +195,15 @@ class RestDriver(ChargeCycle, LogBook):
             self._password = None
             remedy = "the password is wrong, or a lockout runs; a third wrong one in a row locks for 15 minutes"
             raise HttpRefused(error.status, f"{error}: {remedy}") from None
+
+    def password(self) -> str:
+        """The advanced password that was given. Raises :class:`~wattproof.errors.UsageError` if none was."""
+        if not self._password:
+            raise UsageError(
+                "this needs the advanced password: write it into a file and name that with ?password-file=PATH, or set "
+                "WATTPROOF_PASSWORD"
+            )
+        return self._password
 
     def use_password(self, password: str) -> None:
         """Log in with this password from now on."""

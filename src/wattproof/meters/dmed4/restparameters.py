@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from wattproof.errors import Disconnected, LinkError, ProtocolError, ResponseTimeout, WattproofError
+from wattproof.errors import Disconnected, HttpRefused, LinkError, ProtocolError, ResponseTimeout, WattproofError
 from wattproof.meters.dmed4 import restpoints
 from wattproof.meters.dmed4.parameters import IP_ADDRESS, PARAMETERS, PASSWORD, Parameter
 from wattproof.meters.dmed4.resources import SYSTEM_PARAMETERS
@@ -24,6 +25,24 @@ REBOOT_LIMIT, REBOOT_PAUSE = 60.0, 0.5
 WAYS = frozenset({IP_ADDRESS, "P05_11"})
 #: The largest number that no address can be.
 _WORD = 65535
+#: Where two chunks of a body meet, and the password in a body, wherever its chunks meet.
+_SEAM = rb"(?:\r\n[0-9A-F]+\r\n)?"
+_KEY = _SEAM.join(re.escape(bytes((letter,))) for letter in f'"{PASSWORD}"'.encode())
+_PASSWORD = re.compile(_KEY + rb"(?:%b|\s)*:(?:%b|[\s\"0-9])+" % (_SEAM[:-1], _SEAM[:-1]), re.IGNORECASE)
+
+
+def veiled(data: bytes) -> bytes:
+    """The bytes of a request or an answer with asterisks for the advanced password, for traces.
+
+    >>> veiled(b'{"P03_01":1,"P03_02":4321,"P04_01":1}')
+    b'{"P03_01":1,"P03_02":****,"P04_01":1}'
+    """
+    return _PASSWORD.sub(lambda match: _starred(match[0]), data)
+
+
+def _starred(found: bytes) -> bytes:
+    key, colon, value = found.partition(b":")
+    return key + colon + re.sub(rb"[0-9]", b"*", value)
 
 
 async def read(driver: RestDriver) -> dict[str, int]:
@@ -44,11 +63,13 @@ async def read(driver: RestDriver) -> dict[str, int]:
 async def write(driver: RestDriver, values: Mapping[str, int]) -> None:
     """Set parameters: the whole block with these changed, then wait for the reboot, and compare.
 
-    A connection that ends or stays silent after the block was sent has probably applied it. Raises
-    :class:`~wattproof.errors.HttpRefused` if the meter is operating or charging,
+    A connection that ends or stays silent after the block was sent has probably applied it. Nothing is sent without a
+    password, even if somebody is logged in: the reboot ends that. Raises :class:`~wattproof.errors.UsageError` then,
+    :class:`~wattproof.errors.HttpRefused` if the meter is operating or charging or the password is wrong,
     :class:`~wattproof.errors.ProtocolError` if a value is another one afterwards, and
     :class:`~wattproof.errors.ResponseTimeout` if the meter does not come back.
     """
+    driver.password()
     before = await read(driver)
     wanted = {**before, **values}
     sent = wanted
@@ -90,6 +111,9 @@ async def _verified(driver: RestDriver, values: Mapping[str, int], doubt: Wattpr
             if driver.clock.now() >= deadline:
                 raise _gone(values, error) from error
             continue
+        except HttpRefused as error:
+            text = f"the parameters were sent and the meter has rebooted, but they cannot be compared: {error}"
+            raise HttpRefused(error.status, text) from error
         wrong = [name for name, value in values.items() if found[name] != value]
         if not wrong:
             return

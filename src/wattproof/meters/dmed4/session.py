@@ -3,8 +3,9 @@
 The meter switches nothing: the station lets current flow after :meth:`DmedSession.begin` and stops it before
 :meth:`DmedSession.end`. What a session does when a step fails::
 
+    status 0, the meter is starting  waited for, up to ten seconds: only then it shows whether a cycle is open
     status 3 before the begin        the cycle that a power failure interrupted is ended first, as evidence
-    begin fails, cycle open          the cycle is ended, as evidence; no session
+    begin fails, cycle open          the cycle is ended, as evidence, once the meter signs no more; no session
     end fails: silence               tried again for a minute; what the meter signed meanwhile is fetched
     end fails: record lost or wrong  the record is made again (r), or fetched from the log book
     status 3 during the session      the session counts as failed and is ended: time, E, else fixed fields and E again
@@ -26,6 +27,7 @@ from wattproof.errors import (
     LinkError,
     ProtocolError,
     Refused,
+    ResponseTimeout,
     SessionFailed,
     SnapshotFailed,
     UsageError,
@@ -105,6 +107,10 @@ class DmedSession(ChargingSession):
 
     async def _prepare(self) -> None:
         status = await self.driver.status()
+        if status.measurement is MeasurementStatus.NOT_INITIALIZED:
+            # Fixed fields must not reach a cycle that a power failure interrupted: they would name the wrong customer.
+            await self._ready()
+            status = await self.driver.status()
         if status.measurement is MeasurementStatus.ACTIVE_AFTER_POWER_FAILURE:
             self._interrupted(await self._end_interrupted("interrupted"))
             status = await self.driver.status()
@@ -120,12 +126,16 @@ class DmedSession(ChargingSession):
         if status.measurement is MeasurementStatus.NOT_INITIALIZED:
             await self._ready()
 
-    async def _ready(self) -> None:
-        """Wait for the signature engine; B is tried all the same afterwards, and judged by its result (DEC-48)."""
+    async def _ready(self) -> Status:
+        """The state once the signature engine is ready, or after ten seconds: B is tried all the same then (DEC-48).
+
+        Until then the status is 0, whether a cycle is open or not (8.1).
+        """
         deadline = self.clock.now() + round(READY_LIMIT * NANOSECONDS)
-        while (await self.driver.state()).measurement is MeasurementStatus.NOT_INITIALIZED:
-            if self.clock.now() >= deadline:
-                return
+        while True:
+            state = await self.driver.state()
+            if state.measurement is not MeasurementStatus.NOT_INITIALIZED or self.clock.now() >= deadline:
+                return state
             await self.clock.sleep(POLL_PAUSE)
 
     def _interrupted(self, taken: Taken) -> None:
@@ -141,13 +151,36 @@ class DmedSession(ChargingSession):
 
     async def _close(self) -> str:
         """End a cycle that a failed begin may have opened, and what came of it."""
+        role = "end of a failed begin"
+        sent = False
+
+        async def attempt() -> Taken | None:
+            nonlocal sent
+            if not (await self._free()).charging:
+                return await self._recovered(role) if sent else None
+            sent = True
+            return await self._command(Command.END, role)
+
         try:
-            if not (await self.driver.state()).charging:
-                return ""
-            self.record.evidence.append(await self._command(Command.END, "end of a failed begin"))
+            taken = await self.persist(attempt, lambda error: True)
+        except SnapshotFailed as error:
+            return f"; the cycle was ended again, but {error}"
         except _TROUBLE as error:
             return f"; whether a cycle is open is not known ({error}): look with read METER_URL measurement_status"
+        if taken is None:
+            return ""
+        self.record.evidence.append(taken)
         return "; the cycle was ended again"
+
+    async def _free(self) -> Status:
+        """The state of a meter that can take a command: not starting and not signing.
+
+        Raises :class:`~wattproof.errors.ResponseTimeout` while it signs: what it would refuse now it takes later.
+        """
+        state = await self._ready()
+        if state.signature & Signature.IN_PROGRESS:
+            raise ResponseTimeout(f"the meter still signs: {state.words}")
+        return state
 
     # Progress -----------------------------------------------------------------------------------------------------
 
@@ -157,10 +190,9 @@ class DmedSession(ChargingSession):
         A counter that falls back (a glitch) never takes energy away. Raises
         :class:`~wattproof.errors.SessionFailed` after a restart, or if somebody else ended the cycle.
         """
-        status = await self.driver.state()
+        status = await self._ready()
         if status.measurement is not MeasurementStatus.ACTIVE:
-            why = "lost its supply during the session" if status.charging else "has ended the cycle: another master?"
-            raise SessionFailed(f"the meter {why} ({status.words})")
+            raise SessionFailed(f"the meter {_GONE[status.measurement]} ({status.words})")
         readings = {reading.point: reading.value for reading in await self.driver.read(WATCHED)}
 
         def number(name: str) -> Decimal | None:
@@ -214,28 +246,28 @@ class DmedSession(ChargingSession):
     async def _ended(self) -> Taken:
         """One attempt of the end, from whatever state the meter is in."""
         if self._attempted:
-            state = await self.driver.state()
+            state = await self._free()
             if not state.charging:
-                return await self._recovered()
+                return await self._recovered("end")
             if state.measurement is MeasurementStatus.ACTIVE_AFTER_POWER_FAILURE:
                 return await self._end_interrupted("end")
         self._attempted = True
         try:
             return await self._command(Command.END, "end")
         except Refused:
-            if (await self.driver.state()).measurement is MeasurementStatus.ACTIVE_AFTER_POWER_FAILURE:
+            if (await self._ready()).measurement is MeasurementStatus.ACTIVE_AFTER_POWER_FAILURE:
                 return await self._end_interrupted("end")
             raise
 
     _attempted = False
 
-    async def _recovered(self) -> Taken:
+    async def _recovered(self, role: str) -> Taken:
         """The end record of a cycle that is closed already: the newest one, else made again (step 11)."""
         found = await self.driver.record()
         if found is not None and found.transaction in ENDS:
             with suppress(SnapshotFailed):
-                return self._relied(found, "end")
-        return await self._command(Command.RECOVER, "end")
+                return self._relied(found, role)
+        return await self._command(Command.RECOVER, role)
 
     async def _end_interrupted(self, role: str) -> Taken:
         """End a cycle after a power failure; that the clock is locked is normal (8.6, D-233)."""
@@ -306,6 +338,13 @@ class DmedSession(ChargingSession):
 class _Busy(SessionFailed):
     """The meter serves somebody else: nothing of ours has to be ended."""
 
+
+#: What it means when the cycle of a session is not open as it was.
+_GONE = {
+    MeasurementStatus.NOT_INITIALIZED: "is not ready after a restart",
+    MeasurementStatus.IDLE: "has ended the cycle: another master?",
+    MeasurementStatus.ACTIVE_AFTER_POWER_FAILURE: "lost its supply during the session",
+}
 
 #: What is read while energy flows. Voltage and current lie in between and save a request.
 WATCHED = ("measure.energy_cycle", "measure.voltage", "measure.current", "measure.power", "clock.datetime")
