@@ -208,6 +208,21 @@ def test_an_unreadable_file_is_an_error_and_no_empty_log() -> None:
         recovered(disk)
 
 
+def test_entries_that_were_damaged_later_are_missed(caplog: pytest.LogCaptureFixture) -> None:
+    disk = FragileDisk()
+    Writer(disk).append(entries(0, 6))
+    data = disk.read(PATH)
+    assert data is not None
+    size = len(data) // 6
+    disk.create(PATH, data[: size + 10] + bytes(2 * size) + data[3 * size + 10 :])
+    assert LogFile(PATH, disk=disk).recover() == [*entries(0), *entries(4, 2)]
+    assert "3 entries between those that are left are gone" in caplog.text
+    caplog.clear()
+    disk.create(PATH, data[: 5 * size + 10])
+    assert LogFile(PATH, disk=disk).recover() == entries(0, 5)
+    assert not caplog.text, "a torn tail is no damage"
+
+
 def test_rubbish_between_entries_is_passed_over_and_goes_with_the_next_one() -> None:
     data = b"".join(encode_record(number, entry) + b"\0WPj1 rubbish" for number, entry in enumerate(entries(0, 4), 1))
     disk = FragileDisk({PATH: data})

@@ -2,13 +2,16 @@
 
 The file is a sequence of the checksummed records of ``io.journal``, one an entry, numbered without gaps. An entry
 counts as written when ``append`` returns. What an interrupted append leaves at the end is passed over when reading, and
-cut off by beginning a new file, for nothing is known about it. Entries that no longer count are dropped when the file
+cut off by beginning a new file, for nothing is known about it. A gap in the numbers is damage that came later: what is
+left still counts, and the loss is logged. Entries that no longer count are dropped when the file
 has grown to several times what still does: then it is written anew and takes the old one's place by an atomic rename.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from wattproof.errors import StorageError
@@ -49,6 +52,14 @@ class LogFile:
             raise StorageError(
                 f"the log {self.path} is damaged: none of its {len(data)} bytes is a readable entry. "
                 "Restore it from a copy, or move it away to begin with an empty log"
+            )
+        lost = sum(after - before - 1 for (before, _), (after, _) in pairwise(records) if after > before)
+        if lost:
+            logging.getLogger(__name__).warning(
+                "the log %s was damaged: %d entries between those that are left are gone; restore it from a copy if "
+                "there is one",
+                self.path,
+                lost,
             )
         self._size = self._base = len(data)
         self._sequence = records[-1][0] if records else 0
