@@ -15,7 +15,7 @@ from wattproof.io.url import parse_url
 from wattproof.meters.bsm.virtual.meter import create
 from wattproof.meters.dmed4.driver import DmedDriver
 from wattproof.meters.dmed4.points import MAP
-from wattproof.meters.dmed4.virtual.meter import create as create_dmed4
+from wattproof.meters.dmed4.virtual.creation import create as create_dmed4
 from wattproof.virtual.base import SimulationOptions
 from wattproof.wire.modbus.pdu import read_request
 
