@@ -214,6 +214,17 @@ def test_tls_with_a_made_certificate_that_its_address_pins(virtual_meter: Start)
         virtual_meter("bsm", listen="tls://127.0.0.1:0?certificate=/no/such/file")
 
 
+@pytest.mark.parametrize("listen", ["tls://127.0.0.1:0", "https://127.0.0.1:0"])
+def test_a_client_that_never_shakes_hands_is_let_go(
+    virtual_meter: Start, monkeypatch: pytest.MonkeyPatch, listen: str
+) -> None:
+    monkeypatch.setattr("wattproof.io.http.HANDSHAKE_LIMIT", 0.2)
+    settings = {} if listen.startswith("tls") else {"P05_11": 1}
+    meter = virtual_meter("bsm" if listen.startswith("tls") else "dmed4", listen=listen, settings=settings)
+    with socket.create_connection(place(meter.urls[0].partition("?")[0]), timeout=5) as silent:
+        assert silent.recv(1) == b""
+
+
 def test_pipelined_requests_are_answered_in_order_and_cut_ones_completed(virtual_meter: Start) -> None:
     meter = virtual_meter("bsm", answer_delay=0)
     frames = b"".join(struct.pack(">HHHB", number, 0, 6, 42) + READ for number in range(50))

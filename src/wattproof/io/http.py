@@ -87,6 +87,8 @@ class Paced:
 Handler = Callable[[Request], Awaitable[Answer]]
 #: Makes the answer for a request that the edge itself turns down: status and reason; the connection ends behind it.
 Refusal = Callable[[int, str], Answer]
+#: Seconds in which a client has to complete the TLS handshake; until then it is no connection that a limit counts.
+HANDSHAKE_LIMIT = 10.0
 #: Unread bytes of answers above which a client that asks for more is let go.
 _UNREAD = 4 * 1024 * 1024
 
@@ -123,10 +125,8 @@ class HttpServer:
         """
         server = cls(handler, refusal, limits or Limits())
         loop = asyncio.get_running_loop()
-        try:
-            server._server = await loop.create_server(lambda: server.connection(loop), host, port, ssl=tls)
-        except OSError as error:
-            raise address_error(f"http{'s' if tls else ''}://{host}:{port}", error) from error
+        name = f"http{'s' if tls else ''}://{host}:{port}"
+        server._server = await listening(lambda: server.connection(loop), host, port, name=name, tls=tls)
         server.host, server.port = server._server.sockets[0].getsockname()[:2]
         return server
 
@@ -167,6 +167,27 @@ class HttpServer:
             connection.abort()
         if self._server is not None:
             await closed(self._server)
+
+
+async def listening(
+    factory: Callable[[], asyncio.BaseProtocol],
+    host: str,
+    port: int,
+    *,
+    name: str,
+    tls: ssl.SSLContext | None = None,
+    backlog: int = 100,
+) -> asyncio.Server:
+    """A listening socket; ``name`` is its address for messages. A TLS handshake may take ``HANDSHAKE_LIMIT`` seconds.
+
+    :raises PortInUse: the address is taken, or not one of this machine.
+    """
+    loop = asyncio.get_running_loop()
+    limit = HANDSHAKE_LIMIT if tls else None
+    try:
+        return await loop.create_server(factory, host, port, ssl=tls, backlog=backlog, ssl_handshake_timeout=limit)
+    except OSError as error:
+        raise address_error(name, error) from error
 
 
 async def closed(server: asyncio.Server) -> None:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from wattproof.errors import InvalidURL, UnknownName
-from wattproof.io.http import address_error, closed
+from wattproof.io.http import closed, listening
 from wattproof.io.serial import SerialSettings, open_device
 from wattproof.io.url import MeterURL
 from wattproof.virtual.base import Admission
@@ -143,11 +143,7 @@ async def listen(
     tls, pin = _tls(url) if url.scheme == "tls" else (None, None)
 
     async def start(host: str, port: int) -> _Sockets:
-        loop = asyncio.get_running_loop()
-        try:
-            server = await loop.create_server(factory, host, port, ssl=tls, backlog=BACKLOG)
-        except OSError as error:
-            raise address_error(url.place, error) from error
+        server = await listening(factory, host, port, name=url.place, tls=tls, backlog=BACKLOG)
         return _Sockets(server, close)
 
     return await _behind_gate(url, runtimes, start, pin)
