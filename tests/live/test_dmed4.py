@@ -120,6 +120,10 @@ def test_the_meters_behind_a_display_are_found_by_channel(start: Start, capsys: 
         assert meter.end().whole
     with pytest.raises(ProtocolError, match="channel=1"), open_meter_sync(one.urls[0]):
         pass
+    assert run(["read", f"dmed4+{one.urls[0]}"]) == 1
+    assert "404" in (told := capsys.readouterr().err) and "?channel=1 to 4" in told
+    assert run(["read", f"dmed4+{one.urls[0]}?channel=2"]) == 1
+    assert "none on channel 2" in capsys.readouterr().err
 
 
 def test_scanning_names_what_does_not_answer(start: Start, capsys: Capture) -> None:

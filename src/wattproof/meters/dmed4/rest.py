@@ -50,7 +50,7 @@ from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
 
-NOT_IMPLEMENTED, FORBIDDEN = 501, 403
+NOT_IMPLEMENTED, FORBIDDEN, NOT_FOUND = 501, 403, 404
 #: Resources whose keys are set one by one.
 SETTABLE = (CHARGE_SETTINGS, FORCE_DISPLAY)
 
@@ -166,9 +166,11 @@ class RestDriver(ChargeCycle, LogBook):
                 f"{error}; the meter is at http:// with TLS off (P05_11), at https:// with TLS on"
             ) from error
         if not answer.ok:
-            raise HttpRefused(
-                answer.status, f"{self._name(resource)} refused {method} with {answer.status} {answer.reason}".rstrip()
-            )
+            text = f"{self._name(resource)} refused {method} with {answer.status} {answer.reason}".rstrip()
+            if answer.status == NOT_FOUND and not query:
+                where = "at ?channel=1 to 4" if self.channel is None else f"but none on channel {self.channel}"
+                text += f"; a display has its meters {where}"
+            raise HttpRefused(answer.status, text)
         return answer.body
 
     def _name(self, resource: Resource) -> str:
