@@ -17,6 +17,7 @@ from wattproof.errors import (
     ProtocolError,
     Refused,
     SessionFailed,
+    UsageError,
     WattproofError,
 )
 from wattproof.model.clock import Clock
@@ -33,6 +34,8 @@ FASTEST, SLOWEST = 0.02, 1.0
 PERSISTENCE = 60
 
 T = TypeVar("T")
+B = TypeVar("B")
+E = TypeVar("E")
 
 
 class SignedRecord(Protocol):
@@ -257,6 +260,36 @@ class ChargingSession(ABC):
             self._store(self.record)
         except WattproofError as error:
             self.record.failure = f"{self.record.failure}; and it could not be stored: {error}"
+
+
+class ChargingDriver(ABC, Generic[B, E]):
+    """A driver with which a charging session begins and ends; one at a time.
+
+    ``B`` is the begin record of its family, ``E`` what the whole session leaves behind.
+    """
+
+    _session: ChargingSession | None = None
+
+    @abstractmethod
+    def session(self, **options: Any) -> ChargingSession:
+        """A session with this meter; what options there are is said by the session of the family."""
+
+    async def begin(self, **options: Any) -> B:
+        """Begin a session: time, what the user is known by, begin record. Options and errors are the session's."""
+        self._session = self.session(**options)
+        begun: B = await self._session.begin()
+        return begun
+
+    async def end(self) -> E:
+        """End the session that :meth:`begin` began. Raises :class:`~wattproof.errors.SessionFailed`."""
+        if self._session is None:
+            raise UsageError("no session has begun with this driver: call begin first")
+        ended: E = await self._session.end()
+        return ended
+
+    @abstractmethod
+    async def existing_session(self, which: str) -> tuple[E, bool]:
+        """A session that is on the meter already, and whether it holds."""
 
 
 # How sessions become files ------------------------------------------------------------------------------------------

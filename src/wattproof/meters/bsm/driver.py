@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from wattproof.drivers.charging import ChargingDriver
 from wattproof.drivers.mapped import Value
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.registers import read_planned
@@ -23,7 +24,6 @@ from wattproof.errors import (
     Refused,
     ResponseTimeout,
     SnapshotFailed,
-    UsageError,
 )
 from wattproof.meters.bsm.enums import (
     DEFAULT_UNIT,
@@ -83,7 +83,7 @@ METADATA = ("Meta1", "Meta2", "Meta3")
 TIME = frozenset({"bs_meter.Epoch", "bs_meter.TZO"})
 
 
-class BsmDriver(SunspecDriver):
+class BsmDriver(SunspecDriver, ChargingDriver[Snapshot, "SessionRecord"]):
     """A BSM at ``unit`` (default 42) behind ``link``. What is said of :class:`SunspecDriver` holds here too.
 
     The map of the manual is used as it is, without asking; :meth:`discover` walks the chain of models instead.
@@ -114,7 +114,6 @@ class BsmDriver(SunspecDriver):
         self._map = MAP
         self._info: DeviceInfo | None = None
         self._metadata: dict[str, str] = {}
-        self._session: Session | None = None
 
     async def discover(self) -> RegisterMap:
         """Walk the chain of models and use the addresses found there from now on.
@@ -423,22 +422,11 @@ class BsmDriver(SunspecDriver):
 
         return Session(self, **options)
 
-    async def begin(self, **options: Any) -> Snapshot:
-        """Begin a charging session: time, metadata, begin record. Options and errors are those of ``Session``."""
-        self._session = self.session(**options)
-        return await self._session.begin()
-
-    async def end(self) -> SessionRecord:
-        """End the session that :meth:`begin` began. Raises :class:`~wattproof.errors.SessionFailed`."""
-        if self._session is None:
-            raise UsageError("no session has begun with this driver: call begin first")
-        return await self._session.end()
-
-    async def existing_session(self, kinds: str) -> tuple[SessionRecord, bool]:
-        """The session whose snapshots are on the meter, and whether it holds; ``kinds`` as in ``stons,stoffs``."""
+    async def existing_session(self, which: str) -> tuple[SessionRecord, bool]:
+        """The session whose snapshots are on the meter, and whether it holds; ``which`` as in ``stons,stoffs``."""
         from wattproof.meters.bsm.session import existing
 
-        return await existing(self, kinds)
+        return await existing(self, which)
 
     # Where things are ---------------------------------------------------------------------------------------------
 

@@ -6,12 +6,13 @@ communication manual, charge cycle; specification, sections 8.3, 8.4 and 8.8; DE
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from wattproof.drivers.charging import ChargingDriver
 from wattproof.errors import (
     Disconnected,
     FrameError,
@@ -94,14 +95,13 @@ class Status:
         return ", ".join(parts)
 
 
-class ChargeCycle(ABC):
+class ChargeCycle(ChargingDriver[Record, "SessionRecord"]):
     """What drivers of the DMED4 share. Methods raise the errors of their link, see :mod:`wattproof.errors`."""
 
     clock: Clock
     family = "dmed4"
     #: The public key (DER) once it is known.
     known_key: bytes | None = None
-    _session: DmedSession | None = None
 
     # The single steps ---------------------------------------------------------------------------------------------
 
@@ -254,17 +254,6 @@ class ChargeCycle(ABC):
         from wattproof.meters.dmed4.session import DmedSession
 
         return DmedSession(self, **options)
-
-    async def begin(self, **options: Any) -> Record:
-        """Begin a charging session: time, fixed fields, begin record. Options and errors are those of the session."""
-        self._session = self.session(**options)
-        return await self._session.begin()
-
-    async def end(self) -> SessionRecord:
-        """End the session that :meth:`begin` began. Raises :class:`~wattproof.errors.SessionFailed`."""
-        if self._session is None:
-            raise UsageError("no session has begun with this driver: call begin first")
-        return await self._session.end()
 
     async def existing_session(self, which: str) -> tuple[SessionRecord, bool]:
         """A session whose end the meter has signed, and whether it holds: ``last``, over REST also ``T12``."""
