@@ -11,6 +11,7 @@ import re
 from typing import Any, NamedTuple
 
 from wattproof.meters.dmed4.enums import JSON_NOT_FULL_PACKET, JSON_SYNTAX, JSON_VALUE
+from wattproof.wire.nesting import too_deep
 
 HEAD = "OCMF|"
 #: Keys that the meter fills; a value of the client is replaced (9.3).
@@ -83,6 +84,8 @@ def judge(data: bytes, *, wrapped: bool = False) -> Fixed:
 
 def _object(text: str, start: int) -> tuple[Members, int]:
     """Keys and values of the JSON object at ``start``, and where it ends."""
+    if too_deep(text[start:]):
+        raise Unacceptable(JSON_SYNTAX, "nested too deep")
     try:
         value, end = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
@@ -90,8 +93,6 @@ def _object(text: str, start: int) -> tuple[Members, int]:
         raise Unacceptable(bit, f"no JSON: {error.msg}") from None
     except ValueError as error:  # a constant, or a number with thousands of digits
         raise Unacceptable(JSON_SYNTAX, f"no JSON: {error}") from None
-    except RecursionError:
-        raise Unacceptable(JSON_SYNTAX, "nested too deep") from None
     if not isinstance(value, Members):
         raise Unacceptable(JSON_SYNTAX, "no JSON object")
     return value, end

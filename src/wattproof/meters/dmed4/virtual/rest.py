@@ -21,6 +21,7 @@ from wattproof.meters.dmed4.virtual.face import MEAS_CHECKSUM, MEAS_REVISION, PO
 from wattproof.meters.dmed4.virtual.health import mask
 from wattproof.meters.dmed4.virtual.logbook import BadSearch
 from wattproof.virtual.base import SECOND
+from wattproof.wire.nesting import too_deep
 
 if TYPE_CHECKING:
     from wattproof.meters.dmed4.virtual.meter import DmedMeter
@@ -320,8 +321,9 @@ def _word(row: Field, value: str) -> str:
 def read_json(body: bytes) -> dict[str, Any]:
     """The object in a body, each key once. Raises ``Failure``."""
     try:
-        content = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        text = body.decode("utf-8")
+        content = None if too_deep(text) else json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+    except ValueError:
         raise Failure(BAD_REQUEST) from None
     if not isinstance(content, dict):
         raise Failure(BAD_REQUEST)
