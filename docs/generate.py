@@ -107,6 +107,19 @@ def charge_cycle() -> str:
     )
 
 
+def quantities() -> str:
+    """What ABB meters measure, with its place on both buses."""
+    family, _ = registry.find("abb")
+    return (
+        "# ABB: quantities\n\n`wattproof models abb` prints the same. Raw values are in units of 10^Scale. `From` "
+        "is the functionality from which on a meter has the quantity. `Record is` says how well the record is known: "
+        "verified in bytes of real meters, stated by the maker, or inferred. **No public description of the COSEM side "
+        "exists: every OBIS code, class, attribute and type is inferred.**\n\n"
+        + tables.markdown_quantities(family.load("quantities"))
+        + "\n"
+    )
+
+
 def rest() -> str:
     """The REST resources of the DMED4 and its parameters."""
     parts = [
@@ -170,6 +183,7 @@ def write_all() -> None:
         "bsm-states": states(),
         "dmed4-cycle": charge_cycle(),
         "dmed4-rest": rest(),
+        "abb-quantities": quantities(),
         "commands": commands(),
     }
     for name, text in pages.items():

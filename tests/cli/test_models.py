@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from wattproof.cli import run
+from wattproof.meters.abb.quantities import ROWS
 from wattproof.meters.bsm.points import MAP
 
 FAULTS = """
@@ -102,3 +103,23 @@ def test_misuse_is_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixtu
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert "Traceback" not in captured.err
+
+
+def test_quantities_are_shown_with_how_well_they_are_known(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = output(capsys, "abb")
+    assert all(f".{row.name} " in text for row in ROWS.values())
+    assert "OBIS and COSEM columns are inferred" in text
+    rows = {row["id"]: row for row in document(capsys, "abb")["quantities"]}
+    assert rows.keys() == ROWS.keys()
+    assert rows[1]["known"] == {"record": "verified", "logical_name": "inferred"}
+    assert (rows[70]["obis"], rows[70]["unit"], rows[70]["scale"], rows[70]["phase"]) == ("1-0:31.7.0", "A", -2, "L1")
+    assert output(capsys, "abb", "--csv", str(tmp_path / "abb.csv")) == f"wrote {tmp_path / 'abb.csv'}\n"
+    written = list(csv.DictReader((tmp_path / "abb.csv").read_text(encoding="utf-8").splitlines()))
+    assert [int(row["id"]) for row in written] == [row["id"] for row in document(capsys, "abb")["quantities"]]
+
+
+def test_a_variant_may_be_any_label(capsys: pytest.CaptureFixture[str]) -> None:
+    assert document(capsys, "abb")["variant"] == "A44-552-100"
+    assert document(capsys, "abb:b24-212-310")["variant"] == "B24-212-310"
+    assert run(["models", "abb:A47"]) == 2
+    assert "A44-552-100" in capsys.readouterr().err

@@ -27,7 +27,7 @@ def command(
     sunspec_json: Annotated[Path | None, Parameter(name="--sunspec-json")] = None,
     openapi: Annotated[Path | None, Parameter(name="--openapi")] = None,
 ) -> int:
-    """Print what is known of a meter: points, registers, REST resources, parameters, options; faults and controls.
+    """Print what is known of a meter: points, registers or quantities, REST resources, parameters, options; faults.
 
     Examples:
 
@@ -37,6 +37,7 @@ def command(
         wattproof models bsm --csv registers.csv
         wattproof models bsm --sunspec-json definitions/
         wattproof models dmed4 --openapi dmed4.json
+        wattproof models abb --csv quantities.csv
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ def command(
     json
         Print JSON.
     csv
-        Write the register layout to this file, one line a point.
+        Write the registers or quantities to this file, one line a point.
     sunspec_json
         Write SunSpec model definitions (model_203.json ...) into this folder; pysunspec2 loads them.
     openapi
@@ -112,6 +113,11 @@ def _description(family: Family, variant: str | None, written: list[Path]) -> di
         "variants": list(family.variants),
         "options": tables.table_rows(family.load_table("options")),
         "instances": [tables.block_dict(block) for block in blocks],
+        "quantities": [
+            tables.quantity_dict(group, row)
+            for group, rows in (family.load("quantities") if family.quantities else {}).items()
+            for row in rows
+        ],
         "resources": [tables.resource_dict(row) for row in (family.load("resources") if family.resources else ())],
         "parameters": [tables.parameter_dict(row) for row in (family.load("parameters") if family.parameters else ())],
         "written": [str(path) for path in written],
@@ -119,6 +125,9 @@ def _description(family: Family, variant: str | None, written: list[Path]) -> di
 
 
 def _show(family: Family) -> None:
+    if family.quantities:
+        _quantities(family)
+        return
     if not family.points:
         for model in family.load("models"):
             output.show(_points_table(model.at(0), f"{model.label} (model {model.id}), offsets from the header"))
@@ -153,6 +162,15 @@ def _show(family: Family) -> None:
         _tables(family, ("options",))
 
 
+def _quantities(family: Family) -> None:
+    for group, rows in family.load("quantities").items():
+        cells = [tables.quantity_row(group, row) for row in rows]
+        title = f"{group} (OBIS and COSEM columns are inferred)"
+        output.show(output.table(tables.QUANTITY_COLUMNS, cells, title, right="Id Scale Class Attribute"))
+    if "options" in family.tables:
+        _tables(family, ("options",))
+
+
 def _points_table(block: Any, title: str) -> Any:
     rows = [(*tables.point_row(block, point), _values(point)) for point in block.points]
     return output.table((*tables.COLUMNS, "Values"), rows, title, right="Address 1-based Registers")
@@ -183,7 +201,8 @@ def _write_csv(family: Family, path: Path | None) -> list[Path]:
     if path is None:
         return []
     with output.writing(path):
-        path.write_text(tables.as_csv(family.load("points")), encoding="utf-8")
+        text = tables.quantities_csv(family.load("quantities")) if family.quantities else None
+        path.write_text(text or tables.as_csv(family.load("points")), encoding="utf-8")
     return [path]
 
 

@@ -35,9 +35,11 @@ class Family:
     closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
     ``web_probe``: the same for HTTP, coroutine function ``(link, channel) -> DeviceInfo | None``.
+    ``quantities``: rows of what it measures, by group, where it has no registers.
     ``parameters``: rows of what its own menu sets. ``openapi``: function that makes the OpenAPI document of its REST
     interface. ``formats``: files that a charging session can be written as, by name, each a
-    :class:`~wattproof.drivers.charging.Format`.
+    :class:`~wattproof.drivers.charging.Format`. ``labels``: function that reads a variant where there are more than
+    ``variants`` names, and gives an object with the full ``label``.
     """
 
     name: str
@@ -51,9 +53,11 @@ class Family:
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     resources: str | None = None
+    quantities: str | None = None
     parameters: str | None = None
     openapi: str | None = None
     formats: str | None = None
+    labels: str | None = None
     variants: Sequence[str] = ()
     default_variant: str | None = None
     unit: int = 1
@@ -87,6 +91,8 @@ class Family:
         """
         if variant is None:
             return self.default_variant
+        if self.labels is not None:
+            return str(load(self.labels)(variant).label)
         found = next((name for name in self.variants if name.casefold() == variant.casefold()), None)
         if found is None:
             known = ", ".join(self.variants) or "none"
@@ -143,6 +149,16 @@ BUILT_IN = (
         default_variant="404R1500",
         unit=1,
         example="dmed4+tcp://192.168.1.1:502",
+    ),
+    Family(
+        name="abb",
+        label="ABB A- and B-series, meters on M-Bus and COSEM",
+        quantities="wattproof.meters.abb.quantities:GROUPS",
+        labels="wattproof.meters.abb.variants:variant",
+        variants=("A41", "A42", "A43", "A44", "B21", "B23", "B24"),
+        default_variant="A44-552-100",
+        unit=1,
+        example="abb+mbus:///dev/ttyUSB1?address=5",
     ),
     Family(
         name="sunspec",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wattproof.meters.sunspec.model import Model
@@ -216,6 +216,70 @@ def parameter_dict(row: Any) -> dict[str, Any]:
         "meaning": row.meaning,
         "manual": row.origin.split(),
     }
+
+
+# Quantities of a meter without registers ------------------------------------------------------------------------------
+
+QUANTITY_COLUMNS = (
+    "Id", "Point", "Unit", "Scale", "OBIS", "Class", "Attribute", "Type", "M-Bus record", "From", "Record is",
+)  # fmt: skip
+
+
+def quantity_row(group: str, row: Any) -> tuple[str, ...]:
+    """One quantity under :data:`QUANTITY_COLUMNS`. ``From``: the functionality of a meter from which on it has it.
+
+    ``Record is``: how well the M-Bus record is known; every logical name is inferred.
+    """
+    return (
+        str(row.id),
+        f"{group}.{row.name}",
+        row.unit.symbol,
+        str(row.scale),
+        row.logical_name,
+        str(row.class_id),
+        str(row.attribute),
+        row.type,
+        row.record,
+        row.level_name,
+        row.mark,
+    )
+
+
+def quantity_dict(group: str, row: Any) -> dict[str, Any]:
+    """One quantity for JSON."""
+    return {
+        "id": row.id,
+        "point": f"{group}.{row.name}",
+        "name": row.name,
+        "kind": row.kind.value,
+        "unit": row.unit.symbol,
+        "scale": row.scale,
+        "phase": row.phase,
+        "obis": row.logical_name,
+        "class": row.class_id,
+        "attribute": row.attribute,
+        "type": row.type,
+        "record": row.record or None,
+        "level": row.level_name,
+        "known": {"record": row.mark, "logical_name": row.mark_of_name},
+    }
+
+
+def quantities_csv(groups: Mapping[str, Iterable[Any]]) -> str:
+    """All quantities as CSV with a header line, one line a quantity."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.lower().replace(" ", "_").replace("-", "_") for column in QUANTITY_COLUMNS])
+    writer.writerows(quantity_row(group, row) for group, rows in groups.items() for row in rows)
+    return text.getvalue()
+
+
+def markdown_quantities(groups: Mapping[str, Iterable[Any]]) -> str:
+    """All quantities, one section a group."""
+    return "\n\n".join(
+        f"## {group}\n\n" + markdown_table(QUANTITY_COLUMNS, [quantity_row(group, row) for row in rows])
+        for group, rows in groups.items()
+    )
 
 
 # Markdown for the documentation ---------------------------------------------------------------------------------------

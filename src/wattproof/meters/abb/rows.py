@@ -64,6 +64,15 @@ class Row:
         """``L1``, ``L2``, ``L3``, ``N``, ``L1-L2`` and so on; ``None``: of the whole meter."""
         return next((place for end, place in PLACES.items() if self.name.endswith(f"_{end}")), None)
 
+    @property
+    def mark_of_name(self) -> str:
+        """How well its place in the COSEM object model is known: no public description of that side exists."""
+        return I
+
+    @property
+    def level_name(self) -> str:
+        return LEVELS[self.level]
+
     @cached_property
     def ln(self) -> bytes:
         """The logical name, six bytes."""
