@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 UV := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv
 export PYTHONDONTWRITEBYTECODE =
 ARGS ?=
+# Twice the processors: half of the time of the tests is waiting for real meters' delays.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))))
 
 .PHONY: help demo test lint bench docs statements format lock clean
 .DEFAULT_GOAL := help
@@ -29,7 +31,7 @@ demo: $(VENV)/.run ## a signed charging session on a virtual meter (ARGS=--once 
 	$(BIN)/wattproof demo $(ARGS)
 
 test: $(VENV)/.dev ## all tests (ARGS is passed to pytest)
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .
