@@ -164,7 +164,7 @@ INTERFACE_CLASSES = {(row.id, row.version): row for row in list(globals().values
 
 
 def interface_class(class_id: int, version: int | None = None) -> InterfaceClass | None:
-    """The class of this id, in this version or, if it is not known, in the nearest one; ``None`` if not known at all."""
+    """The class of this id, in this version or, if that is not known, in the one that is; ``None`` for others."""
     if version is not None and (row := INTERFACE_CLASSES.get((class_id, version))):
         return row
     return next((row for (known, _), row in INTERFACE_CLASSES.items() if known == class_id), None)

@@ -6,6 +6,9 @@
 ``frames``      frames to bytes and back
 ``receiver``    bytes of a line to frames, whatever lies between them
 ``parameters``  what SNRM asks for and UA grants
+``llc``         the header of messages, and their segments
+``server``      the server's end of a link: frame in, frame out
+``client``      the client's end, as conversations
 ==============  ===========================================================
 
 >>> receiver = Receiver()
@@ -15,9 +18,24 @@
 """
 
 from wattproof.wire.hdlc.addresses import Address
+from wattproof.wire.hdlc.client import ClientLink, Timing
 from wattproof.wire.hdlc.controls import Control, Kind, control
 from wattproof.wire.hdlc.frames import Frame, decode
 from wattproof.wire.hdlc.parameters import Parameters
 from wattproof.wire.hdlc.receiver import Receiver
+from wattproof.wire.hdlc.server import ServerLink, Upper
 
-__all__ = ["Address", "Control", "Frame", "Kind", "Parameters", "Receiver", "control", "decode"]
+__all__ = [
+    "Address",
+    "ClientLink",
+    "Control",
+    "Frame",
+    "Kind",
+    "Parameters",
+    "Receiver",
+    "ServerLink",
+    "Timing",
+    "Upper",
+    "control",
+    "decode",
+]
