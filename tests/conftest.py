@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
+
+with contextlib.suppress(ImportError):
+    import uvloop  # noqa: F401 - it keeps the class of sockets it finds: it must not first come where they are blocked
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("WATTPROOF_NO_SKIP") == "1"

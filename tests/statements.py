@@ -24,9 +24,12 @@ def stated(folder: Path) -> dict[str, str]:
     for name, letter in SPECS.items():
         path = folder / name
         if path.is_file():
-            row = re.compile(rf"^\|\s*({letter}-\d{{3}})\s*\|\s*(.*?)\s*\|", re.MULTILINE)
-            for number, text in row.findall(path.read_text(encoding="utf-8")):
-                found.setdefault(number, text)
+            # A row of a table, or an item of a list.
+            row = re.compile(
+                rf"^(?:\|\s*({letter}-\d{{3}})\s*\|\s*(.*?)\s*\||- ({letter}-\d{{3}}) (.*)$)", re.MULTILINE
+            )
+            for in_table, cell, in_list, item in row.findall(path.read_text(encoding="utf-8")):
+                found.setdefault(in_table or in_list, cell or item)
     return found
 
 

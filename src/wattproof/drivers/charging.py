@@ -70,7 +70,7 @@ R = TypeVar("R", bound=SignedRecord)
 
 
 @dataclass
-class SessionRecord(Generic[R]):
+class SessionRecord(ABC, Generic[R]):
     """What a session left behind. ``failure`` says in words what went wrong, ``None`` if nothing did.
 
     ``evidence``: further signed records, such as the end of a session that failed to begin.
@@ -93,18 +93,18 @@ class SessionRecord(Generic[R]):
         return [record for record in (self.begin, self.end) if record is not None]
 
     @property
+    @abstractmethod
     def energy(self) -> Decimal | None:
         """Wh between begin and end; ``None`` without an end."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def existing(self) -> str:
         """What ``charge --existing`` takes to fetch this session from the meter."""
-        raise NotImplementedError
 
+    @abstractmethod
     def remedy(self, url: str) -> str:
         """The command that lets the meter sign the end, if it has not done so."""
-        raise NotImplementedError
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: everything, signed texts included."""

@@ -16,12 +16,14 @@ GLITCH = "counter-glitch"
 
 
 class SwitchedMeter(Meter):
-    """``_armed`` are the changes that wait; ``_watch``: requests need more than a look at the registers."""
+    """``_armed`` are the changes that wait; ``_offset``: meter time ahead of the time outside, by control ``step``;
+    ``_watch``: requests need more than a look at the registers."""
 
-    __slots__ = ("_armed", "_watch", "faults")
+    __slots__ = ("_armed", "_offset", "_watch", "faults")
 
     faults: Faults
     _armed: list[Armed]
+    _offset: int
     _watch: bool
 
     @property
@@ -43,6 +45,10 @@ class SwitchedMeter(Meter):
 
     def released(self) -> None:
         """A change that waited for a state has come into force in the middle of something."""
+
+    def step(self, duration: int) -> None:
+        """Meter time jumps ahead by ``duration`` ns; what lies between happens in its order at the next ``advance``."""
+        self._offset += duration
 
     def patch(
         self, now: int, controls: Mapping[str, object], faults: Mapping[str, object], when: str | None = None

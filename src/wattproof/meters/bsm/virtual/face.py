@@ -47,7 +47,6 @@ class Face(SwitchedMeter):
         "_journal",
         "_kept",
         "_now",
-        "_offset",
         "_power_at",
         "_round_at",
         "_service_until",
@@ -106,7 +105,7 @@ class Face(SwitchedMeter):
         self.di_control: bool | None = None
         self.di = 0
         self.di_stamp = self.do_stamp = UNSTAMPED
-        self._offset = 0  # meter time ahead of the time outside, by control ``step``
+        self._offset = 0
         self._now = start
         self._power_at = self._silent_until = self._service_until = self._round_at = NEVER
         self._tick = self._digit = self._due = self._fresh = start

@@ -152,10 +152,6 @@ class BsmMeter(Body):
     def state(self) -> dict[str, object]:
         return control.state(self)
 
-    def step(self, duration: int) -> None:
-        """Meter time jumps ahead by ``duration`` ns; what lies between happens in its order at the next ``advance``."""
-        self._offset += duration
-
     def power_later(self, delay: int) -> None:
         """The supply comes back after ``delay`` ns."""
         self._power_at = self._now + delay

@@ -50,7 +50,6 @@ class Face(SwitchedMeter):
         "_init_until",
         "_kept",
         "_main_tick",
-        "_offset",
         "_power_at",
         "_reboot_at",
         "_second_due",
