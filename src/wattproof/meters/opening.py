@@ -218,16 +218,17 @@ class VirtualMeter:
         faults: Mapping[str, object] | None = None,
         when: str | None = None,
         channel: int | None = None,
+        face: str | None = None,
     ) -> None:
         """Change controls and faults now, or at a named state such as ``turn-on:signing``; all or nothing.
 
-        ``channel``: of one meter behind a display that has several.
-
+        ``channel``: of one meter behind a display that has several. ``face``: faults of the link on one of several
+        faces alone, ``mbus`` or ``cosem``.
 
         :raises UnknownName: a name that is not in the closed tables.
         :raises InvalidValue: a value out of range.
         """
-        self._do(lambda: self._running.meters[0].runtime.patch(controls or {}, faults or {}, when, channel))
+        self._do(lambda: self._running.meters[0].runtime.patch(controls or {}, faults or {}, when, channel, face))
 
     async def control(
         self,

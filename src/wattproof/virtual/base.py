@@ -169,6 +169,15 @@ class Meter(ABC):
 
     # where it is heard
 
+    def speaks(self, kind: str) -> bool:
+        """Whether it listens on addresses of this kind: modbus, iec, web, mbus, hdlc, dlms."""
+        return kind in ("modbus", "iec", "web")
+
+    @property
+    def faces(self) -> Sequence[str]:
+        """The faces to which a fault of the link can be restricted; most families have but one."""
+        return ()
+
     def takes(self, unit: int, network: bool) -> bool:
         """Whether requests for ``unit`` are its own; ``network``: they come over its network interface, not a line."""
         return unit == self.unit

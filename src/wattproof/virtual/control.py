@@ -34,7 +34,7 @@ from wattproof.wire.http1 import Response, json_response
 LONGEST_WAIT = 600
 #: Digits of a whole number in a change.
 _LONGEST_NUMBER = 100
-_PATCH_KEYS = ("controls", "faults", "when", "channel")
+_PATCH_KEYS = ("controls", "faults", "when", "channel", "face")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Change:
     faults: Mapping[str, object]
     when: str | None = None
     channel: int | None = None
+    face: str | None = None
 
 
 def read_change(body: bytes) -> Change:
@@ -79,7 +80,10 @@ def read_change(body: bytes) -> Change:
     channel = content.get("channel")
     if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int)):
         raise InvalidValue("channel is no whole number")
-    return Change(parts["controls"], parts["faults"], when, channel)
+    face = content.get("face")
+    if face is not None and not isinstance(face, str):
+        raise InvalidValue('face is no text: write the name of one, such as "mbus"')
+    return Change(parts["controls"], parts["faults"], when, channel, face)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -154,7 +158,7 @@ class Control(Interface):
     async def _change(self, request: Request, serial: str | None) -> Response:
         runtime = self._only(serial)
         change = read_change(request.body)
-        runtime.patch(change.controls, change.faults, change.when, change.channel)
+        runtime.patch(change.controls, change.faults, change.when, change.channel, change.face)
         return json_response(200, plain(runtime.state()))
 
     async def _journal(self, request: Request, serial: str | None) -> Response:

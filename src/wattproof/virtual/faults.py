@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from wattproof.errors import InvalidValue, UnknownName
 
@@ -262,6 +262,13 @@ def split_fault(text: str) -> tuple[str, object, str | None]:
     rest, _, when = text.partition("@")
     name, given, value = rest.partition("=")
     return name, value if given else True, when or None
+
+
+class OnFace(NamedTuple):
+    """The value of a fault of the link that is restricted to one face of a meter, not yet read."""
+
+    face: str
+    value: object
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@
     tls://HOST:PORT            the same with TLS; ?certificate= and ?key=, else one is made; ?ca= asks clients too
     rtu://HOST:PORT, ascii://  line frames over TCP
     rtu:///dev/..., ascii:///  a serial device
-    pty:///PATH                a new pseudo-terminal, linked there; ?protocol=rtu, ascii or iec
+    pty:///PATH                a new pseudo-terminal, linked there; ?protocol=rtu, ascii, iec, mbus or hdlc
     iec://HOST:PORT, iec:///   the optical head
+    mbus://HOST:PORT, mbus:/// wired M-Bus; ?ir=1: the infrared head
+    hdlc://HOST:PORT, hdlc:/// COSEM over HDLC
     http://HOST:PORT, https:// what the meter serves over HTTP; TLS as above
 
 Port 0 takes a free one. A listener's ``url`` is what a client needs.
@@ -76,9 +78,9 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
     """
     kind = _KINDS.get(url.framing, "")
     opener = OPENERS.get((kind, "pty" if url.scheme == "pty" else "device" if url.is_device else "socket"))
-    if opener is None:
-        known = "tcp://, tls://, rtu://, ascii://, pty://, iec://, http:// and https://"
-        raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there; virtual meters know {known}")
+    if opener is None or not runtimes[0].meter.speaks(kind):
+        known = ", ".join(f"{scheme}://" for scheme, of in _KINDS.items() if runtimes[0].meter.speaks(of))
+        raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there, but at {known}")
     if kind == "web" and url.path:
         raise InvalidURL(f"{url}: a meter serves its own paths; give {url.scheme}://HOST:PORT alone")
     listener: Listener = await opener(url, runtimes, admission)
@@ -86,7 +88,16 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
 
 
 #: What is spoken, by framing.
-_KINDS = {"tcp": "modbus", "rtu": "modbus", "ascii": "modbus", "iec": "iec", "http": "web", "https": "web"}
+_KINDS = {
+    "tcp": "modbus",
+    "rtu": "modbus",
+    "ascii": "modbus",
+    "iec": "iec",
+    "http": "web",
+    "https": "web",
+    "mbus": "mbus",
+    "hdlc": "hdlc",
+}
 
 
 # -- sockets ---------------------------------------------------------------------------------------------------------
@@ -372,6 +383,59 @@ async def _optical_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission 
     return OpticalTerminal(replace(url, path=pair.path), end)
 
 
+# -- buses of frames -------------------------------------------------------------------------------------------------
+
+
+async def _frame_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: Admission | None) -> Listener:
+    from wattproof.virtual.framed import CLIENTS, FrameBus, FrameConnection
+
+    bus = FrameBus(runtimes, url.framing)
+    clients: set[FrameConnection] = set()
+    limit = admission.limit if admission is not None else CLIENTS
+
+    def close() -> None:
+        for client in list(clients):
+            client.abort()
+
+    return await listen(url, runtimes, lambda: FrameConnection(bus, clients, limit), close)
+
+
+async def _frame_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    wanted, rate = _frame_settings(url, runtimes)
+    line = open_serial_line(url.path, wanted, asyncio.get_running_loop())
+    return _frames_on(url, runtimes, line, rate)
+
+
+async def _frame_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    wanted, rate = _frame_settings(url, runtimes)
+    line = open_pseudo_terminal(url.path, wanted, asyncio.get_running_loop())
+    return _frames_on(replace(url, path=line.name), runtimes, line, rate)
+
+
+def _frame_settings(
+    url: MeterURL, runtimes: Sequence[Runtime]
+) -> tuple[Callable[[], SerialSettings], Callable[[Runtime], int]]:
+    """How a line of frames is set, and at which rate each meter listens: on M-Bus a meter may be told another one."""
+    from wattproof.virtual.framed import line_settings
+
+    address = line_settings(url)
+    if url.framing != "mbus":
+        return lambda: address, lambda _: address.baudrate
+    settings = Settings(address, given="baudrate" in url.options, runtimes=runtimes)
+    return settings, lambda runtime: settings.of(runtime).baudrate
+
+
+def _frames_on(url: MeterURL, runtimes: Sequence[Runtime], line: Line, rate: Callable[[Runtime], int]) -> LineListener:
+    from wattproof.virtual.framed import FrameBus, attach
+
+    def deaf(runtime: Runtime) -> str:
+        own = rate(runtime)
+        return "" if line.carries(own) else f"the meter listens at {own} bit/s, the line has another rate"
+
+    attach(FrameBus(runtimes, url.framing, deaf=deaf), line)
+    return LineListener(url, line, runtimes)
+
+
 OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission | None], Any]] = {
     ("modbus", "socket"): _modbus_socket,
     ("modbus", "device"): _modbus_device,
@@ -380,12 +444,18 @@ OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission 
     ("iec", "device"): _optical_device,
     ("iec", "pty"): _optical_pty,
     ("web", "socket"): _web_socket,
+    ("mbus", "socket"): _frame_socket,
+    ("mbus", "device"): _frame_device,
+    ("mbus", "pty"): _frame_pty,
+    ("hdlc", "socket"): _frame_socket,
+    ("hdlc", "device"): _frame_device,
+    ("hdlc", "pty"): _frame_pty,
 }
 
 
 def is_line(url: MeterURL) -> bool:
-    """Whether several meters share this address, each with its own unit (RTU, ASCII; not Modbus TCP or optical)."""
-    return url.framing in ("rtu", "ascii")
+    """Whether several meters share this address, each with its own one on the line (not Modbus TCP or optical)."""
+    return url.framing in ("rtu", "ascii", "mbus", "hdlc")
 
 
 def is_loopback(host: str) -> bool:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from wattproof.errors import InvalidValue, StorageError
 from wattproof.virtual.base import NOWHERE
 from wattproof.virtual.exchange import Describe, Ring, Times, as_dict
+from wattproof.virtual.faults import OnFace
 from wattproof.virtual.job import Job, Wire
 from wattproof.virtual.line import Delivery
 from wattproof.virtual.timers import Cancel, Timers
@@ -396,8 +397,10 @@ class Runtime:
         faults: Mapping[str, object],
         when: str | None = None,
         channel: int | None = None,
+        face: str | None = None,
     ) -> None:
-        """Change controls and faults now, or at a named state; on one ``channel`` of a meter that has them.
+        """Change controls and faults now, or at a named state; on one ``channel`` of a meter that has them, and faults
+        of the link on one ``face`` of a meter that has several.
 
         :raises UnknownName: a name that is not in the closed tables.
         :raises InvalidValue: a value out of range.
@@ -409,6 +412,10 @@ class Runtime:
                 known = ", ".join(map(str, meter.channels)) or "none"
                 raise InvalidValue(f"channel {channel} of this {meter.model} does not exist; it has {known}")
             meter = meter.channels[channel]
+        if face is not None:
+            if face not in meter.faces:
+                raise InvalidValue(f"face {face!r}: this {meter.model} has {', '.join(meter.faces) or 'none'}")
+            faults = {name: OnFace(face, value) for name, value in faults.items()}
         self._watched = self._watched or when is not None
         try:
             meter.patch(now, controls, faults, when)

@@ -194,6 +194,10 @@ class Line:
         for frame in (*delivery.before, delivery.data):
             self._terminal.send(frame, arrived + gap, gap)
 
+    def put(self, data: bytes) -> None:
+        """Let bytes out now."""
+        self._terminal.send(data, 0, 0)
+
     def close(self) -> None:
         """Close the terminal and take its link away."""
         self._terminal.close()
