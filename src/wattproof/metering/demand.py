@@ -147,6 +147,11 @@ class Demand:
         self.ends = self.period.next_end(clock.summer, clock.standard(now))
         self.plan(clock, now)
 
+    def replan(self, clock: Clock, now: int) -> None:
+        """Other rules of summer time hold from now on."""
+        self.ends = self.period.next_end(clock.summer, clock.standard(now))
+        self.plan(clock, now)
+
     def resume(self, clock: Clock, off: int, now: int, readings: Mapping[int, Reading], average: Average) -> None:
         """The supply is back, ``off`` being the moment at which it failed: the interval in which it failed counts,
         those missed as a whole don't, and a period that ended meanwhile ends now."""
