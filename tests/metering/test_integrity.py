@@ -60,6 +60,14 @@ def test_a_glitch_just_before_the_roll_over_is_made_up_for():
     assert sum(amount for _, amount in found) == 14
 
 
+def test_a_glitch_of_two_readings_just_before_the_roll_over_is_made_up_for():
+    counter = Counter(1000)
+    found = read(counter, 990, 0, 0, 990, 995, 2)
+    assert [verdict for verdict, _ in found[1:]] == [
+        V.ROLLED_OVER, V.COUNTED, V.GLITCH, V.COUNTED, V.ROLLED_OVER]  # fmt: skip
+    assert sum(amount for _, amount in found) == 12 and counter.owed == 0
+
+
 @given(
     steps=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40),
     start=st.integers(0, 999),

@@ -52,8 +52,9 @@ class Counter:
     at: int = 0
     identity: str | None = None
     suspects: list[int] = field(default_factory=list)
-    #: The reading before a roll-over, while it can still turn out to have been a glitch.
+    #: The reading before a roll-over, while it can still turn out to have been a glitch, and the readings since then.
     before: int | None = None
+    since: int = 0
     #: What was booked too much and is made up for by what comes.
     owed: int = 0
 
@@ -78,7 +79,7 @@ class Counter:
         if grown < 0 and grown % self.modulus <= reach:
             before = self.last
             booking = self._believe(Verdict.ROLLED_OVER, value, at, identity, grown % self.modulus)
-            self.before = before
+            self.before, self.since = before, 1
             return booking
         self.suspects.append(value)
         if len(self.suspects) < PATIENCE:
@@ -102,7 +103,10 @@ class Counter:
         return self._believe(Verdict.GLITCH, value, at, identity, value - before)
 
     def _believe(self, verdict: Verdict, value: int, at: int, identity: str | None, grown: int = 0) -> Booking:
-        self.last, self.at, self.before = value, at, None
+        self.last, self.at = value, at
+        self.since += 1
+        if verdict is not Verdict.COUNTED or self.since >= PATIENCE:
+            self.before = None
         if identity is not None:
             self.identity = identity
         self.suspects.clear()
