@@ -158,8 +158,8 @@ BUILT_IN = (
         virtual="wattproof.meters.abb.virtual.creation:create",
         tables={
             "options": "wattproof.meters.abb.virtual.options:OPTIONS",
-            "faults": "wattproof.meters.abb.virtual.faults:FAULTS",
-            "controls": "wattproof.meters.abb.virtual.faults:CONTROLS",
+            "faults": "wattproof.meters.abb.virtual.tables:FAULTS",
+            "controls": "wattproof.meters.abb.virtual.tables:CONTROLS",
         },
         listen="mbus://127.0.0.1:5021",
         quantities="wattproof.meters.abb.quantities:GROUPS",

@@ -1,136 +1,114 @@
-"""Controls, faults and the state of a virtual ABB meter, as the control interface sees them (abb-meters.md 3.13)."""
+"""What the faults and controls of the meter do to its body, and what ``GET /`` tells of it (abb-meters.md 3.13)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, cast
+from typing import Any, Protocol, cast
 
-from wattproof.metering.dates import SECOND
 from wattproof.metering.logs import Category
 from wattproof.meters.abb.quantities import ROWS
-from wattproof.meters.abb.virtual import watch
-from wattproof.meters.abb.virtual.electrics import Harmonics
-from wattproof.meters.abb.virtual.faults import ACCESS, CONTROLS, FAULTS, INVALID, harmonics_text
+from wattproof.meters.abb.variants import Variant
+from wattproof.meters.abb.virtual.body import Access, Body
+from wattproof.meters.abb.virtual.faults import INVALID
 from wattproof.meters.abb.virtual.image import Status as ImageStatus
 from wattproof.meters.abb.virtual.ports import PORTS
-from wattproof.meters.abb.virtual.refusals import Refusal
-from wattproof.meters.abb.virtual.registers import ENERGY_IDS
-from wattproof.meters.abb.virtual.sources import HERTZ, Load, parse_load
+from wattproof.meters.abb.virtual.recorder import CHANNELS
+from wattproof.meters.abb.virtual.refusals import Missing
+from wattproof.meters.abb.virtual.registers import SUMS
+from wattproof.meters.abb.virtual.sources import Load, parse_load
 from wattproof.meters.abb.virtual.timeline import INTERVAL_END, PERIOD_END, POWER_UP
 from wattproof.virtual.faults import ENDED
-from wattproof.virtual.framefaults import FacedSwitchboard
-from wattproof.virtual.switchboard import Action, Switched, nanoseconds
-from wattproof.virtual.switched import REQUEST
+from wattproof.virtual.switchboard import Action, nanoseconds
 
-if TYPE_CHECKING:
-    from wattproof.meters.abb.virtual.meter import AbbMeter
-
-#: Named states without a number.
-STATES = (
-    POWER_UP,
-    REQUEST,
-    "selection",
-    "association",
-    "segment",
-    INTERVAL_END,
-    PERIOD_END,
-    *(status.state for status in ImageStatus),
-)
-#: Named states with one: the telegram of a readout, the block of a transfer.
-_COUNTED = re.compile(r"(telegram|block):[1-9][0-9]{0,4}")
-#: Energies by name for ``GET /``: those in Wh, varh or VAh.
-_ENERGIES = {id: ROWS[id] for id in sorted(ENERGY_IDS) if ROWS[id].unit.symbol.endswith("h")}
+#: Named states that begin inside the body.
+STATES = (POWER_UP, INTERVAL_END, PERIOD_END, *(status.state for status in ImageStatus))
+#: Controls that act inside the meter: without supply there is nothing that they could reach.
+POWERED = frozenset({"clock", "front-key", "default"})
+_LEVELS = {"closed": Access.CLOSED, "password": Access.PASSWORD, "open": Access.OPEN}
+_MILLI = 1_000_000
 
 
-class AbbSwitchboard(FacedSwitchboard):
-    """The closed tables of this family. What a variant cannot do is refused in the journal."""
+class Embodied(Protocol):
+    """A virtual meter as these names need it."""
 
-    def check_when(self, when: str) -> None:
-        if not _COUNTED.fullmatch(when):
-            super().check_when(when)
+    body: Body
 
-    def put_fault(self, meter: Switched, name: str, value: object) -> None:
-        try:
-            super().put_fault(meter, name, value)
-        except Refusal as refusal:
-            meter.journal("fault-refused", {"fault": name, "reason": str(refusal)})
+    def step(self, duration: int) -> None:
+        """Meter time jumps ahead by ``duration`` ns."""
+        ...
 
 
-def read_controls(meter: AbbMeter, controls: Mapping[str, object]) -> dict[str, object]:
-    """Controls as values, in the order of the table; ``step`` is last there."""
-    values = SWITCHBOARD.read_controls(controls)
+def read_controls(values: dict[str, object], read_text: Any = None) -> dict[str, object]:
+    """Controls that were read by their rows; the source is looked up, and its file read."""
     if "load" in values:
-        values["load"] = parse_load(cast(str, values["load"]), meter.read_text)
+        values["load"] = parse_load(cast(str, values["load"]), read_text)
     return values
 
 
-# Faults that act at the moment they are set or ended.
+# Faults that act when they are set or ended.
 
 
-def _cut(meter: AbbMeter, value: object) -> None:
-    body = meter.body
+def _cut(body: Body, value: object) -> None:
     body.power(False)
-    body.power_at = body.at + int(cast(Decimal, value) * SECOND)
+    body.power_at = body.at + max(nanoseconds(value) // _MILLI, 1)
     body.plan()
 
 
-def _shift(sign: int) -> Action:
-    return lambda meter, value: meter.body.shift_clock(sign * cast(int, value) * SECOND)
+def _shift(sign: int) -> Any:
+    def strike(body: Body, value: object) -> None:
+        body.clock_moved(body.clock.move(body.at, sign * (nanoseconds(value) // _MILLI)))
+
+    return strike
 
 
-def _lose(meter: AbbMeter, value: object) -> None:
-    meter.body.lose_clock()
+def _lose(body: Body, value: object) -> None:
+    body.lose_clock()
 
 
-def _drift(meter: AbbMeter, value: object) -> None:
-    body = meter.body
+def _drift(body: Body, value: object) -> None:
     body.clock.set_drift(body.at, cast(int, value or 0))
-    body.recorder.replan(body.clock, body.at)
     body.time_changed()
 
 
-def _overflow(meter: AbbMeter, value: object) -> None:
-    meter.body.registers.overflow()
+def _overflow(body: Body, value: object) -> None:
+    body.registers.overflow()
 
 
-def _jump(meter: AbbMeter, value: object) -> None:
-    meter.body.registers.jump(cast(int, value))
+def _jump(body: Body, value: object) -> None:
+    body.registers.jump(cast(int, value))
 
 
-def _freeze(meter: AbbMeter, value: object) -> None:
-    meter.body.freeze(value is not ENDED)
+def _freeze(body: Body, value: object) -> None:
+    body.freeze(value is not ENDED)
 
 
-def _noise(meter: AbbMeter, value: object) -> None:
-    meter.body.supply.noise = float(cast(Decimal, value or 0))
-    meter.body.rewire()
+def _noise(body: Body, value: object) -> None:
+    body.supply.noise = float(cast(Decimal, value or 0))
+    body.rewire()
 
 
-def _lost(meter: AbbMeter, value: object) -> None:
-    meter.body.rewire(lost=value or 0)
+def _lost_phase(body: Body, value: object) -> None:
+    body.rewire(lost=value or 0)
 
 
-def _reverse(meter: AbbMeter, value: object) -> None:
-    meter.body.rewire(reversed=value is not ENDED)
+def _reverse(body: Body, value: object) -> None:
+    body.rewire(reversed=value is not ENDED)
 
 
-def _review(meter: AbbMeter, value: object) -> None:
-    meter.body.review()
+def _status(body: Body, value: object) -> None:
+    body.review()
 
 
-def _fill_logs(meter: AbbMeter, value: object) -> None:
-    """Up to their size, with entries that say nothing of a real event: one restart, event or voltage after another."""
-    body = meter.body
-    stamp = body.stamp
-    for log, code in zip(body.watch.logs, (watch.RESTARTED, 1009, 1000), strict=True):
-        category = Category.INFORMATION if code >= 2000 else Category.WARNING
+def _fill_logs(body: Body, value: object) -> None:
+    """With entries of the kind that each log has most of."""
+    codes = ((Category.INFORMATION, 2055), (Category.WARNING, 1007), (Category.WARNING, 1000))
+    for log, (category, code) in zip(body.watch.logs, codes, strict=True):
         for _ in range(log.capacity - len(log)):
-            log.note(stamp, category, code)
+            log.note(body.stamp, category, code)
 
 
-_STRIKES: Mapping[str, Action] = {
+_STRIKES: Mapping[str, Any] = {
     "power-cut": _cut,
     "clock-back": _shift(-1),
     "clock-forward": _shift(1),
@@ -140,9 +118,9 @@ _STRIKES: Mapping[str, Action] = {
     "counter-jump": _jump,
     "frozen": _freeze,
     "noise": _noise,
-    "phase-lost": _lost,
+    "phase-lost": _lost_phase,
     "reverse": _reverse,
-    "status-bit": _review,
+    "status-bit": _status,
     "log-full": _fill_logs,
 }
 
@@ -150,128 +128,98 @@ _STRIKES: Mapping[str, Action] = {
 # Controls.
 
 
-def _load(meter: AbbMeter, value: object) -> None:
-    body = meter.body
+def _load(body: Body, value: object) -> None:
     body.supply.hang(cast(Load, value), body.at)
     body.rewire()
 
 
-def _power(meter: AbbMeter, value: object) -> None:
-    meter.body.power(bool(value))
+def _power(body: Body, value: object) -> None:
+    body.power(bool(value))
 
 
-def _clock(meter: AbbMeter, value: object) -> None:
+def _set_clock(body: Body, value: object) -> None:
     if value == INVALID:
-        meter.body.lose_clock()
+        body.lose_clock()
     else:
-        meter.body.set_clock(cast(int, value))
+        body.clock_moved(body.clock.set_local(body.at, cast(int, value)))
 
 
-def _input(port: int) -> Action:
-    return lambda meter, value: meter.body.drive_input(port, bool(value))
+def _input(port: int) -> Any:
+    def act(body: Body, value: object) -> None:
+        body.drive_input(port, bool(value))
+
+    return act
 
 
-def _frequency(meter: AbbMeter, value: object) -> None:
-    meter.body.rewire(frequency=int((cast(Decimal, value) * 1000).to_integral_value()))
+def _frequency(body: Body, value: object) -> None:
+    body.rewire(frequency=int(cast(Decimal, value) * 1000))
 
 
-def _harmonics(meter: AbbMeter, value: object) -> None:
-    meter.body.rewire(harmonics=cast(Harmonics, value))
+def _harmonics(body: Body, value: object) -> None:
+    body.rewire(harmonics=value)
 
 
-def _key(meter: AbbMeter, value: object) -> None:
-    meter.body.set_access(ACCESS[cast(str, value)])
+def _key(body: Body, value: object) -> None:
+    body.access = _LEVELS[cast(str, value)]
 
 
-def _default(meter: AbbMeter, value: object) -> None:
-    meter.factory()
+def _default(body: Body, value: object) -> None:
+    body.factory()
 
 
-def _step(meter: AbbMeter, value: object) -> None:
-    meter.step(nanoseconds(value))
-
-
-def _told(act: Action) -> Action:
-    """What a variant cannot do is told in the journal."""
-
-    def tell(meter: AbbMeter, value: object) -> None:
-        try:
-            act(meter, value)
-        except Refusal as refusal:
-            meter.journal("control-ignored", {"reason": str(refusal)})
-
-    return tell
-
-
-_ACTS: Mapping[str, Callable[[AbbMeter, object], None]] = {
+_ACTS: Mapping[str, Any] = {
     "load": _load,
     "power": _power,
-    "clock": _told(_clock),
+    "clock": _set_clock,
     **{f"input-{port}": _input(port) for port in PORTS},
     "frequency": _frequency,
     "harmonics": _harmonics,
     "front-key": _key,
     "default": _default,
-    "step": _step,
 }
 
-SWITCHBOARD = AbbSwitchboard(
-    CONTROLS,
-    FAULTS,
-    STATES,
-    example="power-up, request, telegram:N, selection, association, block:N, segment, interval-end, period-end or "
-    "image:STATUS such as image:verified",
-    acts=_ACTS,
-    strikes=_STRIKES,
-    powered=("front-key", "default"),
-)
+
+def _on_body(act: Any) -> Action:
+    return lambda meter, value: act(meter.body, value)
+
+
+#: For the switchboard of a meter that has a ``body``.
+STRIKES: Mapping[str, Action] = {name: _on_body(strike) for name, strike in _STRIKES.items()}
+ACTS: Mapping[str, Action] = {
+    **{name: _on_body(act) for name, act in _ACTS.items()},
+    "step": lambda meter, value: cast(Embodied, meter).step(nanoseconds(value)),
+}
 
 
 # GET /
 
 
-def state(meter: AbbMeter) -> dict[str, object]:
-    """The object of ``GET /``; who runs the meter fills in ``listen``."""
-    body = meter.body
-    fields = body.stamp.fields
-    wiring, logs, measured = body.supply.wiring, body.watch.logs, body.measured
-    source = HERTZ if measured is None else measured.frequency
+def state(body: Body) -> dict[str, object]:
+    """What the body knows of the object of ``GET /``; addresses, speed, controls and faults are the meter's."""
+    variant: Variant = body.variant
+    stamp = body.stamp
+    fields = stamp.fields
+    registers = {id: body.recorder.register(id) for id in SUMS if id in body.ids}
     return {
-        "model": meter.model,
-        "variant": meter.variant,
-        "serial": meter.serial,
-        "address": meter.address,
-        "hdlc_address": meter.hdlc_address,
-        "speed": meter.speed,
-        "listen": None,
+        "variant": variant.label,
+        "serial": body.serial,
         "clock": {
-            "local": f"{fields.year:04d}-{fields.month:02d}-{fields.day:02d}T"
-            f"{fields.hour:02d}:{fields.minute:02d}:{fields.second:02d}",
-            "valid": body.clock.valid,
-            "summer_time": body.stamp.summer,
+            "local": "{0:04d}-{1:02d}-{2:02d}T{4:02d}:{5:02d}:{6:02d}".format(*fields),
+            "dst": stamp.summer,
+            "set": body.clock.valid,
         },
         "status_word": body.status_word,
-        "access_level": _word(body.access),
+        "access_level": {level: name for name, level in _LEVELS.items()}[body.access],
         "tariff": body.registers.tariffs.active,
-        "controls": {
-            "load": body.supply.load.text,
-            "power": body.supplied,
-            **{f"input-{port}": body.ports.level(port) for port in PORTS},
-            "frequency": Decimal(source if wiring.frequency is None else wiring.frequency) / 1000,
-            "harmonics": harmonics_text(wiring.harmonics),
-            "front-key": _word(body.access),
-        },
-        "faults": SWITCHBOARD.in_force(meter),
-        "load": {
-            "text": body.supply.load.text,
-            "w": Decimal(0 if measured is None else measured.p[0]) / 1000,
-            "var": Decimal(0 if measured is None else measured.q[0]) / 1000,
-        },
-        "energy": {row.name: 10 * (body.registers.read(id) or 0) for id, row in _ENERGIES.items() if id in body.ids},
+        "controls": controls(body),
+        "load": body.supply.load.text,
+        "energy": {ROWS[id].name.lower(): (value or 0) * 10 for id, value in registers.items()},
         "profiles": {
-            number: len(channel) for number, channel in enumerate(body.recorder.channels, 1) if channel is not None
+            number: len(channel)
+            for number, channel in enumerate(body.recorder.channels[:CHANNELS], 1)
+            if channel is not None
         },
-        "logs": dict(zip(("system", "event", "net_quality"), map(len, logs), strict=True)),
+        "logs": {name: len(log) for name, log in zip(("system", "event", "quality"), body.watch.logs, strict=True)},
         "inputs": {port: body.ports.level(port) for port in PORTS if body.ports.is_input(port)},
         "outputs": {
             port: bool(body.outputs >> port - 1 & 1)
@@ -281,5 +229,21 @@ def state(meter: AbbMeter) -> dict[str, object]:
     }
 
 
-def _word(access: int) -> str:
-    return next(word for word, level in ACCESS.items() if level == access)
+def controls(body: Body) -> dict[str, object]:
+    """The controls as they stand."""
+    wiring, shown = body.supply.wiring, body.value(170)
+    frequency = Decimal(shown) / 100 if not isinstance(shown, Missing | str | tuple) else None
+    harmonics = ",".join(
+        f"{place}:{order}={part}"
+        for place, orders in zip(("u1", "u2", "u3", "i1", "i2", "i3"), wiring.harmonics, strict=bool(wiring.harmonics))
+        for order, part in enumerate(orders, 2)
+        if part
+    )
+    return {
+        "load": body.supply.load.text,
+        "power": body.supplied,
+        **{f"input-{port}": body.ports.level(port) for port in PORTS},
+        "frequency": frequency,
+        "harmonics": harmonics,
+        "front-key": {level: name for name, level in _LEVELS.items()}[body.access],
+    }

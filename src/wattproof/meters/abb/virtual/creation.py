@@ -11,7 +11,6 @@ from wattproof.metering.clock import Clock
 from wattproof.metering.dates import seconds_of
 from wattproof.metering.energy import WATT_HOUR
 from wattproof.meters.abb.variants import variant
-from wattproof.meters.abb.virtual import control
 from wattproof.meters.abb.virtual.body import Access
 from wattproof.meters.abb.virtual.electrics import ACTIVE, EXPORT
 from wattproof.meters.abb.virtual.faults import INVALID
@@ -21,6 +20,7 @@ from wattproof.meters.abb.virtual.options import HDLC_ADDRESSES, NOW, Options, r
 from wattproof.meters.abb.virtual.refusals import Refusal
 from wattproof.meters.abb.virtual.sources import DEFAULT, parse_load
 from wattproof.meters.abb.virtual.supply import MILLI
+from wattproof.meters.abb.virtual.switching import SWITCHBOARD
 from wattproof.meters.abb.virtual.tariffing import Source
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.identity import check_speed, kept_serial, seed_of
@@ -48,7 +48,7 @@ def create(options: SimulationOptions) -> Meter:
         )
     seed = seed_of(options)
     serial = kept_serial(given, None if durable is None else durable.serial) or drawn_serial(seed)
-    faults = control.SWITCHBOARD.parse(options.faults)
+    faults = SWITCHBOARD.parse(options.faults)
     load = parse_load(options.load if options.load is not None else DEFAULT, options.read_text)
     clock = _clock(chosen, options) if durable is None else Clock()
     meter = AbbMeter(options, chosen, kind, serial, seed, load, clock)

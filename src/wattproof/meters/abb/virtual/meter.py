@@ -8,15 +8,16 @@ from collections.abc import Mapping, Sequence
 from wattproof.metering.clock import Clock
 from wattproof.metering.energy import UNIT
 from wattproof.meters.abb.variants import Variant
-from wattproof.meters.abb.virtual import control
+from wattproof.meters.abb.virtual import switching
 from wattproof.meters.abb.virtual.body import Body
+from wattproof.meters.abb.virtual.control import read_controls
 from wattproof.meters.abb.virtual.electrics import ENERGIES
 from wattproof.meters.abb.virtual.faces import BUSES, make_face, make_framer
-from wattproof.meters.abb.virtual.faults import FAULTS
 from wattproof.meters.abb.virtual.keeping import Durable, damaged
 from wattproof.meters.abb.virtual.options import Options
 from wattproof.meters.abb.virtual.sources import Load
 from wattproof.meters.abb.virtual.supply import MILLI
+from wattproof.meters.abb.virtual.tables import FAULTS
 from wattproof.virtual.base import SimulationOptions, ignore, sleep_on
 from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.framed import Face, Framer
@@ -158,10 +159,10 @@ class AbbMeter(SwitchedMeter):
 
     @property
     def switchboard(self) -> Switchboard:
-        return control.SWITCHBOARD
+        return switching.SWITCHBOARD
 
     def read_controls(self, controls: Mapping[str, object]) -> dict[str, object]:
-        return control.read_controls(self, controls)
+        return read_controls(self.switchboard.read_controls(controls), self.read_text)
 
     def bring(self, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
         super().bring(controls, faults)
@@ -173,7 +174,7 @@ class AbbMeter(SwitchedMeter):
         self.record_status = ALWAYS
 
     def state(self) -> dict[str, object]:
-        return control.state(self)
+        return switching.state(self)
 
     # what stays
 
@@ -221,7 +222,7 @@ class AbbMeter(SwitchedMeter):
         """The first moment of this run: a power-up with what was kept, or a new meter that is ready at once."""
         if durable is not None:
             self._restore(durable, wall)
-        self._armed += control.SWITCHBOARD.begin(self, faults)
+        self._armed += switching.SWITCHBOARD.begin(self, faults)
         self.look_out()
         self.advance(self._started_at)
 

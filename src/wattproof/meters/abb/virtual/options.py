@@ -10,7 +10,7 @@ from typing import cast
 from wattproof.errors import InvalidValue
 from wattproof.meters.abb.variants import Variant
 from wattproof.meters.abb.virtual.commands import MOST_RATIO
-from wattproof.meters.abb.virtual.faults import ACCESS, local_time
+from wattproof.meters.abb.virtual.faults import METER_CONTROLS
 from wattproof.virtual.faults import Choice, Number, Row, Switch, Table, Text, Whole
 
 #: ``time`` without a moment.
@@ -20,6 +20,11 @@ HDLC_ADDRESSES = range(16, 126)
 _TARIFF_SOURCES = ("clock", "communication", "inputs")
 
 
+#: Write access levels by word (1.15).
+ACCESS = {"closed": 1, "password": 2, "open": 3}
+_CLOCK = next(row for row in METER_CONTROLS if row.name == "clock").kind
+
+
 def _password(text: str) -> object:
     if not text.isascii() or not text.isprintable():
         raise ValueError
@@ -27,7 +32,7 @@ def _password(text: str) -> object:
 
 
 def _moment(text: str) -> object:
-    return text if text == NOW else local_time(text)
+    return text if text == NOW else _CLOCK.read(text)
 
 
 def _ratio(text: str) -> object:
