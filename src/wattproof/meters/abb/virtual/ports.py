@@ -8,7 +8,7 @@ from typing import Any
 
 from wattproof.metering.pulses import PulseOutput
 from wattproof.meters.abb.rows import PLATINUM, SILVER, STEEL
-from wattproof.meters.abb.virtual.electrics import Measured
+from wattproof.meters.abb.virtual.electrics import REACTIVE, Measured
 
 PORTS = range(1, 5)
 #: The port of a pulse output that is off.
@@ -149,6 +149,11 @@ class Ports:
         for number, output in self.running.items():
             output.advance(0 if measured is None else power_of(measured, self.pulses[number].energy), now)
 
+    def fail(self) -> None:
+        """The supply fails."""
+        for output in self.running.values():
+            output.fail()
+
     @property
     def merged(self) -> bool:
         """Whether pulses were lost since the last full minute."""
@@ -179,5 +184,5 @@ class Ports:
 
 def power_of(measured: Measured, energy: int) -> int:
     """mW or mvar of an energy type: active import, active export, reactive import, reactive export."""
-    power: int = measured.p[0] if energy < 2 else measured.q[0]
+    power: int = measured.powers[0 if energy < 2 else REACTIVE]
     return max(power if energy % 2 == 0 else -power, 0)
