@@ -24,7 +24,7 @@ class Bus:
 
 
 BUSES: Mapping[str, Bus] = {
-    "mbus": Bus("mbusface:MbusFace", "mbusface:MbusFramer"),
+    "mbus": Bus("mbus.face:MbusFace", "mbus.face:MbusFramer"),
 }
 
 
