@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from wattproof.metering.clock import Clock
 from wattproof.metering.energy import UNIT
@@ -25,6 +26,9 @@ from wattproof.virtual.framefaults import LinkFaults
 from wattproof.virtual.line import LineFaults
 from wattproof.virtual.switchboard import Switchboard
 from wattproof.virtual.switched import SwitchedMeter
+
+if TYPE_CHECKING:
+    from wattproof.meters.abb.virtual.mbus.face import MbusFace
 
 #: Bit rate of an M-Bus that nobody has set (1.1).
 RATE = 2400
@@ -57,6 +61,10 @@ class AbbMeter(SwitchedMeter):
         "record_status",
         "seed",
     )
+
+    body: Body
+    address: int
+    record_status: int
 
     def __init__(
         self,
@@ -135,6 +143,11 @@ class AbbMeter(SwitchedMeter):
     def framer(self, protocol: str, *, network: bool) -> Framer:
         """A new receiver for a stream."""
         return make_framer(protocol, network=network)
+
+    def settle(self, now: int) -> None:
+        mbus = self._faces.get("mbus")
+        if mbus is not None:
+            cast("MbusFace", mbus).advance(now)
 
     def execute(self, pdu: bytes, now: int) -> bytes | None:
         """It does not speak Modbus."""
