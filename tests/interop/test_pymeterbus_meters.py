@@ -29,7 +29,7 @@ SPECIAL = (
     Request("previous_values", Moment(2026, 1, 3)),
     Request("current_harmonics"),
     Request("voltage_harmonics"),
-    Request("log", Moment(2026, 1, 4, 0, 0, 0), "system", -1),
+    Request("log", Moment(2026, 1, 4, 0, 0, 0), "system"),
 )
 
 

@@ -240,3 +240,22 @@ def test_raw_type_sends_two_counters_in_a_fixed_structure() -> None:
     assert isinstance(answer, FixedData) and answer.number == "12345678" and answer.medium_name == "electricity"
     assert [str(value) for value, _ in answer.counters] == ["12340", "500"]
     assert encode_answer(answer)[0] == 0x73
+
+
+def test_more_previous_values_than_fit_go_into_further_telegrams() -> None:
+    master = Master(made("A44"))
+    columns = [*range(1, 24)]
+    master.meter.body.set_previous_values(columns)
+    master.run(DAY)
+    telegrams = master.standard()
+    assert len(telegrams) == 9 and max(sizes(telegrams)) <= 255
+    shown = [record for telegram in telegrams[7:] for record in telegram]
+    assert len(shown) == 1 + 23 and all(record.storage == 1 for record in shown)
+
+
+@pytest.mark.proves("A-207")
+def test_a_glitch_is_over_after_the_answers_that_show_it() -> None:
+    master = Master(made(set={"energy": "5"}, load="none"))
+    master.patch(counter_glitch=2)
+    found = [str(telegram.records[0].value) for telegram in [*master.standard(), *master.standard()[:1]]]
+    assert found[0] == "0" and found[-1] == "5000" and master.meter.state()["faults"] == {}

@@ -70,6 +70,12 @@ def test_every_fault_takes_its_default_and_its_range(name: str) -> None:
         meter.patch(0, {}, {name: bad})
 
 
+def test_every_fault_can_be_there_from_the_first_moment_on() -> None:
+    master = Master(made(faults=[*NAMES]))
+    master.run(3600)
+    assert master.meter.state()["status_word"] and set(master.meter.state()["faults"]) < NAMES  # type: ignore[call-overload]
+
+
 @pytest.mark.proves("A-200")
 def test_other_names_and_states_are_refused() -> None:
     meter = made()

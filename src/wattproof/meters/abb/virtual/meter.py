@@ -19,6 +19,7 @@ from wattproof.meters.abb.virtual.options import Options
 from wattproof.meters.abb.virtual.sources import Load
 from wattproof.meters.abb.virtual.supply import MILLI
 from wattproof.meters.abb.virtual.tables import FAULTS
+from wattproof.meters.abb.virtual.timeline import INTERVAL_END
 from wattproof.virtual.base import SimulationOptions, ignore, sleep_on
 from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.framed import Face, Framer
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 RATE = 2400
 ALWAYS = 2
 FACES = ("mbus", "cosem")
+#: Named states that begin so often that the journal tells of them only while somebody waits for one.
+FREQUENT = (INTERVAL_END, "telegram:", "block:", "segment")
 
 
 class AbbMeter(SwitchedMeter):
@@ -180,6 +183,10 @@ class AbbMeter(SwitchedMeter):
     def bring(self, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
         super().bring(controls, faults)
         self.touched()
+
+    def entered(self, state: str) -> None:
+        if self._armed or not state.startswith(FREQUENT):
+            super().entered(state)
 
     def factory(self) -> None:
         """Factory settings; registers and addresses stay."""

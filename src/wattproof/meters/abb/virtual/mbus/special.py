@@ -191,12 +191,12 @@ ENTRIES = 5
 
 
 def _log(meter: AbbMeter, request: Request) -> Readout:
-    """Entry by entry back in time. An offset counts from the moment that is asked for: -1 the newest entry before it,
-    0 the first one behind it; without one there, the newest of all."""
+    """Entry by entry back in time, from the one nearest to the moment that is asked for, or so many entries before (-)
+    or behind it as the offset says."""
     name = str(request.subject)
     entries = list(meter.body.watch.logs[LOG_NUMBERS[name]].rows())
-    place = _newest([entry.stamp.seconds for entry in entries], latest(_asked(request))) + request.offset
-    first = min(place, len(entries) - 1)
+    nearest = _newest([entry.stamp.seconds for entry in entries], latest(_asked(request))) - 1
+    first = min(nearest + request.offset, len(entries) - 1)
 
     def pages() -> Iterator[Page]:
         mode = meter.record_status
