@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.meters.abb.virtual.mbusmaster import DAY, Master, made
+from wattproof.errors import UnknownName
 from wattproof.metering.clock import Stamp
 from wattproof.metering.dates import seconds_of
 from wattproof.metering.energy import WATT_HOUR
 from wattproof.metering.previous_values import Row
 from wattproof.meters.abb.quantities import ROWS
-from wattproof.meters.abb.variants import RATIOS
+from wattproof.meters.abb.variants import RATIOS, variant
 from wattproof.meters.abb.virtual.electrics import ACTIVE, APPARENT, EXPORT, REACTIVE
 from wattproof.meters.abb.virtual.mbus.fields import QUANTITIES
 from wattproof.meters.abb.virtual.mbus.standard import field_of
@@ -157,8 +158,24 @@ def test_iron_sends_one_telegram() -> None:
 
 
 @pytest.mark.proves("A-197")
+def test_every_label_of_the_specification_is_a_variant_and_no_other() -> None:
+    families = [*product("A", "4", "1234", "-", "012345"), *product("B", "2", "134", "-", "0123")]
+    rest = ["".join(parts) for parts in product("125", "1234", "-", "0123", "012", "0")]
+    labels = ["".join(family) + tail for family in families for tail in rest]
+    assert len(labels) == 5184 and all(variant(label).label == label for label in labels)
+    assert variant(None).label == "A44-552-100"
+    wrong = (
+        "A45-552-100 B22-212-100 B23-412-100 A44-652-100 A44-532-100 A44-553-400 A44-552-130 A44-552-101 A44552100 "
+        "C44-552-100 A44-552-100- A44_552_100"
+    )
+    for label in (*wrong.split(), "A44 552-100", ""):
+        with pytest.raises(UnknownName):
+            variant(label)
+
+
+@pytest.mark.proves("A-197")
 @pytest.mark.parametrize(
-    ("variant", "designation"),
+    ("label", "designation"),
     [
         (None, "A44 552-100"),
         ("a41", "A41 513-100"),
@@ -167,8 +184,8 @@ def test_iron_sends_one_telegram() -> None:
         ("B21-111-320", "B21 111-320"),
     ],
 )
-def test_the_type_designation_carries_the_label(variant: str | None, designation: str) -> None:
-    records = [record for telegram in Master(made(variant)).standard() for record in telegram]
+def test_the_type_designation_carries_the_label(label: str | None, designation: str) -> None:
+    records = [record for telegram in Master(made(label)).standard() for record in telegram]
     assert [record.value for record in records if record.quantity == "type_designation"] == [designation]
 
 
