@@ -88,6 +88,9 @@ class Framed(SmallMeter):
     def framer(self, protocol: str, *, network: bool) -> Framer:
         return Framer()
 
+    def settle(self, now: int) -> None:
+        self.settled = now
+
 
 class Bench:
     def __init__(self, *meters: Framed, connection: bool = False) -> None:

@@ -73,6 +73,11 @@ class FramedMeter(Protocol):
         """A new receiver for a stream; ``network``: its bytes come over a network, with longer pauses in between."""
         ...
 
+    def settle(self, now: int) -> None:
+        """Bytes have come at the real instant ``now`` (ns), whether or not they are a frame: a link may have timed
+        out meanwhile."""
+        ...
+
 
 class FrameBus:
     """Meters on one bus. ``deaf`` tells why a meter does not hear what is sent now, ``""`` if it does."""
@@ -93,6 +98,11 @@ class FrameBus:
     def framer(self, *, network: bool) -> Framer:
         """A new receiver for a stream."""
         return _framed(self.runtimes[0]).framer(self.protocol, network=network)
+
+    def settle(self, arrived: int) -> None:
+        """Bytes have come at ``arrived``, whether or not they are a frame."""
+        for runtime in self.runtimes:
+            _framed(runtime).settle(arrived)
 
     def hear(self, frame: Any, arrived: int, *, connection: bool) -> tuple[Delivery, int] | None:
         """Let every meter hear a frame that ended at ``arrived``; what leaves the bus, and from which instant on."""
@@ -181,6 +191,7 @@ class FrameStream:
 
     def receive(self, data: bytes, arrived: int) -> None:
         """Bytes whose last one came at the real instant ``arrived``."""
+        self._bus.settle(arrived)
         for frame in self._framer.receive(data, arrived):
             self.forget()
             answer = self._bus.hear(frame, arrived, connection=self._close is not None)
@@ -263,5 +274,11 @@ def line_settings(url: MeterURL) -> SerialSettings:
 def attach(bus: FrameBus, line: Line) -> FrameStream:
     """Let a bus be heard on a terminal."""
     stream = FrameStream(bus, line.put, None, network=False)
-    line.listen(stream.receive)
+
+    def receive(data: bytes, arrived: int) -> None:
+        bus.settle(arrived)
+        line.follow()  # a rate at which nothing was understood may have been given up
+        stream.receive(data, arrived)
+
+    line.listen(receive)
     return stream
