@@ -81,7 +81,7 @@ def test_bad_addresses_are_refused_in_words() -> None:
     for text in ("", "1234567", "123456789", "0021781G", "00217819420420"):
         with pytest.raises(InvalidValue, match="no secondary address"):
             SecondaryAddress.parse(text)
-    with pytest.raises(InvalidValue, match="version 256"):
+    with pytest.raises(InvalidValue, match="version 256 or medium 0 is outside"):
         SecondaryAddress("00000000", 0, 256, 0)
     with pytest.raises(InvalidValue, match="fabrication number 'X'"):
         Selection(A41, "X").encode()

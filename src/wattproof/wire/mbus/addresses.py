@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from wattproof.errors import FrameError, InvalidValue
 
@@ -72,9 +73,10 @@ class SecondaryAddress:
     def __post_init__(self) -> None:
         if not _NUMBER.match(self.number):
             raise InvalidValue(f"identification number {self.number!r} has not eight digits 0-9, A-F")
-        for name, limit in (("manufacturer", 0xFFFF), ("version", 0xFF), ("medium", 0xFF)):
-            if not 0 <= getattr(self, name) <= limit:
-                raise InvalidValue(f"{name} {getattr(self, name)} is outside 0 to {limit}")
+        if not (0 <= self.manufacturer <= 0xFFFF and 0 <= self.version <= 0xFF and 0 <= self.medium <= 0xFF):
+            raise InvalidValue(
+                f"manufacturer {self.manufacturer}, version {self.version} or medium {self.medium} is outside its bytes"
+            )
 
     @classmethod
     def parse(cls, text: str) -> SecondaryAddress:
@@ -99,10 +101,7 @@ class SecondaryAddress:
         """Eight bytes; ``msb``: number and manufacturer come most significant byte first. Raises ``FrameError``."""
         if len(data) != 8:
             raise FrameError(f"a secondary address has 8 bytes, not {len(data)}")
-        number, manufacturer = data[:4], data[4:6]
-        if not msb:
-            number, manufacturer = number[::-1], manufacturer[::-1]
-        return cls(number.hex().upper(), int.from_bytes(manufacturer, "big"), data[6], data[7])
+        return _remembered(data, msb)
 
     def encode(self, msb: bool = False) -> bytes:
         """The eight bytes."""
@@ -133,6 +132,15 @@ class SecondaryAddress:
 
     def __str__(self) -> str:
         return self.encode()[3::-1].hex().upper() + self.encode()[4:].hex().upper()
+
+
+@lru_cache(maxsize=1024)
+def _remembered(data: bytes, msb: bool) -> SecondaryAddress:
+    """The address in eight bytes; the meters of a bus send theirs again and again."""
+    number, manufacturer = data[:4], data[4:6]
+    if not msb:
+        number, manufacturer = number[::-1], manufacturer[::-1]
+    return SecondaryAddress(number.hex().upper(), int.from_bytes(manufacturer, "big"), data[6], data[7])
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,9 +164,10 @@ def decode(data: bytes | bytearray) -> Frame:
     Raises:
         FrameError: they are no frame, an unfinished one, or more than one.
     """
-    if data[:1] == bytes((SINGLE,)):
+    first = data[0] if data else -1
+    if first == SINGLE:
         end: int | str = 1
-    elif data[:1] and data[0] in (SHORT, LONG):
+    elif first in (LONG, SHORT):
         end = frame_end(data, 0)
     else:
         raise FrameError(f"a frame begins with E5, 10 or 68, not with {data[:1].hex() or 'nothing'}")
@@ -176,7 +177,7 @@ def decode(data: bytes | bytearray) -> Frame:
         raise FrameError(f"the frame is cut: {len(data)} bytes have come, its end has not")
     if end < len(data):
         raise FrameError(f"{len(data) - end} bytes stand behind the frame")
-    return Ack() if data[0] == SINGLE else frame_at(data, 0, end)
+    return Ack() if first == SINGLE else frame_at(data, 0, end)
 
 
 def snd_nke(address: int) -> Short:
