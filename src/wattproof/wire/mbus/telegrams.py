@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from wattproof.errors import FrameError, ProtocolError
-from wattproof.wire.mbus import abb
+from wattproof.wire.mbus import abb, ci_fields
 from wattproof.wire.mbus.addresses import SecondaryAddress
 from wattproof.wire.mbus.application_errors import text_of
 from wattproof.wire.mbus.dib import MANUFACTURER_DATA, MORE_FOLLOWS
@@ -29,10 +29,6 @@ from wattproof.wire.mbus.frames import Long
 from wattproof.wire.mbus.headers import Key
 from wattproof.wire.mbus.records import Record, RecordList, decode_records
 from wattproof.wire.mbus.vib import STANDARD, Maker
-
-CI_ERROR, CI_ALARM = 0x70, 0x71
-CI_VARIABLE, CI_VARIABLE_MSB, CI_FIXED, CI_FIXED_MSB = 0x72, 0x76, 0x73, 0x77
-CI_SHORT_HEADER, CI_NO_HEADER = 0x7A, 0x78
 
 #: Makers whose codes are known, by manufacturer code without its top bit.
 MAKERS: dict[int, Maker] = {abb.CODE: abb.MAKER}
@@ -97,12 +93,12 @@ def status_texts(status: int) -> list[str]:
 
 
 _HEADERS: dict[int, type[Identification] | type[ShortHeader] | None] = {
-    CI_VARIABLE: Identification,
-    CI_VARIABLE_MSB: Identification,
-    CI_SHORT_HEADER: ShortHeader,
-    CI_NO_HEADER: None,
+    ci_fields.VARIABLE: Identification,
+    ci_fields.VARIABLE_MSB: Identification,
+    ci_fields.SHORT_HEADER: ShortHeader,
+    ci_fields.NO_HEADER: None,
 }
-_SIZES = {CI_VARIABLE: 12, CI_VARIABLE_MSB: 12, CI_SHORT_HEADER: 4, CI_NO_HEADER: 0}
+_SIZES = {ci_fields.VARIABLE: 12, ci_fields.VARIABLE_MSB: 12, ci_fields.SHORT_HEADER: 4, ci_fields.NO_HEADER: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +113,7 @@ class Telegram:
     def build(cls, header: Identification, records: Iterable[Record], more_follow: bool = False) -> Telegram:
         """A telegram of a wired meter that ends with ``0F``, or with ``1F`` if more follow."""
         mark = bytes((MORE_FOLLOWS if more_follow else MANUFACTURER_DATA,))
-        return cls(CI_VARIABLE, header, RecordList(tuple(records), mark))
+        return cls(ci_fields.VARIABLE, header, RecordList(tuple(records), mark))
 
     @classmethod
     def decode(cls, ci: int, data: bytes, maker: Maker | None = None) -> Telegram:
@@ -127,7 +123,7 @@ class Telegram:
             FrameError: the header is cut.
             RecordError: a record cannot be read.
         """
-        size, msb, kind = _SIZES[ci], ci == CI_VARIABLE_MSB, _HEADERS[ci]
+        size, msb, kind = _SIZES[ci], ci == ci_fields.VARIABLE_MSB, _HEADERS[ci]
         header = kind.decode(data[:size], msb) if kind is not None else None
         if maker is None:
             maker = maker_of(header.address.manufacturer) if isinstance(header, Identification) else STANDARD
@@ -135,7 +131,7 @@ class Telegram:
 
     def encode(self) -> bytes:
         """The bytes behind the CI field."""
-        msb = self.ci == CI_VARIABLE_MSB
+        msb = self.ci == ci_fields.VARIABLE_MSB
         return (self.header.encode(msb) if self.header is not None else b"") + self.body.encode(msb)
 
     @property
@@ -202,11 +198,11 @@ def decode_answer(frame: Long, maker: Maker | None = None) -> Answer:
     ci, data = frame.ci, frame.data
     if ci in _SIZES:
         return Telegram.decode(ci, data, maker)
-    if ci in (CI_FIXED, CI_FIXED_MSB):
-        return FixedData.decode(data, ci == CI_FIXED_MSB)
-    if ci == CI_ERROR:
+    if ci in (ci_fields.FIXED, ci_fields.FIXED_MSB):
+        return FixedData.decode(data, ci == ci_fields.FIXED_MSB)
+    if ci == ci_fields.APPLICATION_ERROR:
         return ApplicationError(data[0] if data else None)
-    if ci == CI_ALARM:
+    if ci == ci_fields.ALARM_STATUS:
         if len(data) != 1:
             raise FrameError(f"an alarm status has 1 byte, not {len(data)}")
         return AlarmStatus(data[0])
@@ -218,5 +214,7 @@ def encode_answer(answer: Answer) -> tuple[int, bytes]:
     if isinstance(answer, Telegram):
         return answer.ci, answer.encode()
     if isinstance(answer, FixedData):
-        return (CI_FIXED_MSB if answer.msb else CI_FIXED), answer.encode()
-    return (CI_ERROR if isinstance(answer, ApplicationError) else CI_ALARM), answer.encode()
+        return (ci_fields.FIXED_MSB if answer.msb else ci_fields.FIXED), answer.encode()
+    return (
+        ci_fields.APPLICATION_ERROR if isinstance(answer, ApplicationError) else ci_fields.ALARM_STATUS
+    ), answer.encode()

@@ -46,7 +46,8 @@ class Maker:
 
     ``codes``: the VIFE behind ``FF``. ``second``: tables of codes that need one more byte, by the code in front.
     ``numbering``: codes behind which a number follows, and its qualifier's name. ``kinds``: what a quantity of the
-    standard in its unit really is for a device subunit. ``headers`` is the memory of :mod:`wattproof.wire.mbus.headers`.
+    standard in its unit really is for a device subunit. ``headers``: those met so far, by
+    their bytes.
     """
 
     name: str = ""
