@@ -107,4 +107,3 @@ class Timing:
     def before_repetition(self) -> float:
         """Seconds of pause before a request is repeated."""
         return max(REST, self.get_request / 1000)
-
