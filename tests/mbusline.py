@@ -1,4 +1,4 @@
-"""An M-Bus line in virtual time: bytes take their time, meters hear every frame, and answer at once as copper lets them.
+"""An M-Bus line in virtual time: bytes take their time, meters hear every frame, and speak at once as copper lets them.
 
 The meters here are played from telegrams that real meters have sent. `BusLink` is a byte link, so any driver runs on
 it, in an event loop or without one.
@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from wattproof.drivers.mbus.bus import Bus
 from wattproof.drivers.mbus.line import Line
-from wattproof.drivers.mbus.timing import Timing
+from wattproof.drivers.mbus.timing import LineTiming
 from wattproof.io.link import ByteLink, ended
 from wattproof.model.clock import VirtualClock
 from wattproof.wire.mbus.addresses import SecondaryAddress, Selection
@@ -152,7 +152,7 @@ class BusLink:
         self._arriving: list[tuple[int, int]] = []
         self._heard = 0
 
-    def bus(self, timing: Timing | None = None, echo: bool | None = None) -> Bus:
+    def bus(self, timing: LineTiming | None = None, echo: bool | None = None) -> Bus:
         """A bus on this link."""
 
         async def opener() -> ByteLink:

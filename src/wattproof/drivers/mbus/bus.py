@@ -15,18 +15,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from wattproof.drivers.mbus.address import Address
-from wattproof.drivers.mbus.line import Judge, Line, Outcome
-from wattproof.drivers.mbus.timing import Timing
+from wattproof.drivers.mbus.line import Judge, Line
+from wattproof.drivers.mbus.timing import LineTiming
 from wattproof.drivers.mbus.turns import BACK_OFF, Turn, Turns
 from wattproof.drivers.schedule import BackOff, Entry, Priority, UnitState
-from wattproof.errors import FrameError, ResponseTimeout, WattproofError
+from wattproof.errors import FrameError, ResponseTimeout
 from wattproof.model.clock import Clock
-from wattproof.wire.mbus.ci_fields import SELECT
-from wattproof.wire.mbus.frames import BROADCAST, SELECTED, Ack, Frame, Long, Short, req_ud2, snd_nke, snd_ud
-from wattproof.wire.mbus.receivers import Damaged, Expect
+from wattproof.wire.mbus.frames import Ack, Long
+from wattproof.wire.mbus.master import Exchange, Master, Steps, unfit
 
+T = TypeVar("T")
 #: Meters that failed one after the other, with nobody answering in between, until a converter counts as gone.
 GONE = 2
 
@@ -37,7 +38,8 @@ class Bus:
     def __init__(self, line: Line, *, back_off: BackOff = BACK_OFF) -> None:
         self.line = line
         self._turns = Turns(line.clock, line.name, back_off)
-        self._counts: dict[int, bool] = {}
+        #: Keeps the frame count bits; the line belongs to one transaction at a time, and so does it.
+        self.master = Master(line.timing.retries)
         self._contacts: dict[str, int] = {}
         self._failures = 0
 
@@ -51,7 +53,7 @@ class Bus:
         return self.line.clock
 
     @property
-    def timing(self) -> Timing:
+    def timing(self) -> LineTiming:
         return self.line.timing
 
     @property
@@ -90,7 +92,6 @@ class Bus:
         try:
             yield self.line
         finally:
-            self._counts.pop(SELECTED, None)
             self._turns.dropped(entry)
 
     async def close(self) -> None:
@@ -116,23 +117,9 @@ class Bus:
         else:
             self._contacts.pop(meter, None)
 
-    # What sessions keep here -------------------------------------------------------------------------------------
-
-    def fcb(self, primary: int) -> bool:
-        """The frame count bit of the next request to an address."""
-        return self._counts.get(primary, True)
-
-    def toggle(self, primary: int) -> None:
-        """A request was answered well."""
-        self._counts[primary] = not self.fcb(primary)
-
-    def restart(self, primary: int) -> None:
-        """SND_NKE was sent: the next request has FCB 1."""
-        self._counts[primary] = True
-
     def in_contact(self, meter: str) -> bool:
         """Whether a meter needs no SND_NKE before it is read."""
-        last, limit = self._contacts.get(meter), self.timing.meter_contact * 10**6
+        last, limit = self._contacts.get(meter), self.timing.times.meter_contact * 10**6
         return last is not None and self.clock.now() - last < limit
 
 
@@ -141,11 +128,12 @@ class Session:
 
     def __init__(self, bus: Bus, address: Address, retries: int) -> None:
         self._bus = bus
-        self._retries = retries
+        self._master = bus.master
+        self._master.repetitions = retries
         self._meter = str(address)
         self.address = address
         self.heard = self.lost = False
-        #: Whether the meter stands before its first telegram: so does one that was just initialised.
+        #: Whether the meter stands before its first telegram.
         self.ready = False
 
     @property
@@ -157,19 +145,13 @@ class Session:
 
         Raises ``ResponseTimeout``, ``FrameError``.
         """
-        if not always and self.address.secondary is None and self._bus.in_contact(self._meter):
-            self.ready = True
-            return
-        if self.address.secondary is None:
-            await self._ask(snd_nke(self.address.primary), Expect.ACK, "SND_NKE")
-        else:
-            # Deselects whoever is selected. Nobody who is not answers to it, so silence says nothing.
-            await self._bus.line.exchange(snd_nke(SELECTED), Expect.ACK)
-        self._bus.restart(self.address.primary)
-        if self.address.secondary is not None:
-            selection = snd_ud(SELECTED, SELECT, self.address.secondary.encode())
-            await self._ask(selection, Expect.ACK, "selection")
-        self._retries = self._bus.timing.retries
+        secondary = self.address.secondary
+        if secondary is not None:
+            await self._run(self._master.select(secondary))
+        elif always or not self._bus.in_contact(self._meter):
+            await self._run(self._master.initialise(self.address.primary))
+        # Whoever was asked once because it had been dead is there, and worth as many attempts as any other.
+        self._master.repetitions = self._bus.timing.retries
         self.ready = True
 
     async def send(self, ci: int, data: bytes = b"") -> None:
@@ -177,71 +159,45 @@ class Session:
 
         Raises ``ResponseTimeout``, ``FrameError``.
         """
-        primary = self.address.primary
         self.ready = False
-        await self._ask(snd_ud(primary, ci, data, self._bus.fcb(primary)), Expect.ACK, f"command (CI {ci:02X})")
-        self._bus.toggle(primary)
+        await self._run(self._master.send(self.address.primary, data, ci))
 
     async def request(self) -> Long:
         """REQ_UD2: the next telegram as its frame.
 
         Raises ``ResponseTimeout``, ``FrameError``.
         """
-        primary = self.address.primary
         self.ready = False
-        answer = await self._ask(req_ud2(primary, self._bus.fcb(primary)), Expect.RESPONSE, "REQ_UD2")
-        assert isinstance(answer, Long)  # noqa: S101 - _judge lets nothing else pass
-        self._bus.toggle(primary)
-        return answer
+        return await self._run(self._master.next_telegram(self.address.primary))
 
-    def finished(self) -> None:
-        """The last telegram came: the next request begins with the first one again."""
-        self.ready = True
+    async def _run(self, steps: Steps[T]) -> T:
+        """Carry out a procedure on the line."""
+        try:
+            step = next(steps)
+            while True:
+                outcome = await self._bus.line.exchange(step, self._judge(step))
+                self.heard = self.heard or isinstance(outcome, Ack | Long)
+                step = steps.send(outcome)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        except ResponseTimeout as error:
+            self.lost = True
+            raise ResponseTimeout(
+                f"{self._who}: {error} Check address, wiring and baud rate, or allow more time with ?timeout="
+            ) from error
+        except FrameError as error:
+            self.lost = True
+            raise FrameError(
+                f"{self._who}: {error}. Either two meters have this address (a collision), or baud rate, parity or "
+                f"cable are wrong"
+            ) from error
 
-    async def _ask(self, request: Short | Long, expect: Expect, what: str) -> Frame:
-        """Send a request until it is answered well, the repetitions unchanged."""
-        line, damage = self._bus.line, ""
-        judge = self._judge(expect)
-        for attempt in range(self._retries + 1):
-            if attempt:
-                line.pause(self._bus.timing.before_repetition)
-            outcome: Outcome = await line.exchange(request, expect, judge=judge)
-            if isinstance(outcome, Damaged):
-                damage = outcome.reason
-            elif outcome is not None:
-                self.heard = True
-                return outcome
-        self.lost = True
-        raise self._no_answer(what, damage)
+    @staticmethod
+    def _judge(step: Exchange) -> Judge:
+        """Frames of other meters, or late ones, are passed over."""
+        return lambda frame: unfit(frame, step.request.address, step.expect)
 
-    def _judge(self, expect: Expect) -> Judge:
-        def judge(frame: Frame) -> str:
-            if isinstance(frame, Ack):
-                return "" if expect is Expect.ACK else "E5 came instead of a telegram"
-            if expect is Expect.ACK or not isinstance(frame, Long):
-                return f"{frame} came instead of E5"
-            if not self.address.fits(frame.address):
-                return f"address {frame.address} answered instead"
-            return ""
-
-        return judge
-
-    def _no_answer(self, what: str, damage: str) -> WattproofError:
-        who = f"the meter at address {self._meter} on {self._bus.name}"
-        times = f" in {self._retries + 1} attempts" if self._retries else ""
-        if damage:
-            return FrameError(
-                f"no good answer from {who} to its {what}{times}: {damage}. Either two meters have this address (a "
-                f"collision), or baud rate, parity or cable are wrong"
-            )
-        timing = self._bus.timing
-        wait = timing.response if what == "REQ_UD2" else timing.acknowledgement
-        return ResponseTimeout(
-            f"no answer from {who} to its {what} within {1000 * wait:.0f} ms{times}: check address, wiring and baud "
-            f"rate, or allow more time with ?timeout="
-        )
-
-
-def broadcast(ci: int, data: bytes = b"") -> Long:
-    """SND_UD to all meters, which nobody answers."""
-    return snd_ud(BROADCAST, ci, data)
+    @property
+    def _who(self) -> str:
+        return f"{self._bus.name}, meter at address {self._meter}"

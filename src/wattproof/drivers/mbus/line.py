@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from wattproof.drivers.mbus.timing import GAP_BITS, LONGEST, REST, Timing
+from wattproof.drivers.mbus.timing import LineTiming
 from wattproof.errors import Disconnected
 from wattproof.io.link import ByteLink
 from wattproof.io.opening import open_link, open_link_blocking
@@ -16,13 +16,13 @@ from wattproof.io.tcp import CONNECT_LIMIT
 from wattproof.io.trace import Trace, TracedLink
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
-from wattproof.wire.mbus.frames import Ack, Frame, Long, Short
+from wattproof.wire.mbus.frames import Ack, Frame
+from wattproof.wire.mbus.master import Exchange, Outcome
 from wattproof.wire.mbus.receivers import Damaged, Echo, Expect, MasterReceiver
+from wattproof.wire.mbus.timing import Pause, Wait
 
 #: Opens the stream, each time it is called.
 Opener = Callable[[], Awaitable[ByteLink]]
-#: What comes back: the frame awaited, bytes that are none, or nothing.
-Outcome = Frame | Damaged | None
 #: Says why a whole frame is not the answer, ``""`` if it is.
 Judge = Callable[[Frame], str]
 #: Seconds by which timers of event loops may be late; nobody should rest longer than the answer takes.
@@ -50,15 +50,15 @@ def _any(frame: Frame) -> str:
 class Line:
     """A bus at the end of a byte stream, opened when it is needed and again after it has ended.
 
-    ``echo``: whether what is sent comes back, ``None`` finds out. It takes ``timing`` from whoever changes it.
+    ``echo``: whether what is sent comes back, ``None`` finds out. ``timing`` may be changed between exchanges.
     """
 
     def __init__(
-        self, opener: Opener, *, name: str, clock: Clock, timing: Timing | None = None, echo: bool | None = None
+        self, opener: Opener, *, name: str, clock: Clock, timing: LineTiming | None = None, echo: bool | None = None
     ) -> None:
         self.name = name
         self.clock = clock
-        self.timing = timing or Timing()
+        self.timing = timing or LineTiming()
         self.statistics = LineStatistics()
         self._opener = opener
         self._link: ByteLink | None = None
@@ -84,50 +84,48 @@ class Line:
 
     def pause(self, seconds: float) -> None:
         """Keep silent for so long from now on, before whatever is sent next."""
-        self._quiet_until = max(self._quiet_until, self.clock.now() + round(seconds * 1e9))
+        self._quiet_until = max(self._quiet_until, self._after(seconds))
 
-    async def exchange(
-        self, request: Short | Long, expect: Expect, *, wait: float | None = None, judge: Judge = _any
-    ) -> Outcome:
-        """Send a frame and return what comes back: the answer, damaged bytes, or ``None``.
+    async def exchange(self, step: Exchange, judge: Judge = _any) -> Outcome:
+        """Send the request of a step and return what comes back: the answer, damaged bytes, or ``None``.
 
-        ``wait`` seconds for its first byte replace those of the timing. A frame that ``judge`` does not take is passed
-        over, and the answer still waited for.
+        A frame that ``judge`` does not take is passed over, and the answer still waited for.
 
         Raises:
             Unreachable: there is no connection.
             Disconnected: it ended while the answer was awaited.
         """
+        if step.pause is Pause.REPETITION:
+            self.pause(self.timing.pause(step.pause))
         link = await self._connected()
         await self._keep_quiet(link)
-        data = request.encode()
-        self._receiver.expecting(expect)
+        data = step.request.encode()
+        self._receiver.expecting(step.expect)
         self._echo.sent(data)
         self.statistics.requests += 1
         try:
             await link.send(data)
-            first = self._deadline(len(data), expect, wait)
-            self._quiet_until = first  # should the caller be cancelled: a meter is at work until then
-            if expect is Expect.NOTHING:
-                self._quiet_until = self._after(len(data) * self.timing.character + self.timing.after_acknowledgement)
+            # A character more: the first byte of the answer is heard when its last bit has come.
+            sending = (len(data) + 1) * self.timing.character
+            self._quiet_until = first = self._after(sending + self.timing.wait(step.wait))
+            if step.wait is Wait.NONE:
+                self.pause(sending + self.timing.pause(Pause.BEFORE_REQ_UD2))
                 return None
-            return self._account(await self._await_answer(link, expect, first, judge))
+            outcome = await self._await_answer(link, step.expect, first, judge)
+            if step.settle and outcome is not None:
+                outcome = await self._settle(link, outcome)
+            return self._account(outcome)
         except Disconnected:
             self._link = None
             await link.close()
             raise
 
-    def _deadline(self, octets: int, expect: Expect, wait: float | None) -> int:
-        if wait is None:
-            wait = self.timing.response if expect is Expect.RESPONSE else self.timing.acknowledgement
-        # A character more: its first byte is heard when the last bit of it has come.
-        return self._after(wait + (octets + 1) * self.timing.character)
-
     def _after(self, seconds: float) -> int:
         return self.clock.now() + round(seconds * 1e9)
 
     async def _await_answer(self, link: ByteLink, expect: Expect, first: int, judge: Judge) -> Outcome:
-        whole = first + round(LONGEST * self.timing.character * 1e9)
+        """Until the answer is whole, or damaged, or ``first`` has passed without its first byte."""
+        whole = first + round(self.timing.longest * 1e9)
         receiver, gap, character = self._receiver, self.timing.gap, round(self.timing.character * 1e9)
         begun, other, taken, origin = False, "", 0, whole
         while True:
@@ -155,18 +153,29 @@ class Line:
                 end = min(origin + (taken + missing) * character, whole)
                 await link.rest(max(0.0, (end - self.clock.now()) / 1e9 - GRAIN))
 
+    async def _settle(self, link: ByteLink, outcome: Outcome) -> Outcome:
+        """Listen on until nobody speaks any more; what comes behind an answer is of another meter."""
+        until = self._after(self.timing.longest)
+        while (left := (until - self.clock.now()) / 1e9) > 0:
+            data = await link.receive(min(left, self.timing.gap))
+            if not data:
+                break
+            outcome = self._receiver.receive(data) or outcome
+        return outcome
+
     def _account(self, outcome: Outcome) -> Outcome:
         """Count an outcome, and be silent afterwards as long as it asks for."""
-        timing, statistics = self.timing, self.statistics
+        statistics = self.statistics
         self._quiet_until = 0
         if outcome is None:
             statistics.silences += 1
         elif isinstance(outcome, Damaged):
             statistics.damaged += 1
-            self.pause(REST)
+            self.pause(self.timing.pause(Pause.NONE))
         else:
             statistics.answers += 1
-            self.pause(timing.after_acknowledgement if isinstance(outcome, Ack) else timing.after_telegram)
+            acknowledged = isinstance(outcome, Ack)
+            self.pause(self.timing.pause(Pause.BEFORE_REQ_UD2 if acknowledged else Pause.AFTER_TELEGRAM))
         return outcome
 
     async def _connected(self) -> ByteLink:
@@ -182,8 +191,8 @@ class Line:
 
     async def _keep_quiet(self, link: ByteLink) -> None:
         """Wait until the pause is over and nobody else speaks; what comes meanwhile is dropped: noise, or late."""
-        silence = round(GAP_BITS / self.timing.baudrate * 1e9)
-        patience = self._after(PATIENCE + LONGEST * self.timing.character)
+        silence = round(self.timing.silence * 1e9)
+        patience = self._after(PATIENCE + self.timing.longest)
         while True:
             now = self.clock.now()
             ready = max(self._quiet_until, min(link.heard + silence, patience) if link.heard else 0)
@@ -194,7 +203,7 @@ class Line:
             self.statistics.late += 1
 
 
-def line_of(url: MeterURL, *, timing: Timing | None = None, trace: Trace | None = None, clock: Clock) -> Line:
+def line_of(url: MeterURL, *, timing: LineTiming | None = None, trace: Trace | None = None, clock: Clock) -> Line:
     """The line of an address on the running event loop; it connects when the first request is sent."""
     limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
 
@@ -204,7 +213,9 @@ def line_of(url: MeterURL, *, timing: Timing | None = None, trace: Trace | None 
     return _line(url, opener, timing, clock)
 
 
-def blocking_line_of(url: MeterURL, *, timing: Timing | None = None, trace: Trace | None = None, clock: Clock) -> Line:
+def blocking_line_of(
+    url: MeterURL, *, timing: LineTiming | None = None, trace: Trace | None = None, clock: Clock
+) -> Line:
     """The same without an event loop: no method of the line ever suspends."""
     limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
 
@@ -214,8 +225,8 @@ def blocking_line_of(url: MeterURL, *, timing: Timing | None = None, trace: Trac
     return _line(url, opener, timing, clock)
 
 
-def _line(url: MeterURL, opener: Opener, timing: Timing | None, clock: Clock) -> Line:
-    return Line(opener, name=url.place, clock=clock, timing=timing or Timing.of(url), echo=url.switch("echo"))
+def _line(url: MeterURL, opener: Opener, timing: LineTiming | None, clock: Clock) -> Line:
+    return Line(opener, name=url.place, clock=clock, timing=timing or LineTiming.of(url), echo=url.switch("echo"))
 
 
 def _traced(link: ByteLink, trace: Trace | None) -> ByteLink:
