@@ -193,12 +193,15 @@ class RecordList(NamedTuple):
 def decode_records(data: bytes, maker: Maker = STANDARD, msb: bool = False) -> RecordList:
     """The records in ``data``, to the end or to ``0F`` or ``1F``. ``msb``: their data come most significant first.
 
+    A header is first guessed to be the one that followed last time, since meters send the same again and again.
+
     Raises:
         RecordError: a record is cut, has too many extensions, or a reserved DIF or LVAR.
     """
     headers = maker.headers
     records: list[Record] = []
     at, end, filler = 0, len(data), 0
+    last = expected = None
     while at < end:
         dif = data[at]
         if dif & 0x0F == 0x0F:
@@ -213,10 +216,14 @@ def decode_records(data: bytes, maker: Maker = STANDARD, msb: bool = False) -> R
             records.append(Record(EVERYTHING, b"", filler))
             at, filler = at + 1, 0
             continue
-        match = HEADER_PATTERN(data, at)
-        header = headers.get(match[0]) if match else None
-        if header is None:
-            header = learn(data, at, maker)
+        if expected is not None and data.startswith(expected.encoded, at):
+            header = expected
+        else:
+            match = HEADER_PATTERN(data, at)
+            header = (headers.get(match[0]) if match else None) or learn(data, at, maker)
+            if last is not None:
+                last.following = header
+        last, expected = header, header.following
         begin = at + header.length
         size = header.size
         stop = begin + (size if size >= 0 else _variable_size(data, begin, at))
