@@ -134,8 +134,8 @@ class Record:
         if isinstance(content, int):
             return Scaled(content, header.exponent)
         if isinstance(content, float):
-            number = Scaled.of(values.shortest(content))
-            return Scaled(number.mantissa, number.exponent + header.exponent)
+            mantissa, exponent = values.shortest(content)
+            return Scaled(mantissa, exponent + header.exponent)
         return None if isinstance(content, Invalid) or self._problem(content) else content
 
     @staticmethod
@@ -205,16 +205,14 @@ def decode_records(data: bytes, maker: Maker = STANDARD, msb: bool = False) -> R
     while at < end:
         dif = data[at]
         if dif & 0x0F == 0x0F:
-            if dif == FILLER:
-                filler += 1
-                at += 1
-                continue
             if dif in (MANUFACTURER_DATA, MORE_FOLLOWS):
                 break
-            if dif != GLOBAL_READOUT:
-                raise RecordError(ApplicationErrorCode.UNSPECIFIED, at, f"its DIF {dif:02X} is reserved")
-            records.append(Record(EVERYTHING, b"", filler))
-            at, filler = at + 1, 0
+            if dif == FILLER:
+                filler += 1
+            else:
+                records.append(_everything(dif, at, filler))
+                filler = 0
+            at += 1
             continue
         if expected is not None and data.startswith(expected.encoded, at):
             header = expected
@@ -236,6 +234,13 @@ def decode_records(data: bytes, maker: Maker = STANDARD, msb: bool = False) -> R
         for record in records:
             record.data = _reversed(record)
     return RecordList(tuple(records), data[at - filler :])
+
+
+def _everything(dif: int, at: int, filler: int) -> Record:
+    """The request of all records; any other DIF without a VIF is reserved."""
+    if dif != GLOBAL_READOUT:
+        raise RecordError(ApplicationErrorCode.UNSPECIFIED, at, f"its DIF {dif:02X} is reserved")
+    return Record(EVERYTHING, b"", filler)
 
 
 def _variable_size(data: bytes, begin: int, record: int) -> int:
