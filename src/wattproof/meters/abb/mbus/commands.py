@@ -21,7 +21,7 @@ from wattproof.meters.abb.mbus.history import AbbHistory
 from wattproof.meters.abb.mbus.settings import RESETS, SETTINGS, Reset, Setting, moment, password
 from wattproof.meters.abb.points import Point, find
 from wattproof.meters.abb.records import Log
-from wattproof.model.readings import Reading
+from wattproof.model.readings import Reading, value_text
 from wattproof.model.values import Quality
 from wattproof.wire.mbus.ci_fields import APPLICATION_RESET, DATA_SEND, baud_rate_ci
 from wattproof.wire.mbus.frames import PRIMARY
@@ -46,7 +46,7 @@ class AbbCommands(AbbHistory):
         super().__init__(bus, address, priority=priority, owner=owner)
         self._secret = None if secret is None else password(secret)
         #: Whether a protected command was obeyed; ``None`` while none was tried.
-        self.open: bool | None = None
+        self.obeyed: bool | None = None
 
     # Points -------------------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ class AbbCommands(AbbHistory):
         if _holds(reading, value, passed):
             self._obeyed(requests)
         else:
-            raise self._denied(requests, f"{name} is {reading.value}, not {value}")
+            raise self._denied(requests, f"{name} is {value_text(reading.value)}, not {value}")
 
     async def command(self, *requests: Request) -> None:
         """Send requests in one transaction. They are acknowledged, done or not.
@@ -257,12 +257,12 @@ class AbbCommands(AbbHistory):
 
     def _obeyed(self, requests: Sequence[Request]) -> None:
         if any(request.form.protected for request in requests):
-            self.open = True
+            self.obeyed = True
 
     def _denied(self, requests: Sequence[Request], why: str) -> MeterRefused:
         remedy = "another setting forbids it"
         if any(request.form.protected for request in requests):
-            self.open = False
+            self.obeyed = False
             remedy = "open its write access at its own keys, or give its password with ?password-file="
         return MeterRefused(Cause.READ_WRITE_DENIED, f"{self._who} has acknowledged and not obeyed: {why}; {remedy}")
 

@@ -55,8 +55,8 @@ class AbbMbusDriver(AbbCommands):
         if any(record.storage == 1 and record.quantity == "date_time" for record in readout):
             shown.add(next(id for id, row in ROWS.items() if row.name == "PREVIOUS_VALUES"))
         flags = [id in shown if id in READABLE else self._may(id) for id in IDS]
-        return Rights(VIEW if self.open is False else CONFIGURE, tuple(flags))
+        return Rights(VIEW if self.obeyed is False else CONFIGURE, tuple(flags))
 
     def _may(self, id: int) -> bool:
         protected = is_protected(id)
-        return protected is not None and not (protected and self.open is False)
+        return protected is not None and not (protected and self.obeyed is False)

@@ -104,8 +104,13 @@ class AbbHistory(AbbReading):
         readout = await self.ask(request, window.enough(previous_rows))
         return PreviousValues(window.cut([*previous_rows(readout)]))
 
-    async def log(self, log: Log, *, until: datetime | None = None, count: int = 100) -> list[LogEntry]:
-        """See `wattproof.meters.abb.driver.AbbDriver.log`. Raises ``InvalidValue`` for a count below 1."""
+    async def log(
+        self, log: Log, *, until: datetime | None = None, count: int = 100, offset: int = 0
+    ) -> list[LogEntry]:
+        """See `wattproof.meters.abb.driver.AbbDriver.log`. ``offset``: entries to begin before (-) or behind ``until``.
+
+        Raises ``InvalidValue`` for a count below 1.
+        """
         if count < 1:
             raise InvalidValue(f"{count} log entries cannot be read: ask for 1 or more")
         name = LOG_NAMES[log]
@@ -118,8 +123,8 @@ class AbbHistory(AbbReading):
             seen += len(entries)
             return not entries or seen >= count
 
-        readout = await self.ask(Request("log", Moment.of(newest), name), enough)
-        return [entry for entry in log_entries(readout, name) if entry.time <= newest][:count]
+        readout = await self.ask(Request("log", Moment.of(newest), name, offset), enough)
+        return [entry for entry in log_entries(readout, name) if offset > 0 or entry.time <= newest][:count]
 
     async def _present(self) -> datetime:
         """The present time of the meter; where nobody has set it, that of the system."""
