@@ -22,6 +22,10 @@ from wattproof.wire.mbus.frames import SELECTED, Long, Short, service, snd_nke
 URL = parse_url("mbus:///dev/ttyUSB1?baudrate=2400")
 
 
+def family(manufacturer: str, medium: int) -> str:
+    return "abb" if (manufacturer, medium) == ("ABB", 2) else "mbus"
+
+
 async def everything(found: AsyncIterator[Found]) -> list[Found]:
     return [item async for item in found]
 
@@ -51,7 +55,7 @@ def test_a_search_finds_every_meter_in_order(a41: list[bytes], meters: list[str]
         [PlayedMeter(a41, n, number, delay=chance.uniform(0.035, 0.08)) for n, number in enumerate(meters, 1)]
     )
     told: list[Progress] = []
-    found = run_blocking(everything(scan_secondary(link.bus(), URL, told.append)))
+    found = run_blocking(everything(scan_secondary(link.bus(), URL, told.append, recognise=family)))
     assert numbers(found) == sorted(meters)
     assert {item.family for item in found} == {"abb"}
     assert str(found[0].url) == f"abb+mbus:///dev/ttyUSB1?baudrate=2400&address={min(meters)}42042002"
@@ -116,7 +120,7 @@ def test_a_scan_of_primary_addresses_tells_meters_and_collisions(a41: list[bytes
         ]
     )
     told: list[Progress] = []
-    found = run_blocking(everything(scan_primary(link.bus(), URL, ADDRESSES, told.append)))
+    found = run_blocking(everything(scan_primary(link.bus(), URL, ADDRESSES, told.append, recognise=family)))
     assert [(item.unit, item.family) for item in found] == [
         *((5, "abb"), (6, "mbus"), (7, None), (9, None), (250, "mbus"))
     ]

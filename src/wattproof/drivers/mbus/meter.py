@@ -29,6 +29,7 @@ from wattproof.wire.mbus.telegrams import Telegram, status_texts
 #: Records that say which firmware a meter has, and which type it is.
 FIRMWARE = ("firmware_version", "software_version")
 TYPE = "type_designation"
+NOBODY = ("", 0x0F)
 
 
 class MbusMeter:
@@ -47,6 +48,8 @@ class MbusMeter:
         self.warnings: tuple[str, ...] = ()
         self._owner = owner
         self._known: DeviceInfo | None = None
+        #: Manufacturer's letters and medium of the last readout; of a meter that sends no header "" and 15, unknown.
+        self.maker_and_medium = NOBODY
         self._records: dict[str, Record] = {}
 
     @classmethod
@@ -90,6 +93,8 @@ class MbusMeter:
             readout = await read_out(session, enough=enough)
         self.warnings = readout.warnings
         self._known = describe(readout, self.family, self._known)
+        if readout.header is not None:
+            self.maker_and_medium = (readout.header.address.letters, readout.header.address.medium)
         return readout
 
     async def read(self, names: Sequence[str] = ()) -> list[Reading]:

@@ -13,20 +13,19 @@ from dataclasses import dataclass
 from wattproof.drivers.mbus.address import Address, address_of
 from wattproof.drivers.mbus.bus import Bus
 from wattproof.drivers.mbus.line import Line, line_of
-from wattproof.drivers.mbus.meter import describe
+from wattproof.drivers.mbus.meter import MbusMeter, describe
 from wattproof.drivers.mbus.readout import Readout
 from wattproof.drivers.scan import Found
 from wattproof.errors import LinkError
 from wattproof.io.clock import SystemClock
 from wattproof.io.url import MeterURL
 from wattproof.model.devices import DeviceInfo
-from wattproof.wire.mbus import abb
-from wattproof.wire.mbus.addresses import SecondaryAddress, Selection
+from wattproof.wire.mbus.addresses import Selection
 from wattproof.wire.mbus.ci_fields import SELECT
 from wattproof.wire.mbus.fixed import FixedData
 from wattproof.wire.mbus.frames import SELECTED, Long, snd_nke
 from wattproof.wire.mbus.master import Exchange
-from wattproof.wire.mbus.media import ELECTRICITY, medium_name
+from wattproof.wire.mbus.media import medium_name
 from wattproof.wire.mbus.receivers import Expect
 from wattproof.wire.mbus.search import Finding, Search, scan
 from wattproof.wire.mbus.telegrams import Telegram
@@ -34,7 +33,8 @@ from wattproof.wire.mbus.timing import Wait
 
 #: Primary addresses that meters have; 0 is one that nobody has set.
 ADDRESSES = range(251)
-ABB, ANY_METER = "abb", "mbus"
+#: Names the family of a meter by its manufacturer's letters and its medium.
+Recognise = Callable[[str, int], str]
 DUPLICATE = "duplicate identification number"
 #: A search tells how far it is in thousandths: by the first digits of the number under way.
 PARTS_DIGITS, PARTS = 3, 1000
@@ -54,17 +54,20 @@ class Progress:
 Told = Callable[[Progress], None]
 
 
-def family_of(who: SecondaryAddress | None) -> str:
-    """The family that drives a meter: ABB's electricity meters have one of their own."""
-    known = who is not None and who.manufacturer & 0x7FFF == abb.CODE and who.medium == ELECTRICITY
-    return ABB if known else ANY_METER
-
-
 def _ignore(progress: Progress) -> None: ...
 
 
+def _any_meter(manufacturer: str, medium: int) -> str:
+    return MbusMeter.family
+
+
 async def scan_primary(
-    bus: Bus, url: MeterURL, addresses: Iterable[int] = ADDRESSES, progress: Told = _ignore
+    bus: Bus,
+    url: MeterURL,
+    addresses: Iterable[int] = ADDRESSES,
+    progress: Told = _ignore,
+    *,
+    recognise: Recognise = _any_meter,
 ) -> AsyncGenerator[Found, None]:
     """The meters at primary addresses; two at one address are told as a collision, never as a meter.
 
@@ -79,21 +82,28 @@ async def scan_primary(
             findings = await line.run(scan((address,)))
         for finding in findings:
             found += 1
-            yield _primary(finding, url)
+            yield _primary(finding, url, recognise)
         progress(Progress(url, str(address), done, len(asked), found))
 
 
-def _primary(finding: Finding, url: MeterURL) -> Found:
+def _primary(finding: Finding, url: MeterURL, recognise: Recognise) -> Found:
     answer = finding.answer
     place = url.line.with_options(address=finding.address)
     if not isinstance(answer, Telegram | FixedData):
         return Found(place, finding.address, None, None, finding.problem or f"{answer} instead of a telegram")
-    family = family_of(finding.identification)
+    who = finding.identification
+    family = MbusMeter.family if who is None else recognise(who.letters, who.medium)
     return Found(place.with_model(family), finding.address, family, describe(Readout((answer,)), family), "telegram")
 
 
 async def scan_secondary(
-    bus: Bus, url: MeterURL, progress: Told = _ignore, *, prefix: str = "", versions: bool = False
+    bus: Bus,
+    url: MeterURL,
+    progress: Told = _ignore,
+    *,
+    prefix: str = "",
+    versions: bool = False,
+    recognise: Recognise = _any_meter,
 ) -> AsyncGenerator[Found, None]:
     """The meters by their identification numbers, those that begin with ``prefix``, in the order of their numbers.
 
@@ -114,7 +124,7 @@ async def scan_secondary(
                     step = steps.send(outcome)
                 except StopIteration:
                     step = None
-                for item in _findings(search, url):
+                for item in _findings(search, url, recognise):
                     if str(item.url) + item.answer not in told:
                         told[str(item.url) + item.answer] = None
                         yield item
@@ -124,10 +134,10 @@ async def scan_secondary(
                 await _deselect(line)
 
 
-def _findings(search: Search, url: MeterURL) -> Iterator[Found]:
+def _findings(search: Search, url: MeterURL, recognise: Recognise) -> Iterator[Found]:
     """All that a search has found so far."""
     for who in search.found:
-        family = family_of(who)
+        family = recognise(who.letters, who.medium)
         info = DeviceInfo(family, None, who.letters, medium_name(who.medium), who.number, f"{who.version:02X}", None)
         place = url.line.with_model(family).with_options(address=Address.of(who))
         yield Found(place, None, family, info, "telegram")
@@ -159,6 +169,7 @@ async def scan_line(
     addresses: Iterable[int] = ADDRESSES,
     timeout: float | None = None,
     progress: Told = _ignore,
+    recognise: Recognise = _any_meter,
 ) -> AsyncIterator[Found]:
     """Open the line of an address, and search it; of one with ``?address=`` this address alone.
 
@@ -171,11 +182,12 @@ async def scan_line(
     named = address_of(url) if "address" in url.options else None
     try:
         if named is not None and named.secondary is not None:
-            found = scan_secondary(bus, url, progress, prefix=named.secondary.number.rstrip("F"))
+            found = scan_secondary(bus, url, progress, prefix=named.secondary.number.rstrip("F"), recognise=recognise)
         elif secondary:
-            found = scan_secondary(bus, url, progress)
+            found = scan_secondary(bus, url, progress, recognise=recognise)
         else:
-            found = scan_primary(bus, url, addresses if named is None else (named.primary,), progress)
+            asked = addresses if named is None else (named.primary,)
+            found = scan_primary(bus, url, asked, progress, recognise=recognise)
         async with aclosing(found):
             async for item in found:
                 yield item
