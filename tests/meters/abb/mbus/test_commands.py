@@ -220,6 +220,8 @@ def test_a_demand_period_is_closed_or_the_meter_has_refused() -> None:
     meter.level = 1
     with pytest.raises(MeterRefused, match="the demand period goes on"):
         run(meter.driver().freeze_demand())
+    with pytest.raises(MeterRefused, match=r"OBJECT_UNDEFINED.*measures no demand"):
+        run(AbbMeter().driver().freeze_demand())
 
 
 def test_the_clock_and_the_date() -> None:
