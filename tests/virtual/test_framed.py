@@ -75,6 +75,7 @@ class Face:
 class Framed(SmallMeter):
     def __init__(self, address: int, kind: str = "M") -> None:
         super().__init__(unit=address)
+        self.rate = 9600
         self.faults = Faults(TABLE, lambda event, details: self.journal(event, details))
         self.link = LinkFaults(self.faults, random.Random(7))
         self.own = Face(kind, address)
@@ -130,6 +131,16 @@ def test_the_meter_that_is_meant_answers_after_its_delay_and_all_have_heard() ->
 def test_what_several_answer_at_once_is_combined_as_on_copper() -> None:
     bench = Bench(Framed(0b0101), Framed(0b0110))
     assert bench.ask(b"\x00\x01") == [bytes((0b0100, 0xF1))]
+
+
+def test_answers_that_begin_at_different_moments_overlap_in_part() -> None:
+    bench = Bench(Framed(0b0101), Framed(0b0110))
+    for meter in bench.meters:
+        meter.rate = 2400
+    bench.meters[1].own.delay = DELAY + 5 * MILLISECOND  # a character takes 4.6 ms
+    assert bench.ask(b"\x00\x01") == [bytes((0b0101, 0xF1 & 0b0110, 0xF1))]
+    bench.meters[1].own.delay = DELAY + 100 * MILLISECOND
+    assert bench.ask(b"\x00\x01") == [bytes((0b0101, 0xF1, 0b0110, 0xF1))]
 
 
 def test_who_asks_anew_has_given_the_old_question_up() -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from wattproof.virtual.timers import Cancel, Timers
 
 
+#: Bits of a character on the wire, with start, parity and stop bit.
+BITS = 11
 #: Clients that one socket serves at once.
 CLIENTS = 16
 
@@ -113,7 +115,9 @@ class FrameBus:
                 answers.append((delivery, arrived + face.delay + delivery.delay))
         if not answers:
             return None
-        return answers[0] if len(answers) == 1 else _together(answers)
+        if len(answers) == 1:
+            return answers[0]
+        return _together(answers, BITS * 1_000_000_000 // self.runtimes[0].meter.baudrate)
 
     def _ask(self, runtime: Runtime, face: Face, frame: Any, arrived: int, connection: bool) -> Delivery | None:
         meter, ring = runtime.meter, runtime.ring
@@ -163,15 +167,17 @@ def _framed(runtime: Runtime) -> FramedMeter:
     return cast(FramedMeter, runtime.meter)
 
 
-def _together(answers: Sequence[tuple[Delivery, int]]) -> tuple[Delivery, int]:
-    """Several meters at once: a 0 of any of them wins, where only some send, theirs stands."""
-    longest = max(len(delivery.data) for delivery, _ in answers)
-    mixed = bytearray(b"\xff" * longest)
-    for delivery, _ in answers:
-        for index, byte in enumerate(delivery.data):
-            mixed[index] &= byte
+def _together(answers: Sequence[tuple[Delivery, int]], character: int) -> tuple[Delivery, int]:
+    """Several meters at once, each from its own moment on: a 0 of any of them wins, where only one sends, its bytes
+    stand, and where none does there is nothing. ``character``: nanoseconds that a byte takes on the wire."""
+    first = min(moment for _, moment in answers)
+    mixed: dict[int, int] = {}
+    for delivery, moment in answers:
+        start = (moment - first + character // 2) // character
+        for index, byte in enumerate(delivery.data, start):
+            mixed[index] = mixed.get(index, 0xFF) & byte
     close = any(delivery.close for delivery, _ in answers)
-    return Delivery(bytes(mixed), close=close), min(moment for _, moment in answers)
+    return Delivery(bytes(mixed[index] for index in sorted(mixed)), close=close), first
 
 
 class FrameStream:

@@ -253,6 +253,8 @@ def test_a_search_finds_meters_that_differ_in_the_last_digit() -> None:
     assert search.selections == 80
     below = run(Search().steps("1234567"), Line(*meters_of(numbers)))
     assert ([found.number for found in below.found], below.selections) == (numbers, 10)
+    one = run(Search().steps("12345674"), Line(*meters_of(numbers)))
+    assert ([found.number for found in one.found], one.selections, one.duplicates) == (numbers[1:2], 1, [])
 
 
 @pytest.mark.proves("A-025")

@@ -113,8 +113,11 @@ class Search:
         self._cancelled = True
 
     def steps(self, prefix: str = "") -> Steps[Search]:
-        """Search all numbers that begin with these digits; gives the search itself."""
-        yield from self._below(prefix)
+        """Search all numbers that begin with these digits (all eight: one number); gives the search itself."""
+        if len(prefix) < DIGITS:
+            yield from self._below(prefix)
+        elif (yield from self._is_crowded(SecondaryAddress(prefix[:DIGITS]))):
+            yield from self._shared(prefix[:DIGITS])
         self.complete = not self._stopped
         yield Exchange(frames.snd_nke(SELECTED), Expect.ACK, Wait.ACK)
         return self
@@ -139,7 +142,7 @@ class Search:
         if self._stopped:
             return False
         self.selections += 1
-        yield Exchange(frames.snd_nke(SELECTED), Expect.ACK, Wait.ACK)
+        yield Exchange(frames.snd_nke(SELECTED), Expect.ACK, Wait.ACK, settle=True)
         outcome = yield Exchange(selection(mask), Expect.ACK, Wait.ACK, settle=True)
         if outcome is None and not self.probe_silence:
             return False
