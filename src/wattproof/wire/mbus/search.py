@@ -107,6 +107,8 @@ class Search:
     selections: int = 0
     complete: bool = False
     _cancelled: bool = field(default=False, init=False)
+    #: Whether a meter may be selected.
+    _selected: bool = field(default=True, init=False)
 
     def cancel(self) -> None:
         """End after the exchange under way, with everything deselected."""
@@ -142,8 +144,10 @@ class Search:
         if self._stopped:
             return False
         self.selections += 1
-        yield Exchange(frames.snd_nke(SELECTED), Expect.ACK, Wait.ACK, settle=True)
+        if self._selected:  # otherwise there is nobody to deselect, and this would only be waited for
+            yield Exchange(frames.snd_nke(SELECTED), Expect.ACK, Wait.ACK, settle=True)
         outcome = yield Exchange(selection(mask), Expect.ACK, Wait.ACK, settle=True)
+        self._selected = outcome is not None
         if outcome is None and not self.probe_silence:
             return False
         if outcome is not None and unfit(outcome, SELECTED, Expect.ACK):
@@ -157,7 +161,9 @@ class Search:
             request = frames.req_ud2(SELECTED, fcb=True)
             outcome = yield Exchange(request, Expect.RESPONSE, Wait.RESPONSE, pause, settle=True)
             if isinstance(outcome, Long) and not unfit(outcome, SELECTED, Expect.RESPONSE):
+                self._selected = True
                 return self._heard(mask, outcome)
+            self._selected = self._selected or outcome is not None
             if outcome is not None:
                 return True
             pause = Pause.REPETITION
