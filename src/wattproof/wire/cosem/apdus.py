@@ -27,6 +27,7 @@ from wattproof.wire.cosem.fields import (
     RAW,
     RESULT,
     U32,
+    Encoded,
     Field,
     Outcome,
     optional,
@@ -63,7 +64,7 @@ class GetList:
 @dataclass(frozen=True, slots=True)
 class GetResponse:
     invoke: int
-    value: Data | Result
+    value: Data | Encoded | Result
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,3 +329,12 @@ def encode(apdu: Apdu) -> bytes:
     """The bytes of an APDU. Raises ``InvalidValue`` where a value does not fit."""
     begin, values, fields = _WRITERS[type(apdu)]
     return begin + b"".join([field.write(value) for field, value in zip(fields, values(apdu), strict=True)])
+
+
+def is_repeatable(apdu: bytes) -> bool:
+    """Whether a request may be sent again where its answer was lost: GET, but not the next block of one.
+
+    >>> [is_repeatable(bytes.fromhex(begin)) for begin in ("C001C1", "C003C1", "C002C1", "C101C1", "C301C1", "60")]
+    [True, True, False, False, False, False]
+    """
+    return apdu[:1] == b"\xc0" and apdu[1:2] in (b"\x01", b"\x03")

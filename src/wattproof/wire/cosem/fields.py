@@ -26,6 +26,15 @@ class Field(NamedTuple):
     write: Callable[[Any], bytes]
 
 
+class Encoded(NamedTuple):
+    """Data that is in bytes already; it may stand where data is written."""
+
+    octets: bytes
+
+    def encode(self) -> bytes:
+        return self.octets
+
+
 def _unsigned(size: int) -> Field:
     def read(data: bytes, at: int) -> tuple[int, int]:
         octets, end = take(data, at, size)

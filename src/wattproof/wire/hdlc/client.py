@@ -42,11 +42,15 @@ class Timing:
 class ClientLink:
     """A link to one server. Window 1; each conversation must end before the next begins.
 
+    The numbers of I frames tell a late answer from the one that is due, so there are no ``datagrams`` here.
+
     Args:
         server: address of the server; a number is a physical device with logical device 1 in two bytes.
         client: address of the client, 16 public or 1 management.
         limits: what is asked for.
     """
+
+    datagrams = False
 
     def __init__(
         self,
