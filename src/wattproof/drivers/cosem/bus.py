@@ -1,0 +1,254 @@
+"""Many COSEM meters on one line, one request at a time: connections that stay open, repetitions, meters that rest.
+
+::
+
+    closed --SNRM, AARQ--> open --100 s idle: DISC first--> closed
+                            |
+                            '--silence, DM, FRMR--> DISC, SNRM, AARQ, and what may be done twice once more
+
+A meter that does not answer is offline: it rests, its requests fail at once, and it costs the others one SNRM an
+interval (abb-meters.md 2.3, 2.14).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from wattproof.drivers.cosem.line import Line
+from wattproof.drivers.cosem.place import HDLC, TCP, UDP, Place
+from wattproof.drivers.cosem.timing import IDLE, Timing, nanoseconds
+from wattproof.drivers.mbus.turns import BACK_OFF, Turns
+from wattproof.drivers.schedule import BackOff, Priority, UnitState
+from wattproof.errors import (
+    AssociationRefused,
+    CosemRefused,
+    Disconnected,
+    LinkError,
+    ProtocolError,
+    Refused,
+    ResponseTimeout,
+    ServiceRefused,
+    UsageError,
+    WattproofError,
+)
+from wattproof.model.clock import Clock
+from wattproof.wire.conversation import Conversation
+from wattproof.wire.cosem.association_objects import CURRENT_ASSOCIATION
+from wattproof.wire.cosem.client import Client
+from wattproof.wire.cosem.data import Data
+from wattproof.wire.cosem.descriptors import Attribute
+from wattproof.wire.hdlc.client import ClientLink
+
+T = TypeVar("T")
+#: One or more requests to a meter, given the client's end of its association.
+Service = Callable[[Client], Conversation[T]]
+#: Meters that failed one after the other, with nobody answering in between, until a converter counts as gone.
+GONE = 2
+#: Exception response to a service without association: state error, service error (2.5).
+_NO_ASSOCIATION = (1, 1)
+#: What every server has: the object about the association that asks.
+_SELF = Attribute.of(15, CURRENT_ASSOCIATION, 1)
+
+
+class Bus:
+    """A line with its meters. Drivers of several meters share one bus; a wrapper port has one meter."""
+
+    def __init__(self, line: Line, *, back_off: BackOff = BACK_OFF) -> None:
+        self.line = line
+        self.turns = Turns(line.clock, line.name, back_off)
+        self._failures = 0
+
+    @property
+    def name(self) -> str:
+        return self.line.name
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that times the line; drivers sleep on it."""
+        return self.line.clock
+
+    @property
+    def statistics(self) -> Mapping[str, UnitState]:
+        """By address: services (requests), good and failed ones, and when the meter answered last."""
+        return self.turns.statistics
+
+    def station(self, place: Place, timing: Timing | None = None) -> Station:
+        """A meter on this line, with times of its own if need be. Nothing is sent."""
+        return Station(self, place, timing or self.line.timing)
+
+    async def close(self) -> None:
+        """End the connection of the line; harmless when it has ended."""
+        await self.line.close()
+
+    def settle(self, *, answered: bool) -> None:
+        """A meter has answered, or not: several silent ones in a row are a converter that has gone."""
+        self._failures = 0 if answered else self._failures + 1
+        if self._failures >= GONE:
+            self.line.renew()
+
+
+class Station:
+    """One meter: its link, its association, and what was heard of it."""
+
+    def __init__(self, bus: Bus, place: Place, timing: Timing) -> None:
+        self.bus = bus
+        self.place = place
+        self.timing = timing
+        self.link = place.link(timing)
+        self.client = Client(self.link, place.password)
+        self._connection = 0
+        self._standing = False
+        self._heard = 0
+
+    @property
+    def title(self) -> str:
+        """The meter as error messages name it."""
+        address = f"HDLC address {self.place.address} on " if self.place.transport == HDLC else ""
+        return f"{address}{self.bus.name}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is an association, as far as is known."""
+        return bool(self._connection) and self._connection == self.bus.line.connection
+
+    async def ask(self, service: Service[T], *, once: bool = False, priority: int = Priority.POLL) -> T:
+        """Run a service in its turn, over a new connection if need be; its result.
+
+        ``once``: it must not be done twice, so it is not repeated where its answer was lost.
+
+        Raises:
+            ResponseTimeout: silence; also at once, without anything being sent, while the meter rests.
+            LinkError: the connection ended.
+            AssociationRefused: the meter accepts no association.
+            CosemRefused, ServiceRefused: it gives a result instead.
+            ProtocolError: its answer is damaged or belongs to nothing.
+        """
+        turns, name = self.bus.turns, self.place.name
+        offline = turns.is_offline(name)
+        entry = await turns.take(name, priority)
+        try:
+            result = await self._ask(service, once, offline)
+        except LinkError as error:
+            self.bus.settle(answered=False)
+            turns.failed(entry)
+            self._name(error)
+            raise
+        except (Refused, ProtocolError) as error:
+            self.bus.settle(answered=True)
+            turns.answered(entry, refused=True)
+            self._name(error)
+            raise
+        except BaseException:
+            turns.dropped(entry)
+            raise
+        self.bus.settle(answered=True)
+        turns.answered(entry)
+        return result
+
+    async def close(self) -> None:
+        """End association and link; nothing is sent where there are none, and what fails does not matter."""
+        if not self.is_open:
+            return
+        entry = await self.bus.turns.take(self.place.name, Priority.COMMAND)
+        try:
+            await self._leave()
+        except WattproofError:
+            self._connection = 0
+        finally:
+            self.bus.turns.dropped(entry)
+
+    async def _ask(self, service: Service[T], once: bool, offline: bool) -> T:
+        await self._open(offline)
+        if once and self._idle > nanoseconds(self.timing.answer):
+            await self._prove()
+        try:
+            return await self._run(service)
+        except (Disconnected, ResponseTimeout, ServiceRefused) as error:
+            if not self._may_repeat(error, once):
+                raise
+        await self._open(False)
+        return await self._run(service)
+
+    def _may_repeat(self, error: WattproofError, once: bool) -> bool:
+        """Whether a service is worth a second attempt over a new connection, and does no harm."""
+        if isinstance(error, ServiceRefused):
+            return (error.state, error.service) == _NO_ASSOCIATION  # so nothing was done
+        if isinstance(error, ResponseTimeout) and self.place.transport != HDLC:
+            return False  # over TCP nothing is repeated, over UDP it has been
+        return not once
+
+    async def _prove(self) -> None:
+        """Find out whether the meter still knows us, before something that must not be asked for twice."""
+        try:
+            await self._run(_touch)
+        except CosemRefused:
+            return
+        except (Disconnected, ResponseTimeout, ServiceRefused):
+            await self._open(False)
+
+    async def _open(self, offline: bool) -> None:
+        """Connect and associate, unless that holds. A meter that is ``offline`` gets one attempt."""
+        if self.is_open and self._idle <= nanoseconds(IDLE):
+            return
+        if self._standing and not offline:
+            await self._leave()
+        self._standing = True
+        repetitions = 0 if offline else self.timing.repetitions
+        if isinstance(self.link, ClientLink):
+            self.link.timing = replace(self.link.timing, repetitions=repetitions)
+        attempts = 1 + repetitions if self.place.transport == UDP else 1
+        await self._associate(attempts)
+        if isinstance(self.link, ClientLink):
+            self.link.timing = self.timing.link
+        self._connection = self.bus.line.connection
+
+    async def _associate(self, attempts: int) -> None:
+        try:
+            await self._run(lambda client: client.open())
+        except ResponseTimeout:
+            if attempts <= 1:
+                raise
+            await self._associate(attempts - 1)
+        except AssociationRefused:
+            await self._leave()
+            raise
+
+    async def _leave(self) -> None:
+        """End what stands, or may stand at the meter alone."""
+        known, self._connection, self._standing = self.is_open, 0, False
+        if self.place.transport == HDLC:
+            await self.bus.line.run(self.link.disconnect())  # the association ends with it
+        elif known:
+            await self.bus.line.run(self.client.close())
+
+    async def _run(self, service: Service[T]) -> T:
+        try:
+            result = await self.bus.line.run(service(self.client))
+        except (CosemRefused, UsageError):
+            self._heard = self.bus.clock.now()
+            raise
+        except BaseException as error:
+            self._connection = 0
+            if self.place.transport == TCP and not isinstance(error, Refused):
+                self.bus.line.renew()  # what is late would be taken for an answer to the next request
+            raise
+        self._heard = self.bus.clock.now()
+        return result
+
+    @property
+    def _idle(self) -> int:
+        """Nanoseconds since the meter was heard."""
+        return self.bus.clock.now() - self._heard
+
+    def _name(self, error: WattproofError) -> None:
+        """Let an error say which meter it is about."""
+        text = str(error)
+        if self.bus.name not in text:
+            error.args = (f"{self.title}: {text}",)
+
+
+def _touch(client: Client) -> Conversation[Data]:
+    """The shortest question."""
+    return client.get(_SELF)
