@@ -24,7 +24,7 @@ def voltage(rig: Rig, station=None) -> int:
 
 
 def reset(station):
-    return run_blocking(station.ask(lambda client: client.action(RESET, integer(0)), once=True))
+    return run_blocking(station.tell(lambda client: client.action(RESET, integer(0))))
 
 
 @pytest.mark.proves("A-194")
@@ -118,15 +118,15 @@ def test_over_udp_a_get_is_repeated_and_nothing_else() -> None:
         rig.requests.clear()
         rig.spoil_answer = losing(1)
         with pytest.raises(ResponseTimeout):
-            run_blocking(station.ask(answer_lost))
+            run_blocking(station.tell(answer_lost))
         assert len(rig.requests) == 1
         rig.clock.advance(5)
         rig.spoil_answer = lambda data: data
         voltage(rig, station)
     rig.spoil_answer = losing(1)
     rig.requests.clear()
-    run_blocking(station.ask(lambda client: client.set_and_verify(TARIFF, unsigned(3))))
-    assert [request[8] for request in rig.requests] == [0xC1, 0xC0]
+    run_blocking(station.set(TARIFF, unsigned(3)))
+    assert [request[8] for request in rig.requests] == [0xC1, 0x60, 0xC0]
     assert rig.meters[17]["tariff"] == 3
 
 

@@ -12,7 +12,7 @@ interval (abb-meters.md 2.3, 2.14).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -99,7 +99,7 @@ class Station:
         self.link = place.link(timing)
         self.client = Client(self.link, place.password)
         self._connection = 0
-        self._standing = False
+        self._standing = self._offline = False
         self._heard = 0
 
     @property
@@ -113,10 +113,10 @@ class Station:
         """Whether there is an association, as far as is known."""
         return bool(self._connection) and self._connection == self.bus.line.connection
 
-    async def ask(self, service: Service[T], *, once: bool = False, priority: int = Priority.POLL) -> T:
+    async def ask(self, service: Service[T], *, priority: int = Priority.POLL) -> T:
         """Run a service in its turn, over a new connection if need be; its result.
 
-        ``once``: it must not be done twice, so it is not repeated where its answer was lost.
+        Where its answer is lost it is done once more: so it may only read.
 
         Raises:
             ResponseTimeout: silence; also at once, without anything being sent, while the meter rests.
@@ -125,11 +125,35 @@ class Station:
             CosemRefused, ServiceRefused: it gives a result instead.
             ProtocolError: its answer is damaged or belongs to nothing.
         """
+        return await self._in_turn(lambda: self._read(service), priority)
+
+    async def tell(
+        self, service: Service[T], check: Service[bool] | None = None, *, priority: int = Priority.COMMAND
+    ) -> T | None:
+        """Run a service that changes something, and run it once.
+
+        Where its answer is lost, ``check`` reads back whether it was done; ``None`` is returned if it was.
+
+        Raises:
+            LinkError: also when nobody knows whether it was done.
+            AssociationRefused, CosemRefused, ServiceRefused, ProtocolError: as `ask`.
+        """
+        return await self._in_turn(lambda: self._change(service, check), priority)
+
+    async def set(self, attribute: Attribute, value: Data, *, priority: int = Priority.COMMAND) -> None:
+        """Write an attribute; where the answer is lost, read it back. Raises as `tell`."""
+
+        def check(client: Client) -> Conversation[bool]:
+            return (yield from client.get(attribute)) == value
+
+        await self.tell(lambda client: client.set(attribute, value), check, priority=priority)
+
+    async def _in_turn(self, work: Callable[[], Awaitable[T]], priority: int) -> T:
         turns, name = self.bus.turns, self.place.name
-        offline = turns.is_offline(name)
+        self._offline = turns.is_offline(name)
         entry = await turns.take(name, priority)
         try:
-            result = await self._ask(service, once, offline)
+            result = await work()
         except LinkError as error:
             self.bus.settle(answered=False)
             turns.failed(entry)
@@ -159,25 +183,39 @@ class Station:
         finally:
             self.bus.turns.dropped(entry)
 
-    async def _ask(self, service: Service[T], once: bool, offline: bool) -> T:
-        await self._open(offline)
-        if once and self._idle > nanoseconds(self.timing.answer):
+    async def _read(self, service: Service[T]) -> T:
+        await self._open()
+        try:
+            return await self._run(service)
+        except ServiceRefused as error:
+            if not _unassociated(error):
+                raise
+        except ResponseTimeout:
+            if self.place.transport != HDLC:
+                raise  # over TCP nothing is repeated, over UDP it has been
+        except Disconnected:
+            pass
+        await self._open()
+        return await self._run(service)
+
+    async def _change(self, service: Service[T], check: Service[bool] | None) -> T | None:
+        await self._open()
+        if self._idle > nanoseconds(self.timing.answer):
             await self._prove()
         try:
             return await self._run(service)
-        except (Disconnected, ResponseTimeout, ServiceRefused) as error:
-            if not self._may_repeat(error, once):
+        except ServiceRefused as error:
+            if not _unassociated(error):
                 raise
-        await self._open(False)
-        return await self._run(service)
-
-    def _may_repeat(self, error: WattproofError, once: bool) -> bool:
-        """Whether a service is worth a second attempt over a new connection, and does no harm."""
-        if isinstance(error, ServiceRefused):
-            return (error.state, error.service) == _NO_ASSOCIATION  # so nothing was done
-        if isinstance(error, ResponseTimeout) and self.place.transport != HDLC:
-            return False  # over TCP nothing is repeated, over UDP it has been
-        return not once
+        except (Disconnected, ResponseTimeout):
+            if check is None:
+                raise
+            await self._open()
+            if await self._run(check):
+                return None
+            raise
+        await self._open()
+        return await self._run(service)  # nothing was done
 
     async def _prove(self) -> None:
         """Find out whether the meter still knows us, before something that must not be asked for twice."""
@@ -186,12 +224,13 @@ class Station:
         except CosemRefused:
             return
         except (Disconnected, ResponseTimeout, ServiceRefused):
-            await self._open(False)
+            await self._open()
 
-    async def _open(self, offline: bool) -> None:
-        """Connect and associate, unless that holds. A meter that is ``offline`` gets one attempt."""
+    async def _open(self) -> None:
+        """Connect and associate, unless that holds. A meter that is offline gets one attempt."""
         if self.is_open and self._idle <= nanoseconds(IDLE):
             return
+        offline, self._offline = self._offline, False
         if self._standing and not offline:
             await self._leave()
         self._standing = True
@@ -247,6 +286,11 @@ class Station:
         text = str(error)
         if self.bus.name not in text:
             error.args = (f"{self.title}: {text}",)
+
+
+def _unassociated(error: ServiceRefused) -> bool:
+    """Whether the meter has forgotten the association; then it has done nothing."""
+    return (error.state, error.service) == _NO_ASSOCIATION
 
 
 def _touch(client: Client) -> Conversation[Data]:
