@@ -11,21 +11,14 @@ from dataclasses import dataclass
 from math import isqrt
 from typing import NamedTuple
 
+from wattproof.metering import rounding
+
 #: Energy units (microwatt-nanoseconds) in a watt hour.
 WATT_HOUR = 3600 * 10**15
 #: Parts of a power factor of 1.
 UNITY = 1_000_000
-
-
-def nearest(value: int, divisor: int) -> int:
-    """``value / divisor``, rounded half away from zero.
-
-    >>> nearest(15, 10), nearest(-15, 10), nearest(14, 10)
-    (2, -2, 1)
-    """
-    if value < 0:
-        return -((-2 * value + divisor) // (2 * divisor))
-    return (2 * value + divisor) // (2 * divisor)
+#: Division rounded half away from zero.
+nearest = rounding.nearest
 
 
 def crossing(distance: int, rate: int) -> int:

@@ -1,0 +1,1 @@
+"""The pure engines: energy, profiles, demand, tariffs, alarms, local time. They know no meter and no bus."""

@@ -1,0 +1,120 @@
+"""Reading a counter of which one does not know whether to believe it (peers: evcc, Home Assistant).
+
+A counter that falls has been read wrongly, has rolled over, was reset, or belongs to another meter now. Only what it
+counted is booked, nothing is booked twice, and what was booked is never taken back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+#: Readings within which a glitch is over.
+PATIENCE = 3
+HOUR = 3_600_000
+
+
+class Verdict(Enum):
+    """What a reading says about its counter."""
+
+    FIRST = "first"  #: nothing to compare with
+    COUNTED = "counted"  #: it grew, or stands
+    SUSPECT = "suspect"  #: it fell or jumped: wait
+    GLITCH = "glitch"  #: the readings before were wrong, this one goes on where the last good one was
+    ROLLED_OVER = "rolled over"  #: it went through its end to 0
+    RESET = "reset"  #: it counts from a lower value on
+    JUMPED = "jumped"  #: it counts from a value that it cannot have counted to
+    REPLACED = "replaced"  #: another meter answers
+
+
+class Booking(NamedTuple):
+    """What is booked of a reading, and why."""
+
+    verdict: Verdict
+    amount: int = 0
+
+
+@dataclass(slots=True)
+class Counter:
+    """One counter.
+
+    :param modulus: where it rolls over, in its own units.
+    :param most: the most that it can count in an hour, ``None`` if unknown: then it may grow by any amount, and rolls
+        over if that takes less than a hundredth of its range.
+
+    ``last`` is the last reading that was believed, ``suspects`` those since then that were not.
+    """
+
+    modulus: int
+    most: int | None = None
+    last: int | None = None
+    at: int = 0
+    identity: str | None = None
+    suspects: list[int] = field(default_factory=list)
+    #: The reading before a roll-over, while it can still turn out to have been a glitch.
+    before: int | None = None
+    #: What was booked too much and is made up for by what comes.
+    owed: int = 0
+
+    def read(self, value: int, at: int = 0, identity: str | None = None) -> Booking:
+        """A reading at a time (ms): what to book. ``identity`` is whatever tells one meter from another.
+
+        >>> counter = Counter(1000)
+        >>> [counter.read(value).verdict.value for value in (990, 995, 5, 8, 0, 9)]
+        ['first', 'counted', 'rolled over', 'counted', 'suspect', 'glitch']
+        """
+        if self.last is None:
+            return self._believe(Verdict.FIRST, value, at, identity)
+        if identity is not None and self.identity is not None and identity != self.identity:
+            return self._believe(Verdict.REPLACED, value, at, identity)
+        reach = self._reach(at)
+        grown = value - self.last
+        if self.before is not None and not 0 <= grown <= reach and 0 <= value - self.before <= reach:
+            return self._take_back(value, at, identity)
+        if grown >= 0 and (self.most is None or grown <= reach) and not self._wrapped_back(grown, reach):
+            verdict = Verdict.GLITCH if self.suspects else Verdict.COUNTED
+            return self._believe(verdict, value, at, identity, grown)
+        if grown < 0 and grown % self.modulus <= reach:
+            before = self.last
+            booking = self._believe(Verdict.ROLLED_OVER, value, at, identity, grown % self.modulus)
+            self.before = before
+            return booking
+        self.suspects.append(value)
+        if len(self.suspects) < PATIENCE:
+            return Booking(Verdict.SUSPECT)
+        return self._believe(Verdict.RESET if grown < 0 else Verdict.JUMPED, value, at, identity)
+
+    def _reach(self, at: int) -> int:
+        """How far it can have counted since the last good reading."""
+        if self.most is None:
+            return self.modulus // 100
+        return -(-self.most * max(at - self.at, 0) // HOUR) + 1
+
+    def _wrapped_back(self, grown: int, reach: int) -> bool:
+        """A growth of nearly the whole range soon after a roll-over is none."""
+        return self.before is not None and grown > reach
+
+    def _take_back(self, value: int, at: int, identity: str | None) -> Booking:
+        """It had not rolled over: what was booked for that counts against what it has grown."""
+        before = self.before or 0
+        self.owed += (self.last or 0) - before + self.modulus
+        return self._believe(Verdict.GLITCH, value, at, identity, value - before)
+
+    def _believe(self, verdict: Verdict, value: int, at: int, identity: str | None, grown: int = 0) -> Booking:
+        self.last, self.at, self.before = value, at, None
+        if identity is not None:
+            self.identity = identity
+        self.suspects.clear()
+        amount = max(grown - self.owed, 0)
+        self.owed -= grown - amount
+        return Booking(verdict, amount)
+
+    def save(self) -> dict[str, Any]:
+        """Plain data of everything."""
+        return {name: getattr(self, name) for name in self.__slots__} | {"suspects": list(self.suspects)}
+
+    @classmethod
+    def restore(cls, data: dict[str, Any]) -> Counter:
+        """The counter of :meth:`save`."""
+        return cls(**{**data, "suspects": list(data["suspects"])})

@@ -1,0 +1,1 @@
+"""Being an ABB A or B meter: one body, seen through M-Bus and COSEM."""

@@ -1,0 +1,78 @@
+"""Counters that fall."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattproof.metering.integrity import Counter, Verdict
+
+MODULUS = 10**12
+V = Verdict
+HOUR = 3_600_000
+
+
+def read(counter: Counter, *values: int) -> list[tuple[Verdict, int]]:
+    return [tuple(counter.read(value)) for value in values]
+
+
+@pytest.mark.proves("A-206")
+def test_a_roll_over_books_the_difference():
+    counter = Counter(MODULUS)
+    found = read(counter, 999_999_999_980, 999_999_999_990, 0, 5)
+    assert found == [(V.FIRST, 0), (V.COUNTED, 10), (V.ROLLED_OVER, 10), (V.COUNTED, 5)]
+
+
+@pytest.mark.proves("A-207")
+@pytest.mark.parametrize("glitches", [1, 2])
+def test_a_glitch_books_nothing_and_loses_nothing(glitches):
+    counter = Counter(MODULUS)
+    found = read(counter, 5000, *[0] * glitches, 5007)
+    assert found == [(V.FIRST, 0), *[(V.SUSPECT, 0)] * glitches, (V.GLITCH, 7)]
+
+
+def test_a_reset_counts_from_where_it_begins():
+    assert read(Counter(MODULUS), 5000, 0, 1, 3, 10) == [
+        (V.FIRST, 0), (V.SUSPECT, 0), (V.SUSPECT, 0), (V.RESET, 0), (V.COUNTED, 7)]  # fmt: skip
+
+
+def test_another_meter_is_known_by_its_identity():
+    counter = Counter(MODULUS)
+    found = [counter.read(value, 0, who) for value, who in ((5000, "a"), (70, "b"), (75, "b"), (76, None))]
+    assert found == [(V.FIRST, 0), (V.REPLACED, 0), (V.COUNTED, 5), (V.COUNTED, 1)]
+
+
+def test_a_jump_beyond_what_it_can_count():
+    counter = Counter(MODULUS, most=1000)
+    found = [counter.read(value, number * HOUR) for number, value in enumerate((0, 900, 0x7FFFFFFF, 1700, 9_000_000))]
+    assert found == [(V.FIRST, 0), (V.COUNTED, 900), (V.SUSPECT, 0), (V.GLITCH, 800), (V.SUSPECT, 0)]
+    assert [counter.read(9_000_000 + number, (5 + number) * HOUR) for number in (1, 2, 3)] == [
+        (V.SUSPECT, 0), (V.JUMPED, 0), (V.COUNTED, 1)]  # fmt: skip
+
+
+def test_a_glitch_just_before_the_roll_over_is_made_up_for():
+    counter = Counter(1000)
+    found = read(counter, 990, 0, 995, 999, 4)
+    assert found == [(V.FIRST, 0), (V.ROLLED_OVER, 10), (V.GLITCH, 0), (V.COUNTED, 0), (V.ROLLED_OVER, 4)]
+    assert sum(amount for _, amount in found) == 14
+
+
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=40),
+    start=st.integers(0, 999),
+)
+def test_whatever_glitches_the_sum_is_what_was_counted(steps, start):
+    """Glitches to 0 of at most two readings, roll-overs included: in the end exactly the growth is booked."""
+    counter, total, booked = Counter(1000), start, 0
+    counter.read(start)
+    for grown, glitches in steps:
+        for _ in range(glitches):
+            booked += counter.read(0).amount
+        total += grown
+        booked += counter.read(total % 1000).amount
+        counter = Counter.restore(json.loads(json.dumps(counter.save())))
+    assert booked - counter.owed == total - start
+    assert counter.owed <= 10
