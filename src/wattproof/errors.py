@@ -19,6 +19,9 @@
     |-- Refused                        1   the other side understood and said no
     |   |-- ModbusRefused                  with its exception code
     |   |-- HttpRefused                    with its status
+    |   |-- CosemRefused                   with its result code
+    |   |-- AssociationRefused             a COSEM server accepts no association: result and diagnostic
+    |   |-- ServiceRefused                 a COSEM server knows or allows no such service: state and service error
     |   |-- SnapshotFailed                 the meter ended a snapshot without a signature
     |   `-- SessionFailed                  a charging session could not be completed
     |-- VerificationError              1   a signed record does not hold what it claims
@@ -126,6 +129,32 @@ class HttpRefused(Refused):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class CosemRefused(Refused):
+    """A COSEM server gave a result instead of a value. ``result`` is its code, 1 to 255 (IEC 62056-53)."""
+
+    def __init__(self, result: int, message: str) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class AssociationRefused(Refused):
+    """A COSEM server accepts no association. ``result`` 1 for good, 2 for now; ``diagnostic`` says why, 0 to 14."""
+
+    def __init__(self, result: int, diagnostic: int, message: str) -> None:
+        super().__init__(message)
+        self.result = result
+        self.diagnostic = diagnostic
+
+
+class ServiceRefused(Refused):
+    """An exception response of a COSEM server: ``state`` error and ``service`` error (IEC 62056-53)."""
+
+    def __init__(self, state: int, service: int, message: str) -> None:
+        super().__init__(message)
+        self.state = state
+        self.service = service
 
 
 class SnapshotFailed(Refused):
