@@ -63,6 +63,7 @@ def _matching(pattern: str, description: str) -> Check:
 
 _TEXT = _matching(r".+", "not empty")
 _SWITCH = _one_of("yes", "no", "true", "false", "on", "off", "1", "0")
+_MILLISECONDS = _whole(0, 60_000)
 _ON = frozenset({"yes", "true", "on", "1"})
 
 
@@ -82,7 +83,9 @@ OPTIONS: Mapping[str, Option] = {
     # which meter on the line
     "unit": Option(_whole(0, 255), "Modbus unit identifier", meter=True),
     "address": Option(
-        _matching(r"\d{1,16}", "1 to 16 digits"), "M-Bus or HDLC address; 8 digits: secondary", meter=True
+        _matching(r"\d{1,16}|[0-9A-Fa-f]{8}|[0-9A-Fa-f]{16}", "1 to 16 digits, or 8 or 16 with wild cards F"),
+        "M-Bus or HDLC address; 8 or 16 digits: secondary",
+        meter=True,
     ),
     "channel": Option(_whole(1, 16), "channel of a display or gateway", meter=True),
     "serial": Option(_TEXT, "serial number of the meter", meter=True),
@@ -99,6 +102,15 @@ OPTIONS: Mapping[str, Option] = {
     "protocol": Option(_one_of("rtu", "ascii", "iec", "mbus", "hdlc"), "what is spoken on a pseudo-terminal"),
     "mode": Option(_one_of("a", "c", "d0"), "mode of the optical head"),
     "ir": Option(_SWITCH, "infrared head instead of a wired line"),
+    # times of M-Bus (abb-meters.md 1.4)
+    "ack": Option(_MILLISECONDS, "milliseconds until an acknowledgement counts as missing"),
+    "response-timeout-base": Option(_MILLISECONDS, "milliseconds to wait for the first byte of a telegram"),
+    "response-timeout": Option(_MILLISECONDS, "milliseconds to wait on top of them at 300 bit/s, at other rates less"),
+    "delay-before-requd2": Option(_MILLISECONDS, "milliseconds between an acknowledgement and the next request"),
+    "delay-after-telegram": Option(_MILLISECONDS, "milliseconds between a telegram and the next request"),
+    "get-request": Option(_MILLISECONDS, "milliseconds before a request is repeated"),
+    "meter-contact": Option(_MILLISECONDS, "milliseconds after which a meter is initialised anew; 0: always"),
+    "echo": Option(_SWITCH, "whether what is sent comes back; found out if not given"),
     # the serial line
     "baudrate": Option(_whole(50, 4_000_000), "bits per second"),
     "parity": Option(_one_of("N", "E", "O"), "parity bit"),
@@ -124,6 +136,10 @@ _LINE = ("baudrate", "parity", "databits", "stopbits", "rs485", "dtr", "rts")
 _TRUST = ("verify", "pin", "ca", "certificate", "key")
 _MODBUS = ("unit", "chunk", *_ASKING)
 _LOGIN = ("user", "password-file")
+_MBUS = (
+    *("address", "ir", "echo", "ack", "response-timeout-base", "response-timeout"),
+    *("delay-before-requd2", "delay-after-telegram", "get-request", "meter-contact"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +162,14 @@ SCHEMES: Mapping[str, Scheme] = {
         False,
         True,
         None,
-        (*_MODBUS, *_LINE, "protocol", "address", "mode", "serial", *_LOGIN),
+        (*_MODBUS, *_LINE, "protocol", "mode", "serial", *_MBUS, *_LOGIN),
         "pty:///tmp/meter?protocol=rtu&baudrate=19200",
     ),
     "http": Scheme(True, False, 80, ("channel", "serial", *_ASKING, *_LOGIN), "http://192.168.1.1?channel=2"),
     "https": Scheme(
         True, False, 443, ("channel", "serial", *_ASKING, *_LOGIN, *_TRUST), "https://192.168.1.1?verify=no"
     ),
-    "mbus": Scheme(True, True, None, ("address", "ir", *_ASKING, *_LINE), "mbus:///dev/ttyUSB1?address=5"),
+    "mbus": Scheme(True, True, None, (*_MBUS, *_ASKING, *_LINE, "password-file"), "mbus:///dev/ttyUSB1?address=5"),
     "hdlc": Scheme(True, True, None, ("address", "client", *_ASKING, *_LINE, *_LOGIN), "hdlc:///dev/ttyUSB1?address=5"),
     "dlms": Scheme(True, False, 4059, ("client", *_ASKING, *_LOGIN), "dlms://192.168.1.40:4059?client=16"),
     "dlms+udp": Scheme(True, False, 4059, ("client", *_ASKING, *_LOGIN), "dlms+udp://192.168.1.40:4059?client=16"),
