@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.wire.cosem import apdus
 from wattproof.wire.cosem.acse import AssociationRequest, AssociationResponse, AssociationResult
 from wattproof.wire.cosem.apdus import CONFIRMED, INVOKE_ID, ExceptionResponse
+from wattproof.wire.cosem.device import LogicalDevice
 from wattproof.wire.cosem.server import Association
 
 _GET, _GET_RESPONSE, _ACTION_RESPONSE = 0xC0, 0xC4, 0xC7
+#: Requests that may change something: SET and ACTION.
+_CHANGES = frozenset({0xC1, 0xC3})
 #: Responses, by tag: behind it come the form and the invoke byte.
 _RESPONSES = frozenset({_GET_RESPONSE, 0xC5, _ACTION_RESPONSE})
 #: Form of a response that is a data block, and where its block number stands.
@@ -19,9 +23,16 @@ _BLOCK, _NUMBER = 2, slice(4, 8)
 
 
 class MeterAssociation(Association[Body]):
-    """The association of one link of a meter. Without faults it is the plain one."""
+    """The association of one link of a meter. Without faults it is the plain one. ``touched`` is told of every SET and
+    ACTION."""
 
-    __slots__ = ()
+    __slots__ = ("_touched",)
+
+    def __init__(
+        self, device: LogicalDevice[Body], body: Body, ceiling: int | None, touched: Callable[[], None]
+    ) -> None:
+        super().__init__(device, body, ceiling)
+        self._touched = touched
 
     def receive(self, apdu: bytes, now: int) -> bytes | None:
         """The answer to an APDU; ``None``: none."""
@@ -30,6 +41,8 @@ class MeterAssociation(Association[Body]):
         if tag == AssociationRequest.tag:
             body.entered("association")
         answer = self._refused(tag, apdu) or super().receive(apdu, now)
+        if tag in _CHANGES:
+            self._touched()
         body.answered()
         if answer is None or not body.supplied:
             return None

@@ -11,6 +11,7 @@ from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.association import MeterAssociation
 from wattproof.meters.abb.virtual.cosem.device import device_of
 from wattproof.meters.abb.virtual.cosem.meaning import frame_meaning
+from wattproof.meters.abb.virtual.options import Options
 from wattproof.model.codec.crc import crc16_x25
 from wattproof.wire.cosem.sessions import LONGEST_APDU
 from wattproof.wire.hdlc import Address, Frame, Kind, Receiver, ServerLink, control, decode
@@ -27,10 +28,12 @@ class Faced(Protocol):
     """The meter behind a face."""
 
     body: Body
+    options: Options
+    #: Its physical device address, 16 to 125.
+    hdlc_address: int
 
-    @property
-    def hdlc_address(self) -> int:
-        """Its physical device address, 16 to 125."""
+    def touched(self) -> None:
+        """Something may have been changed."""
         ...
 
 
@@ -64,14 +67,14 @@ class HdlcFramer:
 
 
 class HdlcFace:
-    """One meter on HDLC. A link is made when somebody asks; ``delay``: real nanoseconds before each answer."""
+    """One meter on HDLC. Its link is made when somebody asks."""
 
     __slots__ = ("_link", "_meter", "_segment", "_sent", "_started", "delay")
 
     kind = "H"
 
-    def __init__(self, meter: Faced, delay: int = 0) -> None:
-        self.delay = delay
+    def __init__(self, meter: Faced) -> None:
+        self.delay = meter.options.answer_delay or 0
         self._meter = meter
         self._link: ServerLink | None = None
         #: Which start of the meter the link belongs to: a power failure drops it.
@@ -92,7 +95,7 @@ class HdlcFace:
         if link is None:
             if not self.concerns(heard):
                 return None
-            association = MeterAssociation(device_of(body.variant), body, LONGEST_APDU)
+            association = MeterAssociation(device_of(body.variant), body, LONGEST_APDU, self._meter.touched)
             link = self._link = ServerLink(self._meter.hdlc_address, association)
             self._started = body.ready_at
         elif body.ready_at != self._started:

@@ -69,7 +69,7 @@ def _profile(
         "sort_object": _UNSORTED,
         "entries_in_use": lambda body: double_long_unsigned(len(table(body))),
     }
-    attributes |= others
+    attributes.update(others)
     return Object(PROFILE_GENERIC, name, attributes, {"reset": resets(reset), "capture": capture})
 
 

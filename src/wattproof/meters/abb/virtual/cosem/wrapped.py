@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from wattproof.meters.abb.virtual.cosem.association import MeterAssociation
 from wattproof.meters.abb.virtual.cosem.device import device_of
-from wattproof.meters.abb.virtual.cosem.link import Faced, HdlcFace
+from wattproof.meters.abb.virtual.cosem.link import Faced
 from wattproof.meters.abb.virtual.cosem.meaning import apdu_meaning
-from wattproof.virtual.framed import Face
 from wattproof.virtual.wrapped import Wrapped
 from wattproof.wire.cosem import wrapper
 from wattproof.wire.cosem.sessions import DatagramSession
@@ -31,15 +29,15 @@ class Heard(Wrapped):
 class WrapperFace:
     """One meter on TCP or on UDP: one association, which belongs to a peer and its port of the wrapper.
 
-    Sessions are made when somebody asks; ``delay``: real nanoseconds before each answer.
+    Sessions are made when somebody asks.
     """
 
     __slots__ = ("_meter", "_session", "_started", "delay")
 
     kind = "W"
 
-    def __init__(self, meter: Faced, delay: int = 0) -> None:
-        self.delay = delay
+    def __init__(self, meter: Faced) -> None:
+        self.delay = meter.options.answer_delay or 0
         self._meter = meter
         self._session: DatagramSession | None = None  # type: ignore[type-arg]
         #: Which start of the meter the session belongs to: a power failure ends it.
@@ -65,7 +63,7 @@ class WrapperFace:
         if session is None:
             device = device_of(body.variant)
             session = self._session = DatagramSession(device, body)
-            session.association = MeterAssociation(device, body, wrapper.LONGEST)
+            session.association = MeterAssociation(device, body, wrapper.LONGEST, self._meter.touched)
             self._started = body.ready_at
         elif body.ready_at != self._started:
             session.association.disconnected()
@@ -81,11 +79,3 @@ class WrapperFace:
     def spoil(self, fault: str, value: object, request: Heard, answer: bytes, chance: random.Random, /) -> bytes | None:
         """The answer as a fault of the frame leaves it; ``None``: this answer cannot be hit."""
         return answer[:2] + _WRONG + answer[4:] if fault == "wrong-address" else None
-
-
-#: The faces of this side by the protocol that a listener speaks.
-FACES: Mapping[str, Callable[[Faced, int], Face]] = {
-    "hdlc": HdlcFace,
-    "dlms": WrapperFace,
-    "dlms+udp": WrapperFace,
-}
