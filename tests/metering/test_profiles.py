@@ -26,7 +26,7 @@ def record(channel: Channel, clock: Clock, now: int, until: int) -> None:
     """Close every interval with its own end as reading."""
     while (moment := clock.when(channel.due)) <= until:
         assert moment > now
-        channel.close(clock, moment, (moment,), ())
+        channel.close(channel.end(clock, moment), (moment,), ())
         now = moment
 
 
@@ -82,7 +82,7 @@ def test_wide_rows():
     channel = Channel(60, 2, width=3)
     channel.begin(clock, 0, ())
     for number in range(3):
-        channel.close(clock, (number + 1) * MINUTE, (number, 10 + number, 20 + number), ())
+        channel.close(channel.end(clock, (number + 1) * MINUTE), (number, 10 + number, 20 + number), ())
     assert [row.value for row in channel.rows()] == [(1, 11, 21), (2, 12, 22)]
 
 
@@ -122,7 +122,7 @@ def test_a_bad_reading_is_marked():
     clock = clock_at(2024, 1, 1)
     channel = Channel(60, 9)
     channel.begin(clock, 0, ())
-    channel.close(clock, MINUTE, (), ())
+    channel.close(channel.end(clock, MINUTE), (), ())
     assert next(channel.rows())[1:] == (Status.EXISTS | Status.BAD, 0)
 
 

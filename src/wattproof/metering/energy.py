@@ -18,7 +18,7 @@ UNIT = 10 * WATT_HOUR
 MODULUS = 10**12
 
 #: A power of each sum that is not 0: (number of the sum, rate per ms).
-Rates = Sequence[tuple[int, int]]
+Rates = tuple[tuple[int, int], ...]
 
 
 def grow(sums: list[int], rates: Rates, duration: int) -> None:

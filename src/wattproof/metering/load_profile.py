@@ -43,6 +43,17 @@ class Row(NamedTuple):
     value: int | tuple[int, ...]
 
 
+class End(NamedTuple):
+    """The end of an interval: when it was due, of which interval (both ms), the running time of the clock, the stamp,
+    and when the next one is due."""
+
+    due: int
+    interval: int
+    run: int
+    stamp: Stamp
+    following: int
+
+
 class Channel:
     """One channel of a profile.
 
@@ -88,18 +99,20 @@ class Channel:
         """Something happened to the present interval."""
         self.flags |= bits
 
-    def close(self, clock: Clock, now: int, reading: Sequence[int], start: Sequence[int]) -> None:
-        """The interval ends now with a reading, none (``()``) if it is bad; the next one begins with ``start``."""
-        run = clock.run(now)
-        elapsed, flags = run - self.began, self.flags | EXISTS
-        if elapsed > self.interval + TOLERANCE:
+    def end(self, clock: Clock, now: int) -> End:
+        """The end of the present interval, which is now; channels that end together share it."""
+        following = next_boundary(clock.summer, self.due, self.interval)
+        return End(self.due, self.interval, clock.run(now), clock.stamp_of(self.due), following)
+
+    def close(self, end: End, reading: Sequence[int], start: Sequence[int]) -> None:
+        """The interval ends with a reading, none (``()``) if it is bad; the next one begins with ``start``."""
+        elapsed, flags = end.run - self.began - self.interval, self.flags | EXISTS
+        if elapsed > TOLERANCE:
             flags |= LONG
-        elif elapsed < self.interval - TOLERANCE:
+        elif elapsed < -TOLERANCE:
             flags |= SHORT
-        stamp = clock.stamp_of(self.due)
-        self.store(stamp, flags if reading else flags | BAD, reading or (0,) * self.width)
-        self.began, self.flags, self.start = run, 0, start
-        self.due = next_boundary(clock.summer, self.due, self.interval)
+        self.store(end.stamp, flags if reading else flags | BAD, reading or (0,) * self.width)
+        self.began, self.flags, self.start, self.due = end.run, 0, start, end.following
 
     def resume(self, clock: Clock, off: int, now: int, reading: Sequence[int], start: Sequence[int]) -> None:
         """The supply is back, ``off`` being the moment at which it failed.
@@ -111,7 +124,7 @@ class Channel:
         if self.due > standard:
             return
         if clock.run(off) > self.began:
-            self.close(clock, clock.when(self.due), reading, start)
+            self.close(self.end(clock, clock.when(self.due)), reading, start)
         begin = next_boundary(clock.summer, standard - self.interval, self.interval)
         self.began, self.start, self.flags = clock.run(clock.when(begin)), start, int(Status.POWER_FAILURE)
         self.plan(clock, now)

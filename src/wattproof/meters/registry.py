@@ -39,7 +39,8 @@ class Family:
     ``parameters``: rows of what its own menu sets. ``openapi``: function that makes the OpenAPI document of its REST
     interface. ``formats``: files that a charging session can be written as, by name, each a
     :class:`~wattproof.drivers.charging.Format`. ``labels``: function that reads a variant where there are more than
-    ``variants`` names, and gives an object with the full ``label``.
+    ``variants`` names, and gives an object with the full ``label``. ``listen``: where a virtual meter is heard unless
+    something else is said.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Family:
     default_variant: str | None = None
     unit: int = 1
     example: str = ""
+    listen: str = "tcp://127.0.0.1:5020"
 
     def load(self, part: str) -> Any:
         """What one of the texts above names: ``family.load("driver")``.
@@ -153,6 +155,13 @@ BUILT_IN = (
     Family(
         name="abb",
         label="ABB A- and B-series, meters on M-Bus and COSEM",
+        virtual="wattproof.meters.abb.virtual.creation:create",
+        tables={
+            "options": "wattproof.meters.abb.virtual.options:OPTIONS",
+            "faults": "wattproof.meters.abb.virtual.tables:FAULTS",
+            "controls": "wattproof.meters.abb.virtual.tables:CONTROLS",
+        },
+        listen="mbus://127.0.0.1:5021",
         quantities="wattproof.meters.abb.quantities:GROUPS",
         labels="wattproof.meters.abb.variants:variant",
         variants=("A41", "A42", "A43", "A44", "B21", "B23", "B24"),

@@ -34,7 +34,8 @@ class SimulationOptions:
     private key (PEM or DER), ``state`` the last checkpoint of an earlier run (then the meter powers up after a power
     failure) and ``log`` the entries of its logs, oldest first. ``start`` is the meter time of the first instant,
     ``wall`` the UTC Unix second belonging to it, needed only by settings such as ``time=now``. ``read_text`` opens the
-    file of ``csv:FILE``. ``listen`` are the addresses where it will be heard.
+    file of ``csv:FILE``. ``listen`` are the addresses where it will be heard. ``index``: its place among the meters
+    that share one line, 0 the first.
     """
 
     model: str
@@ -53,6 +54,7 @@ class SimulationOptions:
     wall: int | None = None
     read_text: Callable[[str], str] | None = None
     listen: Sequence[MeterURL] = ()
+    index: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,10 @@ class Load(ABC, Generic[S]):
         """Delivered energy units at which the next segment begins, ``NEVER`` without one."""
         return NEVER
 
+    def stretch(self, elapsed: int) -> tuple[S, int]:
+        """The segment ``elapsed`` ns after the load was set, whatever was taken, and the elapsed ns of the next one."""
+        return self.segment(elapsed, 0), self.next_time(elapsed)
+
 
 class Constant(Load[S]):
     """The same for ever; ``constant:W`` and ``none``."""
@@ -89,6 +93,11 @@ class Recorded(Load[S]):
     def next_time(self, elapsed: int) -> int:
         index = bisect_right(self._starts, elapsed)
         return self._starts[index] if index < len(self._starts) else NEVER
+
+    def stretch(self, elapsed: int) -> tuple[S, int]:
+        starts = self._starts
+        index = bisect_right(starts, elapsed)
+        return self._segments[max(index - 1, 0)], starts[index] if index < len(starts) else NEVER
 
 
 def number(text: str, what: str, low: Decimal | int, high: Decimal | int) -> Decimal:

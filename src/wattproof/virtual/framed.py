@@ -111,7 +111,7 @@ class FrameBus:
             runtime.catch_up()
         meant = face.concerns(frame)
         if meant:
-            ring.record(arrived, "request", data=frame.encode(), details={"meaning": str(frame)})
+            ring.record(arrived, "request", data=frame.encode(), details={"meaning": frame})
         lost = self._deaf(runtime)
         if not lost and (meter.silent or runtime.failure is not None):
             lost = "the meter has no supply, or is starting" if meter.silent else "the meter's state cannot be kept"

@@ -17,6 +17,11 @@ def check(options: SimulationOptions) -> None:
     """Raises ``InvalidValue`` for a unit or a speed that no meter can have."""
     if options.unit is not None and options.unit not in UNITS:
         raise InvalidValue(f"unit {options.unit} is out of range: write 1 to 247")
+    check_speed(options)
+
+
+def check_speed(options: SimulationOptions) -> None:
+    """Raises ``InvalidValue`` for a speed that no meter can have."""
     if not 0 < options.speed <= FASTEST:
         raise InvalidValue(f"speed {options.speed} is out of range: write a number above 0, at most {FASTEST}")
 

@@ -29,6 +29,9 @@ def row(day: int, quarter: int, status: int, energy: int) -> Row:
     return octet_string(moment.encode()), axdr.unsigned(status), axdr.long64_unsigned(energy)
 
 
+ROWS = [row(day, quarter, 1, 4000 + 96 * day + quarter) for day in (1, 2, 3) for quarter in range(96)]
+
+
 def new_meter() -> Meter:
     return {
         "voltage": 2306,
@@ -38,7 +41,7 @@ def new_meter() -> Meter:
         "source": 1,
         "time": bytes.fromhex("07dc080507010b1f00800080"),
         "blob": bytes(10),
-        "rows": [row(day, quarter, 1, 4000 + 96 * day + quarter) for day in (1, 2, 3) for quarter in range(96)],
+        "rows": list(ROWS),
         "secret": b"12345678",
         "port": True,
         "resets": 0,

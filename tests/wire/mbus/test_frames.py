@@ -179,6 +179,7 @@ def test_a_master_hears_nothing_one_frame_or_damaged_bytes() -> None:
     for rubbish in (b"\xe5\xe5", b"\x00\xe5", b"\x05", octets[:-1], b"\xe5" + octets):
         at_once, silent = answer(Expect.ACK, rubbish)
         assert isinstance(silent, Damaged), rubbish
+    assert answer(Expect.RESPONSE, bytes.fromhex("68 FB FB 68") + octets) == (None, RESPONSE)
     cut = answer(Expect.RESPONSE, octets[:20])
     assert cut == (
         None,

@@ -268,7 +268,7 @@ def test_a_maker_or_a_version_may_tell_equal_numbers_apart() -> None:
 def test_a_lost_acknowledgement_and_a_lost_telegram_cost_no_meter() -> None:
     numbers = ["10000000", "20000000", "30000001", "30000002"]
 
-    for lost in range(1, 60):
+    for lost in range(1, 60, 3):
         line = Line(*meters_of(numbers), spoil=lambda step, octets, lost=lost: b"" if step == lost else octets)
         search = run(Search().steps(), line)
         assert [found.number for found in search.found] == numbers, lost

@@ -369,6 +369,8 @@ class Client:
         return answer
 
 
+#: Tag of a ConfirmedServiceError.
+_SERVICE_ERROR = 0x0E
 _GET = (apdus.GetResponse, apdus.GetBlock)
 _GET_LIST = (apdus.GetListResponse, apdus.GetBlock, apdus.GetResponse)
 _SET_BLOCK = (apdus.SetBlockResponse, apdus.SetLastBlockResponse)
@@ -386,7 +388,7 @@ def _not_associated(response: AssociationResponse) -> AssociationRefused:
     number = response.diagnostic
     known = response.by_user and number in list(Diagnostic)
     reason = Diagnostic(number).name.lower().replace("_", " ") if known else "no known reason"
-    if response.user_information:
+    if response.user_information and response.user_information[0] == _SERVICE_ERROR:  # others send their offer here
         error = apdus.decode(response.user_information)
         if isinstance(error, ConfirmedServiceError):
             reason += f", initiate error {error.code}"

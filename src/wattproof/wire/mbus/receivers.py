@@ -111,19 +111,18 @@ class MasterReceiver:
     of a long frame other bytes are skipped. Bytes behind an answer mean that two meters answered.
     """
 
-    __slots__ = ("_behind", "_buffer", "_expect", "_found", "_reason")
+    __slots__ = ("_at", "_behind", "_buffer", "_expect", "_found", "_reason")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._expect = Expect.NOTHING
-        self._found: Frame | None = None
-        self._behind = self._reason = ""
+        self.expecting(Expect.NOTHING)
 
     def expecting(self, expect: Expect) -> None:
         """A request goes out now; what came before belongs to nothing any more."""
         self._expect = expect
         self._buffer.clear()
-        self._found = None
+        self._at = 0  # in front of it no frame begins
+        self._found: Frame | None = None
         self._behind = self._reason = ""
 
     def receive(self, data: bytes) -> Frame | Damaged | None:
@@ -137,7 +136,11 @@ class MasterReceiver:
 
     def gap(self) -> Frame | Damaged | None:
         """The line is silent, or the time is up: the verdict over all that came; ``None`` if nothing did."""
-        if self._behind or self._found is not None:
+        while self._found is None and self._at < len(self._buffer):
+            self._reason = self._reason or "its end has not come"
+            self._at += 1
+            self._slide()
+        if self._found is not None:
             return self.receive(b"")
         if not self._buffer:
             return None
@@ -146,24 +149,28 @@ class MasterReceiver:
 
     def missing(self) -> int:
         """Bytes that a begun answer still needs, as far as its length is known."""
-        at = _next_start(self._buffer, 0)
-        have = len(self._buffer) - at
+        have = len(self._buffer) - self._at
         if self._found is not None or not have:
             return 0
-        if self._buffer[at] == SHORT or have < 2:
+        if self._buffer[self._at] == SHORT or have < 2:
             return max(0, 5 - have)
-        return max(0, self._buffer[at + 1] + 6 - have)
+        return max(0, self._buffer[self._at + 1] + 6 - have)
 
     def _take(self, data: bytes) -> None:
         if self._found is not None:
             self._behind = f"bytes behind {self._found}: several meters answered"
             return
         self._buffer += data
-        self._skip_requests()
-        if self._buffer[:1] == bytes((SINGLE,)) and self._expect in (Expect.ACK, Expect.EITHER):
-            self._answered(Ack(), 1)
-        else:
-            self._slide()
+        if self._at == 0:
+            self._skip_requests()
+            if self._buffer[:1] == bytes((SINGLE,)) and self._expect in (Expect.ACK, Expect.EITHER):
+                self._answered(Ack(), 1)
+                return
+        self._slide()
+        over = min(self._at, len(self._buffer) - FRAME_LIMIT)
+        if over > 0:
+            del self._buffer[:over]
+            self._at -= over
 
     def _skip_requests(self) -> None:
         """Drop whole frames of a master at the front: an echo that nobody took out."""
@@ -176,19 +183,17 @@ class MasterReceiver:
 
     def _slide(self) -> None:
         """Find a frame behind bytes that are none; remember what was wrong with the first that looked like one."""
-        buffer, at = self._buffer, 0
-        self._reason = ""
+        buffer, at = self._buffer, self._at
         while (at := _next_start(buffer, at)) < len(buffer):
             end = frame_end(buffer, at)
             if end == 0:
-                self._reason = self._reason or "its end has not come"
                 break
             if isinstance(end, int):
                 self._answered(frame_at(buffer, at, end), end)
-                return
+                break
             self._reason = self._reason or end
             at += 1
-        del buffer[: max(0, len(buffer) - FRAME_LIMIT)]
+        self._at = at
 
     def _answered(self, frame: Frame, end: int) -> None:
         self._found = frame

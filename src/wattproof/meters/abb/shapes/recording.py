@@ -145,3 +145,17 @@ def _read_demand(data: Data) -> DemandSettings:
 
 #: The configuration of demand.
 DEMAND_CONFIGURATION = Shape(_write_demand, _read_demand)
+
+
+#: The three logs, by the last number of their logical names: system, event, net quality.
+LOGS = range(3)
+
+
+def log_name(log: int) -> str:
+    """The logical name of a log."""
+    return f"0-0:99.98.{log}"
+
+
+def log_columns(log: int) -> tuple[CaptureObject, ...]:
+    """What a log captures: the time, and category, code and duration (s) of its last event, elements of one object."""
+    return CLOCK_TIME, *(CaptureObject.of(1, f"0-0:96.11.{log}", 2, element) for element in (1, 2, 3))

@@ -6,17 +6,19 @@ Floats are used between the integers of the source and those of the result, and 
 from __future__ import annotations
 
 import cmath
+from collections.abc import Sequence
 from functools import lru_cache
-from math import cos, radians, sin, tan
+from math import cos, isqrt, pi, radians, sin, tan
 from typing import NamedTuple
 
-from wattproof.metering.harmonics import MOST, ORDERS, WHOLE, root
+from wattproof.metering.energy import Rates
+from wattproof.metering.harmonics import MOST, ORDERS, WHOLE
 from wattproof.metering.rounding import nearest
 from wattproof.meters.abb.virtual.sources import VOLTS, Segment, Terminals, Watts
 
-#: Numbers of the sums of energy: kind x 8 + direction x 4 + phase, phase 0 = total.
-ACTIVE, REACTIVE, APPARENT = 0, 8, 16
-EXPORT = 4
+#: Numbers of the sums of energy: direction x 12 + kind x 4 + phase, phase 0 = total.
+ACTIVE, REACTIVE, APPARENT = 0, 4, 8
+EXPORT = 12
 ENERGIES = 24
 #: The sum behind them: ms in which something was measured.
 TIME = ENERGIES
@@ -30,6 +32,11 @@ HARMONIC_PLACES = ("u1", "u2", "u3", "i1", "i2", "i3")
 Harmonics = tuple[tuple[int, ...], ...]
 NO_HARMONICS: Harmonics = ()
 _MEGA = 10**6
+#: Active, reactive and apparent power, each total, L1, L2, L3.
+Powers = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
+#: Half a turn in thousandths of a degree, and radians in one of these.
+HALF_TURN = 180_000
+_RADIAN = pi / HALF_TURN
 
 
 class Wiring(NamedTuple):
@@ -48,55 +55,42 @@ class Wiring(NamedTuple):
     frequency: int | None = None
     harmonics: Harmonics = NO_HARMONICS
 
+    @property
+    def plain(self) -> bool:
+        """Whether voltages and currents are seen as they are."""
+        return self.voltage == self.current == (1, 1) and not (self.reversed or self.lost)
+
 
 class Measured:
     """One segment as the meter sees it, on the primary side.
 
-    ``u`` (mV), ``i`` (uA) and ``phi`` (degrees) by phase; ``p``, ``q``, ``s`` (mW, mvar, mVA): total, then phases;
-    ``frequency`` (mHz); ``rates``: what each sum grows by in a ms; ``warnings``: bits 0..8 of the status word.
+    ``u`` (mV), ``i`` (uA) and ``phi`` (thousandths of a degree) by phase; ``powers`` by the numbers of the sums without
+    direction: active (mW), reactive (mvar), apparent (mVA), each of them total, L1, L2, L3; ``frequency`` (mHz);
+    ``rates``: what each sum of energy grows by in a ms; ``warnings``: bits 0..8 of the status word.
     """
 
-    __slots__ = ("frequency", "i", "p", "phases", "phi", "q", "rates", "s", "u", "warnings", "wiring")
+    __slots__ = ("frequency", "i", "phi", "powers", "rates", "u", "warnings", "wiring")
 
     def __init__(
         self,
         wiring: Wiring,
-        u: tuple[int, ...],
-        i: tuple[int, ...],
-        phi: tuple[float, ...],
-        powers: list[tuple[int, int, int]],
+        u: Sequence[int],
+        i: Sequence[int],
+        phi: Sequence[int],
+        powers: Powers,
         frequency: int,
     ) -> None:
-        self.wiring, self.phases = wiring, wiring.phases
-        self.u, self.i, self.phi, self.frequency = u, i, phi, frequency
-        active, reactive, apparent = zip(*powers, strict=True)
-        p, q = sum(active), sum(reactive)
-        self.p, self.q = (p, *active), (q, *reactive)
-        self.s = (apparent[0] if len(apparent) == 1 else root(p * p + q * q), *apparent)
-        self.rates = self._rates()
-        self.warnings = self._warnings()
+        self.wiring, self.frequency = wiring, frequency
+        self.u, self.i, self.phi, self.powers = u, i, phi, powers
+        if min(powers) >= 0:
+            self.rates: Rates = tuple(enumerate(powers))
+        else:
+            self.rates = _rates(powers)
+        self.warnings = _warnings(u, powers, frequency, wiring.voltage)
 
-    def _rates(self) -> tuple[tuple[int, int], ...]:
-        found = [(TIME, 1)]
-        for phase, (p, q, s) in enumerate(zip(self.p, self.q, self.s, strict=True)):
-            if p:
-                found.append((phase, p) if p > 0 else (EXPORT + phase, -p))
-            if q:
-                found.append((REACTIVE + phase, q) if q > 0 else (REACTIVE + EXPORT + phase, -q))
-            if s:
-                found.append((APPARENT + phase if p >= 0 else APPARENT + EXPORT + phase, s))
-        return tuple(found)
-
-    def _warnings(self) -> int:
-        numerator, denominator = self.wiring.voltage
-        least, p = MISSING_BELOW * numerator // denominator, self.p
-        bits = 0 if SLOWEST <= self.frequency <= FASTEST else 0x100
-        for phase, voltage in enumerate(self.u):
-            if voltage < least:
-                bits |= 1 << phase
-            if p[phase + 1] < 0:
-                bits |= 0x10 << phase
-        return bits | 0x80 if p[0] < 0 else bits
+    @property
+    def phases(self) -> int:
+        return self.wiring.phases
 
     # between the phases
 
@@ -114,7 +108,7 @@ class Measured:
 
     def _current(self, phase: int, order: int) -> complex:
         share = self._share(3 + phase, order)
-        angle = order * (VOLTAGE_ANGLES[phase] - self.phi[phase])
+        angle = order * (VOLTAGE_ANGLES[phase] - self.phi[phase] / 1000)
         return cmath.rect(self.i[phase] * share, radians(angle)) if share else 0j
 
     def _share(self, place: int, order: int) -> float:
@@ -142,6 +136,37 @@ class Measured:
         return tuple(self.harmonic(place, order) for order in ORDERS)
 
 
+def _totals(p: Sequence[int], q: Sequence[int], s: Sequence[int]) -> Powers:
+    """Powers of one or three phases with their totals; that of the apparent power is the root of P^2 + Q^2."""
+    if len(p) == 1:
+        return p[0], p[0], 0, 0, q[0], q[0], 0, 0, s[0], s[0], 0, 0
+    active, reactive = p[0] + p[1] + p[2], q[0] + q[1] + q[2]
+    apparent = (isqrt(4 * (active * active + reactive * reactive)) + 1) // 2
+    return active, p[0], p[1], p[2], reactive, q[0], q[1], q[2], apparent, s[0], s[1], s[2]
+
+
+def _rates(powers: Powers) -> Rates:
+    """What is negative goes to export; apparent power where the active one goes."""
+    return tuple(
+        [(n, rate) if rate >= 0 else (n + EXPORT, -rate) for n, rate in enumerate(powers[:APPARENT])]
+        + [
+            (n + APPARENT if powers[n] >= 0 else n + APPARENT + EXPORT, rate)
+            for n, rate in enumerate(powers[APPARENT:])
+        ]
+    )
+
+
+def _warnings(u: Sequence[int], powers: Powers, frequency: int, ratio: tuple[int, int]) -> int:
+    bits = 0 if SLOWEST <= frequency <= FASTEST else 0x100
+    least = MISSING_BELOW * ratio[0] // ratio[1]
+    if min(u) < least:
+        bits |= sum(1 << phase for phase, voltage in enumerate(u) if voltage < least)
+    if min(powers[:REACTIVE]) < 0:
+        bits |= sum(0x10 << phase for phase in range(3) if powers[phase + 1] < 0)
+        bits |= 0x80 if powers[0] < 0 else 0
+    return bits
+
+
 @lru_cache(maxsize=512)
 def measure(segment: Segment, wiring: Wiring) -> Measured:
     """What the meter sees of a segment. Meters that see the same share the result."""
@@ -153,49 +178,64 @@ def measure(segment: Segment, wiring: Wiring) -> Measured:
 
 def _of_watts(segment: Watts, wiring: Wiring, frequency: int) -> Measured:
     """The power is divided in whole mW, the remainder on L1; current and reactive power follow from it."""
-    phases = wiring.phases
-    sign = -1 if segment.power < 0 else 1
-    share, rest = divmod(abs(segment.power), phases)
-    angle = radians(segment.angle / 1000)
+    phases, lost, turn = wiring.phases, wiring.lost, -1 if wiring.reversed else 1
+    size, rest = divmod(abs(segment.power), phases)
+    sign = turn if segment.power >= 0 else -turn
+    angle = segment.angle * _RADIAN
     cosine, tangent = cos(angle), tan(angle)
-    backwards = (sign < 0) != wiring.reversed
-    turn = -1 if wiring.reversed else 1
-    scale = wiring.voltage[0] * wiring.current[0], wiring.voltage[1] * wiring.current[1]
-    u, i, phi, powers = [], [], [], []
-    for phase in range(phases):
-        if wiring.lost == phase + 1:
-            u.append(0)
-            i.append(0)
-            phi.append(0.0)
-            powers.append((0, 0, 0))
-            continue
-        size = share + rest if phase == 0 else share
-        power = turn * sign * nearest(size * scale[0], scale[1])
-        apparent = size / cosine
-        u.append(nearest(VOLTS * wiring.voltage[0], wiring.voltage[1]))
-        i.append(_scaled(apparent * _MEGA / VOLTS, wiring.current))
-        phi.append(turned(segment.angle / 1000, backwards))
-        powers.append((power, half_up(power * tangent), half_up(apparent * scale[0] / scale[1])))
-    return Measured(wiring, tuple(u), tuple(i), tuple(phi), powers, frequency)
+    lag = segment.angle + (HALF_TURN if sign < 0 else 0)
+    numerator, denominator = wiring.voltage[0] * wiring.current[0], wiring.voltage[1] * wiring.current[1]
+    voltage = nearest(VOLTS * wiring.voltage[0], wiring.voltage[1])
+    factor = wiring.current[0] / wiring.current[1] * _MEGA / VOLTS / cosine
+    u, i, phi = [voltage] * phases, [half_up(size * factor)] * phases, [lag] * phases
+    share = nearest(size * numerator, denominator)
+    p = [sign * share] * phases
+    q = [half_up(sign * share * tangent)] * phases
+    s = [half_up(share / cosine)] * phases
+    if rest:
+        first = nearest((size + rest) * numerator, denominator)
+        i[0] = half_up((size + rest) * factor)
+        p[0], q[0], s[0] = sign * first, half_up(sign * first * tangent), half_up(first / cosine)
+    if 0 < lost <= phases:
+        for values in (u, i, phi, p, q, s):
+            values[lost - 1] = 0
+    return Measured(wiring, u, i, phi, _totals(p, q, s), frequency)
 
 
 def _of_terminals(segment: Terminals, wiring: Wiring, frequency: int) -> Measured:
-    u, i, phi, powers = [], [], [], []
-    for phase in range(wiring.phases):
-        voltage, current = segment.voltages[phase], segment.currents[phase]
-        backwards = (current < 0) != wiring.reversed
-        if wiring.lost == phase + 1:
-            voltage = current = 0
-        voltage = nearest(voltage * wiring.voltage[0], wiring.voltage[1])
-        current = nearest(abs(current) * wiring.current[0], wiring.current[1])
-        lag = turned(segment.angles[phase] / 1000, backwards)
-        apparent = voltage * current / _MEGA
-        angle = radians(lag)
-        u.append(voltage)
-        i.append(current)
-        phi.append(lag)
-        powers.append((half_up(apparent * cos(angle)), half_up(apparent * sin(angle)), half_up(apparent)))
-    return Measured(wiring, tuple(u), tuple(i), tuple(phi), powers, frequency)
+    """Powers by phase from voltage, current and angle."""
+    u: Sequence[int] = segment.voltages
+    i: Sequence[int] = segment.currents
+    phi: Sequence[int] = segment.angles
+    if wiring.phases == 1:
+        u, i, phi = u[:1], i[:1], phi[:1]
+    if min(i) < 0 or not wiring.plain:
+        u, i, phi = _seen(u, i, phi, wiring)
+    p: list[int] = []
+    q: list[int] = []
+    s: list[int] = []
+    for voltage, current, angle in zip(u, i, phi, strict=True):
+        apparent, turn = voltage * current / _MEGA, angle * _RADIAN
+        active, reactive = apparent * cos(turn), apparent * sin(turn)
+        p.append(int(active + 0.5) if active >= 0 else -int(0.5 - active))
+        q.append(int(reactive + 0.5) if reactive >= 0 else -int(0.5 - reactive))
+        s.append(int(apparent + 0.5))
+    return Measured(wiring, u, i, phi, _totals(p, q, s), frequency)
+
+
+def _seen(
+    voltages: Sequence[int], currents: Sequence[int], angles: Sequence[int], wiring: Wiring
+) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+    """Voltages, currents (0 or more) and angles behind transformers, with what is reversed or lost."""
+    u = [nearest(voltage * wiring.voltage[0], wiring.voltage[1]) for voltage in voltages]
+    i = [nearest(abs(current) * wiring.current[0], wiring.current[1]) for current in currents]
+    phi = [
+        angle + HALF_TURN if (current < 0) != wiring.reversed else angle
+        for current, angle in zip(currents, angles, strict=True)
+    ]
+    if 0 < wiring.lost <= len(u):
+        u[wiring.lost - 1] = i[wiring.lost - 1] = phi[wiring.lost - 1] = 0
+    return u, i, phi
 
 
 def half_up(value: float) -> int:
@@ -203,14 +243,10 @@ def half_up(value: float) -> int:
     return int(value + 0.5) if value >= 0 else -int(0.5 - value)
 
 
-def _scaled(value: float, ratio: tuple[int, int]) -> int:
-    return half_up(value * ratio[0] / ratio[1])
-
-
-def turned(angle: float, backwards: bool) -> float:
-    """An angle brought to -180 < angle <= 180, of the opposite current if ``backwards``."""
-    angle = (angle + 180 if backwards else angle) % 360
-    return angle - 360 if angle > 180 else angle
+def turned(angle: int) -> int:
+    """An angle in thousandths of a degree brought to -180 < angle <= 180."""
+    angle %= 2 * HALF_TURN
+    return angle - 2 * HALF_TURN if angle > HALF_TURN else angle
 
 
 def shaken(segment: Segment, factors: tuple[float, ...], phases: int) -> Terminals:
@@ -226,5 +262,5 @@ def shaken(segment: Segment, factors: tuple[float, ...], phases: int) -> Termina
 
 def as_terminals(segment: Watts, phases: int) -> Terminals:
     """The voltages and currents that give so many watts."""
-    current = round(segment.power * _MEGA / (phases * VOLTS * cos(radians(segment.angle / 1000))))
+    current = round(segment.power * _MEGA / (phases * VOLTS * cos(segment.angle * _RADIAN)))
     return Terminals((VOLTS,) * 3, (current,) * 3, (segment.angle,) * 3, segment.frequency)

@@ -12,7 +12,7 @@ from math import atan2, degrees
 from types import MappingProxyType
 
 from wattproof.metering.rounding import nearest
-from wattproof.meters.abb.virtual.electrics import VOLTAGE_ANGLES, Measured, half_up, turned
+from wattproof.meters.abb.virtual.electrics import ACTIVE, APPARENT, REACTIVE, VOLTAGE_ANGLES, Measured, half_up, turned
 
 Read = Callable[[Measured], int]
 
@@ -41,28 +41,22 @@ def _current(phase: int) -> Gauge:
     return Gauge(lambda measured: measured.i[phase], 10_000)
 
 
-def _active(phase: int) -> Gauge:
-    return Gauge(lambda measured: measured.p[phase], 10)
-
-
-def _reactive(phase: int) -> Gauge:
-    return Gauge(lambda measured: measured.q[phase], 10)
-
-
-def _apparent(phase: int) -> Gauge:
-    return Gauge(lambda measured: measured.s[phase], 10)
+def _power(number: int) -> Gauge:
+    return Gauge(lambda measured: measured.powers[number], 10)
 
 
 def _factor(phase: int) -> Gauge:
     def read(measured: Measured) -> int:
-        apparent = measured.s[phase]
-        return nearest(1000 * measured.p[phase], apparent) if apparent else 0
+        apparent = measured.powers[APPARENT + phase]
+        return nearest(1000 * measured.powers[phase], apparent) if apparent else 0
 
     return Gauge(read)
 
 
 def _power_angle(phase: int) -> Gauge:
-    return Gauge(lambda measured: half_up(10 * degrees(atan2(measured.q[phase], measured.p[phase]))))
+    return Gauge(
+        lambda measured: half_up(10 * degrees(atan2(measured.powers[REACTIVE + phase], measured.powers[phase])))
+    )
 
 
 def _voltage_angle(phase: int) -> Gauge:
@@ -70,7 +64,7 @@ def _voltage_angle(phase: int) -> Gauge:
 
 
 def _current_angle(phase: int) -> Gauge:
-    return Gauge(lambda measured: half_up(10 * turned(VOLTAGE_ANGLES[phase] - measured.phi[phase], False)))
+    return Gauge(lambda measured: nearest(turned(1000 * VOLTAGE_ANGLES[phase] - measured.phi[phase]), 100))
 
 
 def _quadrant(phase: int) -> Gauge:
@@ -80,7 +74,7 @@ def _quadrant(phase: int) -> Gauge:
         flows = measured.i[phase - 1] if phase else any(measured.i)
         if not flows:
             return 0
-        p, q = measured.p[phase], measured.q[phase]
+        p, q = measured.powers[phase], measured.powers[REACTIVE + phase]
         if q >= 0:
             return 1 if p >= 0 else 2
         return 4 if p >= 0 else 3
@@ -103,9 +97,11 @@ GAUGES: Mapping[int, Gauge] = MappingProxyType(
         80: _line_voltage(0, 2),
         81: Gauge(lambda measured: half_up(measured.neutral_current()), 10_000),
         82: _factor(0),
-        **{number: _active(phase) for number, phase in zip(range(93, 97), (1, 2, 3, 0), strict=True)},
-        **{number: _reactive(phase) for number, phase in zip(range(97, 101), (1, 2, 3, 0), strict=True)},
-        **{number: _apparent(phase) for number, phase in zip(range(101, 105), (1, 2, 3, 0), strict=True)},
+        **{
+            first + place: _power(kind + phase)
+            for first, kind in ((93, ACTIVE), (97, REACTIVE), (101, APPARENT))
+            for place, phase in enumerate((1, 2, 3, 0))
+        },
         **{number: _power_angle(phase) for number, phase in zip(range(105, 109), (1, 2, 3, 0), strict=True)},
         **{158 + 3 * phase: _voltage_angle(phase) for phase in range(3)},
         **{159 + 3 * phase: _current_angle(phase) for phase in range(3)},

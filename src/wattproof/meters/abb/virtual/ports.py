@@ -8,7 +8,7 @@ from typing import Any
 
 from wattproof.metering.pulses import PulseOutput
 from wattproof.meters.abb.rows import PLATINUM, SILVER, STEEL
-from wattproof.meters.abb.virtual.electrics import Measured
+from wattproof.meters.abb.virtual.electrics import REACTIVE, Measured
 
 PORTS = range(1, 5)
 #: The port of a pulse output that is off.
@@ -179,5 +179,5 @@ class Ports:
 
 def power_of(measured: Measured, energy: int) -> int:
     """mW or mvar of an energy type: active import, active export, reactive import, reactive export."""
-    power: int = measured.p[0] if energy < 2 else measured.q[0]
+    power: int = measured.powers[0 if energy < 2 else REACTIVE]
     return max(power if energy % 2 == 0 else -power, 0)

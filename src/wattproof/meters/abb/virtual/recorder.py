@@ -13,7 +13,7 @@ from wattproof.metering.clock import Clock
 from wattproof.metering.demand import Demand
 from wattproof.metering.dst import FAR
 from wattproof.metering.harmonics import ORDERS, distortion, spectrum
-from wattproof.metering.load_profile import Channel, Status
+from wattproof.metering.load_profile import Channel, End, Status
 from wattproof.metering.previous_values import PreviousValues
 from wattproof.metering.previous_values import Status as PreviousStatus
 from wattproof.metering.rounding import nearest
@@ -37,7 +37,8 @@ class Recorder:
     ``quantities`` are the ids that the channels record, ``None`` for a channel that records nothing.
     """
 
-    __slots__ = ("_count", "_places", "channels", "demand", "previous", "quantities", "registers")
+    __slots__ = ("_count", "_gauges", "_places", "_spectra", "channels", "demand", "previous", "quantities",
+                 "registers")  # fmt: skip
 
     def __init__(self, registers: Registers, count: Callable[[int], int]) -> None:
         self.registers, self._count = registers, count
@@ -46,6 +47,8 @@ class Recorder:
         self.previous = PreviousValues()
         self.demand = Demand()
         self._places: dict[int, int] = {}
+        self._gauges: list[tuple[int, Callable[[Measured], int]]] = []
+        self._spectra: list[tuple[int, int]] = []
 
     @property
     def averages(self) -> bool:
@@ -79,19 +82,18 @@ class Recorder:
         for id in sorted(wanted):
             self._places[id] = len(sums)
             sums.extend(kept.get(id) or [0] * _WIDTH[id])
+        self._gauges = [(place, GAUGES[id].read) for id, place in self._places.items() if id in GAUGES]
+        self._spectra = [(id, place) for id, place in self._places.items() if id not in GAUGES]
 
     def rates(self, measured: Measured, orders: int) -> tuple[tuple[int, int], ...]:
         """What the tracked sums grow by in a ms; ``orders``: so many harmonics are available."""
-        found: list[tuple[int, int]] = []
-        for id, place in self._places.items():
-            if id in GAUGES:
-                found.append((place, GAUGES[id].read(measured)))
-            elif id in DISTORTIONS:
-                if orders == len(ORDERS):
-                    found += ((place, distortion(measured.spectrum(DISTORTIONS[id]))), (place + 1, 1))
-            else:
+        found = [(place, read(measured)) for place, read in self._gauges]
+        for id, place in self._spectra:
+            if id in SPECTRA:
                 for number, part in enumerate(measured.spectrum(SPECTRA[id])[:orders]):
                     found += ((place + 2 * number, part), (place + 2 * number + 1, 1))
+            elif orders == len(ORDERS):
+                found += ((place, distortion(measured.spectrum(DISTORTIONS[id]))), (place + 1, 1))
         return tuple(found)
 
     def start(self, id: int) -> Sequence[int]:
@@ -172,9 +174,12 @@ class Recorder:
     def tick(self, clock: Clock, now: int, standard: int) -> tuple[bool, bool]:
         """End what ends at this moment; whether an interval and whether a period has ended."""
         interval = period = False
+        end: End | None = None
         for channel, quantity in zip(self.channels, self.quantities, strict=True):
             if channel is not None and quantity is not None and channel.due <= standard:
-                channel.close(clock, now, self.reading(quantity, channel.start), self.start(quantity))
+                if end is None or end[:2] != (channel.due, channel.interval):
+                    end = channel.end(clock, now)
+                channel.close(end, self.reading(quantity, channel.start), self.start(quantity))
                 interval = True
         demand, previous = self.demand, self.previous
         if demand.entries and demand.due <= standard:

@@ -49,10 +49,9 @@ class Supply:
             standard = clock.standard(now)
             self.edge = max(clock.when(next_boundary(clock.summer, standard, HOUR)), now + 1)
             return load.hours[clock.summer.local(standard) % DAY // HOUR]
-        elapsed = (now - self.since) * MILLI
-        edge = load.next_time(elapsed)
+        segment, edge = load.stretch((now - self.since) * MILLI)
         self.edge = FAR if edge >= NEVER else self.since - -edge // MILLI
-        return load.segment(elapsed, 0)
+        return segment
 
     def _shake(self, segment: Segment, second: int) -> Segment:
         """Each second has deviates of its own, whoever asks in which order."""

@@ -15,7 +15,7 @@ from wattproof.metering.harmonics import ORDERS, distortion
 from wattproof.meters.abb.rows import GOLD
 from wattproof.meters.abb.variants import Variant
 from wattproof.meters.abb.virtual import watch
-from wattproof.meters.abb.virtual.electrics import Measured, Wiring
+from wattproof.meters.abb.virtual.electrics import TIME, Measured, Wiring
 from wattproof.meters.abb.virtual.gauges import DISTORTIONS, GAUGES
 from wattproof.meters.abb.virtual.image import ImageTransfer
 from wattproof.meters.abb.virtual.image import Status as ImageStatus
@@ -111,9 +111,11 @@ class Timeline:
             stop = min(due, edge, target)
             duration = stop - self.at
             if duration > 0:
-                for number, rate in self._rates:
-                    sums[number] += rate * duration
                 self.at = stop
+                if self.measured is not None:
+                    sums[TIME] += duration
+                    for number, rate in self._rates:
+                        sums[number] += rate * duration
             if stop == due:
                 self._happen()
             elif stop == edge:
@@ -182,7 +184,7 @@ class Timeline:
         at = self.at
         if self.ports.running:
             self.ports.advance(self.measured, at)
-        orders = self.available()
+        orders = self.orders if self.orders == len(ORDERS) else self.available()
         measured = self.supply.measure(self.clock, at)
         if measured is self.measured and orders == self.orders:
             return
