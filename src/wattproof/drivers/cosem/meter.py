@@ -20,7 +20,6 @@ from wattproof.errors import FrameError, InvalidValue, ReadOnly, UnknownName
 from wattproof.io.clock import BlockingClock, SystemClock
 from wattproof.io.trace import Trace
 from wattproof.io.url import MeterURL
-from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
 from wattproof.model.units import Unit
@@ -95,11 +94,6 @@ class CosemMeter:
         place = Place.of(url)
         return cls(Bus(blocking_line_of(url, trace=trace, clock=BlockingClock())).station(place), owner=True)
 
-    @property
-    def clock(self) -> Clock:
-        """The clock that times the line."""
-        return self.station.bus.clock
-
     async def close(self) -> None:
         """End association and link, and the line if it is the meter's own."""
         await self.station.close()
@@ -138,7 +132,7 @@ class CosemMeter:
         located = [await self._locate(name) for name in wanted]
         scales = await self._scales_of(one for one, whole in located if whole)
         data = await self.get_all([one for one, _ in located])
-        time = datetime.fromtimestamp(self.clock.time() / 1e9, UTC)
+        time = datetime.fromtimestamp(self.station.clock.time() / 1e9, UTC)
         return [
             value_reading(str(name), one.class_id, one.name, found, scales.get(one.name), time)
             if whole
