@@ -44,8 +44,8 @@ from wattproof.wire.cosem.times import DateTime
 T = TypeVar("T")
 #: Rows that are asked for at once.
 PIECE = 500
-#: Rows by which a full buffer may shift while it is read.
-SHIFTS = 16
+#: By how many rows a full buffer may have shifted since the piece before.
+SHIFTS = (0, 2, 16)
 _CLASS = 7
 BUFFER, COLUMNS, PERIOD_OF, IN_USE, ENTRIES = 2, 3, 4, 7, 8
 _CLOCK = Attribute.of(8, "0-0:1.0.0")
@@ -111,7 +111,7 @@ class Recording(Asking):
             stored = await self._stored(name)
             rows = await self._entries(name, max(1, stored - count + 1), stored) if stored else []
         else:
-            rows = await self._between(name, None, until)
+            rows = await self._between(name, None, _local(until))
         return log_entries(rows[-count:])[::-1]
 
     async def newest_previous(self) -> tuple[Sequence[Quantity], Row | None]:
@@ -159,6 +159,7 @@ class Recording(Asking):
     ) -> AsyncIterator[Row]:
         """Rows of a profile, oldest first, at most ``count``. ``step``: how far rows lie apart, if that is known."""
         left = count
+        start, end = (None if time is None else _local(time) for time in (start, end))
         pieces = (
             self._everything(name) if start is None and end is None else self._window(name, start, end, count, step)
         )
@@ -173,30 +174,30 @@ class Recording(Asking):
                 return
 
     async def _everything(self, name: str) -> AsyncIterator[list[Row]]:
-        """All rows by their numbers. A row that the meter drops meanwhile shifts the numbers: the last row of a piece
-        is asked for again with the next, and found where it has gone."""
+        """All rows by their numbers. A full buffer drops its oldest row for a new one, which shifts the numbers: so
+        the last row of a piece is asked for again with the next one, and found where it has gone."""
         last: Row | None = None
-        at = 1
-        stored = await self._stored(name)
+        at, stored = 1, await self._stored(name)
         while at <= stored:
-            begin = at - (last is not None)
-            piece = await self._entries(name, begin, at + PIECE - 1)
-            if last is not None:
-                begin, piece = await self._behind(name, begin, piece, last)
-                at = begin + 1
+            if last is None:
+                piece = await self._entries(name, at, PIECE)
+            else:
+                at, piece = await self._behind(name, at, last)
             if not piece:
                 return
             yield piece
             last, at = piece[-1], at + len(piece)
 
-    async def _behind(self, name: str, begin: int, piece: list[Row], last: Row) -> tuple[int, list[Row]]:
-        """The rows of a piece behind a row that was read before, and that row's number now."""
-        for _ in range(SHIFTS):
-            if piece[:1] == [last] or begin == 1:
-                break
-            begin -= 1
-            piece = [*await self._entries(name, begin, begin), *piece]
-        return begin, piece[1:] if piece[:1] == [last] else piece
+    async def _behind(self, name: str, at: int, last: Row) -> tuple[int, list[Row]]:
+        """The rows behind one that had the number before ``at``, and the number of the first of them."""
+        piece: list[Row] = []
+        for shift in SHIFTS:
+            first = max(1, at - 1 - shift)
+            piece = await self._entries(name, first, at + PIECE - 1)
+            if last in piece:
+                found = piece.index(last) + 1
+                return first + found, piece[found:]
+        return at, piece
 
     async def _window(
         self, name: str, start: datetime | None, end: datetime | None, count: int | None, step: timedelta | None
@@ -205,9 +206,13 @@ class Recording(Asking):
         if step is None or not step:
             yield await self._between(name, start, end)
             return
-        begin = start or await self._oldest(name)
+        begin = await self._oldest(name)
         if begin is None:
             return
+        if start is not None and start < begin:  # only where the clock was set back are there such rows
+            yield await self._between(name, start, min(begin - _SECOND, end or begin))
+        elif start is not None:
+            begin = start
         last = end or await self._now()
         width = step * min(PIECE, count or PIECE)
         for first in _windows(begin, last, width):
@@ -221,7 +226,7 @@ class Recording(Asking):
         return await self._buffer(name, EntryDescriptor(first, last).selection)
 
     async def _between(self, name: str, start: datetime | None, end: datetime | None) -> list[Row]:
-        begin, last = (_EVER if time is None else DateTime.of(_local(time)) for time in (start, end))
+        begin, last = (_EVER if time is None else DateTime.of(time) for time in (start, end))
         return await self._buffer(name, RangeDescriptor.between(begin, last).selection)
 
     async def _buffer(self, name: str, selection: Selection) -> list[Row]:
@@ -240,10 +245,9 @@ class Recording(Asking):
 
 
 def _windows(begin: datetime, last: datetime, width: timedelta) -> Iterator[datetime]:
-    first = _local(begin)
-    while first <= last:
-        yield first
-        first += width
+    while begin <= last:
+        yield begin
+        begin += width
 
 
 def _local(time: datetime) -> datetime:
