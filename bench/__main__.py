@@ -17,6 +17,7 @@ TABLES = (
     "disturbances",
     "memory",
     "ocmf_verify",
+    "mbus_decode",
 )
 
 

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattproof.drivers.mapped import RegisterDriver
 from wattproof.drivers.modbus import ModbusLink, Timing, connect, connect_blocking, run_blocking
@@ -22,6 +22,10 @@ from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
 
+if TYPE_CHECKING:
+    from wattproof.drivers.mbus.meter import MbusMeter
+
+MBUS = "mbus"
 #: Channels that a remote display may have its meters on.
 DISPLAY_CHANNELS = (1, 2, 3, 4)
 
@@ -43,7 +47,9 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     family, variant = _family(place)
     if family is None and place.framing in SCHEMES:
         family = await detect_web(web_link(place, trace=trace), place.whole("channel", 0) or None)
-    if family is not None and place.framing in family.readers:
+    if place.framing == MBUS and family is None:
+        driver = await on_mbus(await registry.family(MBUS).load_reader(MBUS).open(place, trace=trace), place)
+    elif family is not None and place.framing in family.readers:
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
         _check_modbus(place)
@@ -69,7 +75,10 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     family, variant = _family(place)
     if family is None and place.framing in SCHEMES:
         family = run_blocking(detect_web(web_link_blocking(place, trace=trace), place.whole("channel", 0) or None))
-    if family is not None and place.framing in family.readers:
+    if place.framing == MBUS and family is None:
+        any_meter = registry.family(MBUS).load_reader(MBUS).open_blocking(place, trace=trace)
+        driver = run_blocking(on_mbus(any_meter, place))
+    elif family is not None and place.framing in family.readers:
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
         _check_modbus(place)
@@ -238,6 +247,21 @@ async def detect_web(link: WebLink, channel: int | None = None) -> Family:
         f"what answers at {link.name} is no meter of a known family ({known}); name it: MODEL+http://..., and behind a "
         f"display its channel: ?channel=1"
     )
+
+
+async def on_mbus(meter: MbusMeter, place: MeterURL) -> MbusMeter:
+    """The driver of the meter that answers, on the same line: that of its family, else the one for any meter.
+
+    Raises what ``MbusMeter.info`` raises; the line is closed then.
+    """
+    try:
+        await meter.info()
+        family = registry.on_mbus(*meter.maker_and_medium)
+        driver: MbusMeter = meter if family.name == meter.family else family.load_reader(MBUS).at(meter.bus, place)
+    except BaseException:
+        await meter.close()
+        raise
+    return driver
 
 
 async def at_site(place: MeterURL) -> list[Found]:
