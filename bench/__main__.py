@@ -17,6 +17,8 @@ TABLES = (
     "disturbances",
     "memory",
     "ocmf_verify",
+    "mbus_decode",
+    "cosem_get",
 )
 
 

@@ -6,6 +6,7 @@ import os
 from html import escape
 from pathlib import Path
 
+import mbus_codes
 from drawing import draw_states
 
 from wattproof.cli import COMMANDS, build
@@ -180,6 +181,7 @@ def write_all() -> None:
         **{f"{model}-registers": registers(model) for model in STATES},
         **{f"{model}-faults": faults(model) for model in STATES},
         **{f"{model}-options": options(model) for model in STATES},
+        "mbus-codes": mbus_codes.page(),
         "bsm-states": states(),
         "dmed4-cycle": charge_cycle(),
         "dmed4-rest": rest(),

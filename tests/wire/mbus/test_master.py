@@ -19,7 +19,7 @@ from wattproof.wire.mbus.receivers import Damaged, Expect
 from wattproof.wire.mbus.requests import Request
 from wattproof.wire.mbus.search import Finding, Search, scan
 from wattproof.wire.mbus.slave import Counting
-from wattproof.wire.mbus.telegrams import Telegram, encode_answer
+from wattproof.wire.mbus.telegrams import AlarmStatus, Telegram, encode_answer
 from wattproof.wire.mbus.timing import Pause, Timing, Wait
 
 Spoil = Callable[[int, bytes], bytes]
@@ -151,6 +151,16 @@ def test_commands_are_counted_and_repeated_ones_are_done_once() -> None:
     run(master.initialise(255), line)
     assert (line.steps[-1].expect, line.steps[-1].wait) == (Expect.NOTHING, Wait.NONE)
     assert meter.executed[-1] == Request("set_tariff", 1)
+
+
+def test_alarms_are_acknowledged_where_there_are_none() -> None:
+    line, master = Line(Meter()), Master()
+    assert run(master.alarms(5), line) is None
+    assert run(master.alarms(5), line) is None
+    assert line.sent == ["10 7A 05 7F 16", "10 5A 05 5F 16"]
+    assert (line.steps[0].expect, line.steps[0].wait) == (Expect.EITHER, Wait.RESPONSE)
+    alarm = frames.rsp_ud(5, 0x71, b"\x04").encode()
+    assert run(master.alarms(5), Line(Meter(), spoil=lambda step, octets: alarm)) == AlarmStatus(4)
 
 
 def test_a_special_readout_after_its_request() -> None:

@@ -312,6 +312,17 @@ def test_what_is_remembered_is_bounded() -> None:
     assert len(STANDARD.headers) <= headers.HEADER_LIMIT
 
 
+def test_a_guessed_header_is_only_taken_if_it_is_the_one_that_stands_there() -> None:
+    usual, other = bytes.fromhex("01 7A 05 0C 13 01 00 00 00"), bytes.fromhex("01 7A 05 0C 93 3B 01 00 00 00")
+    texts = bytes.fromhex("01 7A 05 01 FC 01 41 00 07"), bytes.fromhex("01 7A 05 01 FC 01 42 00 07")
+    for data in (usual, usual, other, usual, *texts, *texts, other, other[:-1] + b"\x02"):
+        found = decode_records(data)
+        assert found.encode() == data
+        assert [one.header.encoded for one in found.records][1] == data[3 : -4 if data[3] == 0x0C else -1]
+    with pytest.raises(RecordError):
+        decode_records(usual[:-1])
+
+
 DIBS = st.builds(
     Dib,
     st.sampled_from([one for one in DataField if one is not DataField.SPECIAL]),

@@ -107,6 +107,7 @@ def test_the_requests_of_the_manual(abb: dict[str, dict[str, Any]]) -> None:
     "octets",
     [
         "01 FF 13 00",
+        "01 FF F9 2D 04",
         "01 FF 13 05",
         "01 7A FB",
         "02 FF 13 01 00",
@@ -135,6 +136,7 @@ def test_what_is_no_request_is_not_recognised(octets: str) -> None:
     "request_",
     [
         Request("set_tariff", 5),
+        Request("voltage_harmonics", 4),
         Request("set_tariff"),
         Request("set_tariff", 1, 1),
         Request("set_address", 251),

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -177,6 +176,6 @@ def test_dates_round_trip_in_every_type_that_holds_them(moment: datetime, summer
 
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_the_shortest_decimal_is_the_same_real(number: float) -> None:
-    shortest = values.shortest(number)
-    assert values.REAL.encode(float(shortest)) == values.REAL.encode(number)
-    assert values.shortest(0.1) == Decimal("0.1")
+    mantissa, exponent = values.shortest(number)
+    assert values.REAL.encode(float(f"{mantissa}e{exponent}")) == values.REAL.encode(number + 0.0)
+    assert [values.shortest(one) for one in (0.1, 1.5, 1e6, -0.0)] == [(1, -1), (15, -1), (1, 6), (0, 0)]

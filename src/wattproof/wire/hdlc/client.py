@@ -193,7 +193,7 @@ class ClientLink:
 
     def _is_next(self, frame: Frame) -> bool:
         """Whether a frame is from our server to us, and an I frame the one that is due."""
-        if frame.destination != self.client or frame.source.lower != self.server.lower:
+        if frame.destination.octets != self.client.octets or frame.source.lower != self.server.lower:
             return False
         if self.server.upper is not None and frame.source.upper not in (None, self.server.upper):
             return False

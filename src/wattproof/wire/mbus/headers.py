@@ -6,7 +6,7 @@ Meters send the same headers again and again, so what one means is worked out on
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from wattproof.model.units import NONE, Unit
@@ -59,14 +59,14 @@ class Key(NamedTuple):
     chain: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Header:
-    """What a record's value is. ``encoded`` are its ``length`` bytes as they were sent, or as they are to
-    be sent; ``size`` are those of the data, -1 for LVAR.
+    """What a record's value is; shared by all records that have it, and not to be changed.
 
-    ``exponent``: the number sent times 10 ** ``exponent`` is in ``unit``. ``known`` is false where some code has no
-    row in the tables; it is then among the ``qualifiers``. ``code`` is the last VIFE below 20: the record status of a
-    meter, the action of a master, ``None`` if none was sent.
+    ``encoded`` are its ``length`` bytes as they were sent, or as they are to be sent; ``size`` are those of the data,
+    -1 for LVAR. ``exponent``: the number sent times 10 ** ``exponent`` is in ``unit``. ``known`` is false where some
+    code has no row in the tables; it is then among the ``qualifiers``. ``code`` is the last VIFE below 20: the record
+    status of a meter, the action of a master, ``None`` if none was sent.
     """
 
     encoded: bytes
@@ -82,6 +82,8 @@ class Header:
     qualifiers: tuple[Qualifier, ...] = ()
     code: int | None = None
     known: bool = True
+    #: The header that came behind this one last time.
+    following: Header | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, encoded: bytes, dib: Dib, vib: bytes, maker: Maker = STANDARD) -> Header:

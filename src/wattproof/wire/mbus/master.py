@@ -125,6 +125,13 @@ class Master:
             raise FrameError(f"{answer} instead of a response of meter {address}")
         return answer
 
+    def alarms(self, address: int) -> Steps[Answer | None]:
+        """REQ_UD1: the alarm data of the meter; ``None`` if it has none. Raises as :meth:`read`."""
+        request = frames.req_ud1(address, self.bit(address))
+        answer = yield from self._asked(request, Expect.EITHER, Pause.NONE)
+        self._toggle(address)
+        return decode_answer(answer) if isinstance(answer, Long) else None
+
     def read(self, address: int, initialise: bool = True, limit: int = TELEGRAM_LIMIT) -> Steps[ReadoutResult]:
         """All telegrams of a readout: the standard one, or the one that a SND_UD before has asked for.
 
@@ -166,7 +173,7 @@ class Master:
 
     def _asked(self, request: Short | Long, expect: Expect, pause: Pause) -> Steps[Frame]:
         """Ask, and repeat unchanged after silence or damage."""
-        damage, wait = "", Wait.RESPONSE if expect is Expect.RESPONSE else Wait.ACK
+        damage, wait = "", Wait.ACK if expect is Expect.ACK else Wait.RESPONSE
         for _ in range(1 + self.repetitions):
             outcome = yield Exchange(request, expect, wait, pause)
             problem = unfit(outcome, request.address, expect)

@@ -7,7 +7,7 @@ gives a calendar date where there is one.
 from __future__ import annotations
 
 import datetime as calendar
-from dataclasses import dataclass
+from typing import NamedTuple
 
 #: Years 81 to 99 are of the last century, where nothing says otherwise (EN 13757-3, note to types F and G).
 PIVOT = 81
@@ -15,8 +15,7 @@ PIVOT = 81
 EVERY_YEAR = 127
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A date, a time of day, or both; ``None`` where the type on the wire has no such field.
 
     Fields outside the calendar mean "every" or nothing (day 0, month 0 and 15, hour 31, minute 63). ``year`` is the
@@ -71,7 +70,12 @@ class Moment:
     @property
     def exact(self) -> bool:
         """Whether this is one point of the calendar, or of the day for a time alone."""
-        return (self.time if self.year is None else self.datetime) is not None
+        hour, minute, second = self.hour, self.minute, self.second
+        if hour is None:
+            return self.date is not None
+        if minute is None or hour > 23 or minute > 59 or (second or 0) > 59:
+            return False
+        return self.year is None or self.date is not None
 
     def __str__(self) -> str:
         day = "" if self.year is None else f"{self.year:04d}-{self.month or 0:02d}-{self.day or 0:02d}"

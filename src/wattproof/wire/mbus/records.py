@@ -134,8 +134,8 @@ class Record:
         if isinstance(content, int):
             return Scaled(content, header.exponent)
         if isinstance(content, float):
-            number = Scaled.of(values.shortest(content))
-            return Scaled(number.mantissa, number.exponent + header.exponent)
+            mantissa, exponent = values.shortest(content)
+            return Scaled(mantissa, exponent + header.exponent)
         return None if isinstance(content, Invalid) or self._problem(content) else content
 
     @staticmethod
@@ -193,30 +193,35 @@ class RecordList(NamedTuple):
 def decode_records(data: bytes, maker: Maker = STANDARD, msb: bool = False) -> RecordList:
     """The records in ``data``, to the end or to ``0F`` or ``1F``. ``msb``: their data come most significant first.
 
+    A header is first guessed to be the one that followed last time, since meters send the same again and again.
+
     Raises:
         RecordError: a record is cut, has too many extensions, or a reserved DIF or LVAR.
     """
     headers = maker.headers
     records: list[Record] = []
     at, end, filler = 0, len(data), 0
+    last = expected = None
     while at < end:
         dif = data[at]
         if dif & 0x0F == 0x0F:
-            if dif == FILLER:
-                filler += 1
-                at += 1
-                continue
             if dif in (MANUFACTURER_DATA, MORE_FOLLOWS):
                 break
-            if dif != GLOBAL_READOUT:
-                raise RecordError(ApplicationErrorCode.UNSPECIFIED, at, f"its DIF {dif:02X} is reserved")
-            records.append(Record(EVERYTHING, b"", filler))
-            at, filler = at + 1, 0
+            if dif == FILLER:
+                filler += 1
+            else:
+                records.append(_everything(dif, at, filler))
+                filler = 0
+            at += 1
             continue
-        match = HEADER_PATTERN(data, at)
-        header = headers.get(match[0]) if match else None
-        if header is None:
-            header = learn(data, at, maker)
+        if expected is not None and data.startswith(expected.encoded, at):
+            header = expected
+        else:
+            match = HEADER_PATTERN(data, at)
+            header = (headers.get(match[0]) if match else None) or learn(data, at, maker)
+            if last is not None:
+                last.following = header
+        last, expected = header, header.following
         begin = at + header.length
         size = header.size
         stop = begin + (size if size >= 0 else _variable_size(data, begin, at))
@@ -229,6 +234,13 @@ def decode_records(data: bytes, maker: Maker = STANDARD, msb: bool = False) -> R
         for record in records:
             record.data = _reversed(record)
     return RecordList(tuple(records), data[at - filler :])
+
+
+def _everything(dif: int, at: int, filler: int) -> Record:
+    """The request of all records; any other DIF without a VIF is reserved."""
+    if dif != GLOBAL_READOUT:
+        raise RecordError(ApplicationErrorCode.UNSPECIFIED, at, f"its DIF {dif:02X} is reserved")
+    return Record(EVERYTHING, b"", filler)
 
 
 def _variable_size(data: bytes, begin: int, record: int) -> int:

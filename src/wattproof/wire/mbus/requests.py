@@ -11,7 +11,7 @@ The records go into a SND_UD frame with CI 51. A meter acknowledges every well-f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -62,7 +62,7 @@ class Form:
     storage: int = 0
     subunit: int = 0
     code: int | None = None
-    allowed: range | None = None
+    allowed: Sequence[int] | None = None
     protected: bool = False
     readout: bool = False
     offset: bool = False
@@ -72,8 +72,16 @@ class Form:
         """The record without its value."""
         return Declaration(Dib(self.field, storage=self.storage, subunit=self.subunit), self.chain, abb.MAKER)
 
+    @property
+    def allowed_text(self) -> str:
+        """The numbers that the value may have, in words; "" if it is no number."""
+        allowed = self.allowed or ()
+        if isinstance(allowed, range):
+            return f"{allowed.start} to {allowed[-1]}"
+        return ", ".join(map(str, allowed))
 
-def _number(name: str, chain: str, allowed: range, *, wide: bool = False, protected: bool = False) -> Form:
+
+def _number(name: str, chain: str, allowed: Sequence[int], *, wide: bool = False, protected: bool = False) -> Form:
     size = DataField.INT32 if wide else DataField.INT8
     return Form(name, bytes.fromhex(chain), Shape.NUMBER, field=size, allowed=allowed, protected=protected)
 
@@ -142,8 +150,8 @@ def _readouts() -> Iterator[Form]:
     for name, code in (("demand", abb.REQUEST_DEMAND), ("previous_values", abb.REQUEST_PREVIOUS_VALUES)):
         yield _with(Form(name, bytes((0xEC, 0xFF, 0xF9, code)), readout=True), Shape.DATE)
     for name, code, phases in (
-        ("current_harmonics", abb.REQUEST_CURRENT_HARMONICS, range(1, 5)),
-        ("voltage_harmonics", abb.REQUEST_VOLTAGE_HARMONICS, range(1, 8)),
+        ("current_harmonics", abb.REQUEST_CURRENT_HARMONICS, tuple(CURRENT_PHASES)),
+        ("voltage_harmonics", abb.REQUEST_VOLTAGE_HARMONICS, tuple(VOLTAGE_PHASES)),
     ):
         yield Form(name, bytes((0xFF, 0xF9, code)), readout=True)
         yield replace(_number(name, f"FF F9 {code:02X}", phases), readout=True)
@@ -196,7 +204,7 @@ class Request:
         """The record that says it. Raises ``InvalidValue`` for a request or a value that is none."""
         form, value = self.form, self.value
         if isinstance(value, int) and form.allowed is not None and value not in form.allowed:
-            raise InvalidValue(f"{self.name} takes {form.allowed.start} to {form.allowed[-1]}, not {value}")
+            raise InvalidValue(f"{self.name} takes {form.allowed_text}, not {value}")
         declaration = form.declaration
         if self.offset:
             if not form.offset:

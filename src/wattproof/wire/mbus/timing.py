@@ -41,7 +41,7 @@ class Pause(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The configuration of a bus; all values are milliseconds."""
+    """The configuration of a bus; all values are milliseconds. The defaults are ours, and patient."""
 
     ack: int = 500
     response_timeout_base: int = 500

@@ -19,11 +19,13 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import dataclass
-from decimal import Decimal
 
 from wattproof.errors import InvalidValue
 from wattproof.wire.mbus.moments import EVERY_YEAR, Moment, year_of
 
+_REAL = struct.Struct("<f")
+#: The number of every byte of binary coded decimal, -1 for a byte that is none.
+_DECIMAL = tuple(int(f"{byte:02x}") if f"{byte:02x}".isdecimal() else -1 for byte in range(256))
 #: LVAR F0..F6: bytes of a binary value (EN 13757-3, table of LVAR; the vector ``example_binary16_lvar`` has F0).
 _LONG_BINARY = {0xF0: 16, 0xF1: 20, 0xF2: 24, 0xF3: 28, 0xF4: 32, 0xF5: 48, 0xF6: 64}
 _LONG_CODES = {size: code for code, size in _LONG_BINARY.items()}
@@ -121,23 +123,26 @@ class Real(DataType):
     """Type H: IEEE 754, 32 bits. What is no finite number says "invalid"."""
 
     def decode(self, data: bytes) -> float | Invalid:
-        value: float = struct.unpack("<f", data)[0]
+        value: float = _REAL.unpack(data)[0]
         return value if math.isfinite(value) else Invalid(f"the meter sends {value} for a number")
 
     def encode(self, value: Content) -> bytes:
         if not isinstance(value, int | float) or not math.isfinite(value):
             raise self._refuse(value, "finite numbers")
         try:
-            return struct.pack("<f", value)
+            return _REAL.pack(value)
         except (OverflowError, struct.error):
             raise self._refuse(value, "what 32 bits can hold") from None
 
 
-def shortest(value: float) -> Decimal:
-    """The shortest decimal number whose 32 bit real is ``value``."""
-    pattern = struct.pack("<f", value)
-    texts = (format(value, f".{digits}g") for digits in range(6, 10))
-    return Decimal(next(text for text in texts if struct.pack("<f", float(text)) == pattern))
+def shortest(value: float) -> tuple[int, int]:
+    """Mantissa and decimal exponent of the shortest decimal number whose 32 bit real is ``value``."""
+    pattern = _REAL.pack(value)
+    text = next(text for digits in range(5, 9) if _REAL.pack(float(text := f"{value:.{digits}e}")) == pattern)
+    number, _, exponent = text.partition("e")
+    whole, _, fraction = number.partition(".")
+    fraction = fraction.rstrip("0")
+    return int(whole + fraction), int(exponent) - len(fraction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +221,9 @@ class BcdDateTime(DataType):
     """Date and time of ABB: six bytes BCD second, minute, hour, day, month, year since 2000 (abb-meters.md 1.9)."""
 
     def decode(self, data: bytes) -> Moment | Invalid:
-        digits = data[::-1].hex()
-        if not digits.isdecimal():
-            return Invalid(f"{digits.upper()} is no date and time in binary coded decimal")
-        year, month, day, hour, minute, second = (int(digits[at : at + 2]) for at in range(0, 12, 2))
+        second, minute, hour, day, month, year = (_DECIMAL[byte] for byte in data)
+        if min(second, minute, hour, day, month, year) < 0:
+            return Invalid(f"{data[::-1].hex().upper()} is no date and time in binary coded decimal")
         return Moment(2000 + year, month, day, hour, minute, second)
 
     def encode(self, value: Content) -> bytes:
