@@ -2,7 +2,7 @@
 
 ======================  =====================================================================
 values                  ``data`` with types, ``shapes`` takes them apart, ``times``, ``units``
-APDUs                   ``apdus`` (GET, SET, ACTION), ``acse``, ``initiate``, ``conformance``, ``results``
+APDUs                   ``apdus`` (GET, SET, ACTION), ``acse``, ``initiate``, ``conformance``, ``results``, ``refusals``
 their parts             ``descriptors``, ``fields``, ``lengths``, ``ber``, ``blocks``, ``selection``
 objects                 ``classes`` (rows), ``objects`` (bound to a meter), ``association_objects``,
                         ``object_list``, ``profiles``, ``calendars``, ``image_transfer``

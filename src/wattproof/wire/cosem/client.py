@@ -13,27 +13,26 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from wattproof.errors import (
-    AssociationRefused,
     CosemRefused,
     Disconnected,
     FrameError,
     LinkError,
     ProtocolError,
     ResponseTimeout,
-    ServiceRefused,
 )
 from wattproof.wire.conversation import Conversation
 from wattproof.wire.cosem import acse, apdus
 from wattproof.wire.cosem import data as axdr
-from wattproof.wire.cosem.acse import AssociationRequest, AssociationResponse, AssociationResult, Diagnostic
-from wattproof.wire.cosem.apdus import INVOKE, INVOKE_ID, Apdu, ConfirmedServiceError, ExceptionResponse
+from wattproof.wire.cosem.acse import AssociationRequest, AssociationResponse, AssociationResult
+from wattproof.wire.cosem.apdus import INVOKE, INVOKE_ID, Apdu, ExceptionResponse
 from wattproof.wire.cosem.blocks import HEADER, Outgoing, room
 from wattproof.wire.cosem.conformance import OFFERED, Conformance
 from wattproof.wire.cosem.data import Data
 from wattproof.wire.cosem.descriptors import Attribute, Method
 from wattproof.wire.cosem.fields import DATA, OUTCOME, Outcome, or_result, sequence_of
 from wattproof.wire.cosem.initiate import MAX_PDU, InitiateRequest, InitiateResponse
-from wattproof.wire.cosem.results import Result, refusal
+from wattproof.wire.cosem.refusals import exception, not_associated, refusal
+from wattproof.wire.cosem.results import Result
 
 T = TypeVar("T")
 #: Most bytes of a value that comes in blocks.
@@ -121,12 +120,12 @@ class Client:
         request = AssociationRequest.of(InitiateRequest(self.proposed, self.max_pdu), self.password)
         octets = yield from self.link.exchange(request.encode())
         if octets[:1] == b"\xd8":
-            raise _exception(apdus.decode(octets), "the association")
+            raise exception(apdus.decode(octets), "the association")
         response = acse.decode(octets)
         if not isinstance(response, AssociationResponse):
             raise FrameError(f"{type(response).__name__} answers an association request")
         if response.result != AssociationResult.ACCEPTED:
-            raise _not_associated(response)
+            raise not_associated(response)
         granted = InitiateResponse.decode(response.user_information or b"")
         if Conformance.GET not in granted.conformance:
             raise FrameError("the server accepts the association, but offers no GET with logical names")
@@ -194,8 +193,6 @@ class Client:
     def _get_list(self, attributes: Sequence[Attribute]) -> Conversation[Sequence[Data | Result]]:
         what = _Service("GET of a list of", len(attributes))
         answer = yield from self._ask(apdus.GetList(self._next(), tuple(attributes)), _GET_LIST, what)
-        if isinstance(answer, apdus.GetResponse):
-            raise ProtocolError(f"{what} was answered as one GET")
         if isinstance(answer, apdus.GetBlock):
             raw = yield from self._blocks(answer, what)
             values, end = _RESULTS.read(raw, 0)
@@ -371,7 +368,7 @@ class Client:
         octets = yield from self.link.exchange(apdus.encode(request))
         answer = apdus.decode(octets)
         if isinstance(answer, ExceptionResponse):
-            raise _exception(answer, str(what))
+            raise exception(answer, str(what))
         if not isinstance(answer, expected):
             raise ProtocolError(f"{what} was answered with {type(answer).__name__}")
         if answer.invoke != self.invoke:
@@ -379,27 +376,7 @@ class Client:
         return answer
 
 
-#: Tag of a ConfirmedServiceError.
-_SERVICE_ERROR = 0x0E
 _GET = (apdus.GetResponse, apdus.GetBlock)
-_GET_LIST = (apdus.GetListResponse, apdus.GetBlock, apdus.GetResponse)
+_GET_LIST = (apdus.GetListResponse, apdus.GetBlock)
 _SET_BLOCK = (apdus.SetBlockResponse, apdus.SetLastBlockResponse)
 _ACTION = (apdus.ActionResponse, apdus.ActionResponseBlock)
-
-
-def _exception(answer: Apdu, what: str) -> ServiceRefused:
-    if not isinstance(answer, ExceptionResponse):
-        raise FrameError(f"{type(answer).__name__} answers {what}")
-    text = f"{what} was answered with an exception: state {answer.state}, service {answer.service}"
-    return ServiceRefused(answer.state, answer.service, text)
-
-
-def _not_associated(response: AssociationResponse) -> AssociationRefused:
-    number = response.diagnostic
-    known = response.by_user and number in list(Diagnostic)
-    reason = Diagnostic(number).name.lower().replace("_", " ") if known else "no known reason"
-    if response.user_information and response.user_information[0] == _SERVICE_ERROR:  # others send their offer here
-        error = apdus.decode(response.user_information)
-        if isinstance(error, ConfirmedServiceError):
-            reason += f", initiate error {error.code}"
-    return AssociationRefused(response.result, number, f"the server accepts no association: {reason} ({number})")

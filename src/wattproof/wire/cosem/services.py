@@ -44,6 +44,7 @@ class _Receiving(NamedTuple):
     action: bool
 
 
+_Got: TypeAlias = apdus.GetResponse | apdus.GetListResponse
 _Pending: TypeAlias = _Sending | _Receiving | None
 
 
@@ -137,21 +138,24 @@ class Services(Generic[C]):
         if isinstance(value, Result):
             return apdus.GetResponse(request.invoke, value)
         encoded = Encoded(value.encode())
-        return self._fitting(apdus.GetResponse(request.invoke, encoded), 4 + len(encoded.octets), encoded.octets)
+        too_long = apdus.GetResponse(request.invoke, Result.OTHER_REASON)
+        return self._fitting(
+            apdus.GetResponse(request.invoke, encoded), too_long, 4 + len(encoded.octets), encoded.octets
+        )
 
     def get_list(self, request: apdus.GetList, pending: _Pending) -> Apdu:
         values = tuple(map(self._read, request.attributes))
         encoded = _RESULTS.write(values)
-        return self._fitting(apdus.GetListResponse(request.invoke, values), 3 + len(encoded), encoded)
+        too_long = apdus.GetListResponse(request.invoke, (Result.OTHER_REASON,) * len(values))
+        return self._fitting(apdus.GetListResponse(request.invoke, values), too_long, 3 + len(encoded), encoded)
 
-    def _fitting(self, response: Any, size: int, encoded: bytes) -> Apdu:
-        """The response, or the first block where it is too long for the client."""
+    def _fitting(self, response: _Got, too_long: _Got, size: int, encoded: bytes) -> Apdu:
+        """The response; where it is too long for the client its first block, or what says that there are no blocks."""
         longest = self._association.longest
         if longest is None or size <= longest:
-            whole: Apdu = response
-            return whole
+            return response
         if Conformance.BLOCK_TRANSFER_GET not in self._association.conformance:
-            return apdus.GetResponse(response.invoke, Result.OTHER_REASON)
+            return too_long
         return self._get_block(response.invoke, _Sending(Outgoing(encoded), False))
 
     def _get_block(self, invoke: int, sending: _Sending) -> Apdu:

@@ -38,6 +38,11 @@ class Timing:
     busy: int = 500 * MILLISECOND
     patience: int = 20
 
+    @classmethod
+    def of(cls, octet: int) -> Timing:
+        """The times that belong to an inter-octet time-out in nanoseconds (abb-meters.md 2.3)."""
+        return cls(500 * MILLISECOND + 2 * octet, octet)
+
 
 class ClientLink:
     """A link to one server. Window 1; each conversation must end before the next begins.
