@@ -18,6 +18,7 @@ TABLES = (
     "memory",
     "ocmf_verify",
     "mbus_decode",
+    "cosem_get",
 )
 
 

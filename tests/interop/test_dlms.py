@@ -171,7 +171,7 @@ def ask(gurux: Callable[..., list[str]], port: Port, client: int, password: str 
     return json.loads(done.stdout)
 
 
-@pytest.mark.proves("A-132", "A-196")
+@pytest.mark.proves("A-132")
 @pytest.mark.parametrize(("client", "password"), [(16, None), (1, PASSWORD)])
 def test_gurux_reads_and_writes_our_meter(
     gurux: Callable[..., list[str]], port: Port, client: int, password: str | None

@@ -59,6 +59,9 @@ class Face:
         self.address = address
         self.heard: list[Frame] = []
 
+    def advance(self, now: int) -> None:
+        pass
+
     def concerns(self, frame: Frame) -> bool:
         return frame.address in (0, self.address)
 

@@ -87,6 +87,11 @@ class PulseOutput:
         self.emitted += out
         self.high = out > 0
 
+    def fail(self) -> None:
+        """The supply fails: what waits is lost."""
+        self._due = self.queue = 0
+        self.high = self.merged = False
+
     def level(self, now: int) -> bool:
         """What the output shows: a pulse of a slot is put out in the first half of the next one."""
         return self.high and now % (2 * self.length) < self.length

@@ -47,6 +47,10 @@ class Face(Protocol):
         """From the end of a request to the start of its answer."""
         ...
 
+    def advance(self, now: int, /) -> None:
+        """Real time has passed, and bytes have come."""
+        ...
+
     def concerns(self, frame: Any, /) -> bool:
         """Whether this meter is meant, be it among others: only then the frame is in its journal."""
         ...
@@ -93,6 +97,11 @@ class FrameBus:
     def framer(self, *, network: bool) -> Framer:
         """A new receiver for a stream."""
         return _framed(self.runtimes[0]).framer(self.protocol, network=network)
+
+    def settle(self, arrived: int) -> None:
+        """Bytes have come at ``arrived``, whether or not they are a frame."""
+        for _, face in self._faces:
+            face.advance(arrived)
 
     def hear(self, frame: Any, arrived: int, *, connection: bool) -> tuple[Delivery, int] | None:
         """Let every meter hear a frame that ended at ``arrived``; what leaves the bus, and from which instant on."""
@@ -181,6 +190,7 @@ class FrameStream:
 
     def receive(self, data: bytes, arrived: int) -> None:
         """Bytes whose last one came at the real instant ``arrived``."""
+        self._bus.settle(arrived)
         for frame in self._framer.receive(data, arrived):
             self.forget()
             answer = self._bus.hear(frame, arrived, connection=self._close is not None)
@@ -263,5 +273,11 @@ def line_settings(url: MeterURL) -> SerialSettings:
 def attach(bus: FrameBus, line: Line) -> FrameStream:
     """Let a bus be heard on a terminal."""
     stream = FrameStream(bus, line.put, None, network=False)
-    line.listen(stream.receive)
+
+    def receive(data: bytes, arrived: int) -> None:
+        bus.settle(arrived)
+        line.follow()  # a rate at which nothing was understood may have been given up
+        stream.receive(data, arrived)
+
+    line.listen(receive)
     return stream

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.wire.cosem.meter import COLUMNS, new_device, new_meter
+from tests.wire.cosem.meter import COLUMNS, Meter, new_device, new_meter
 from wattproof.errors import (
     AssociationRefused,
     CosemRefused,
     Disconnected,
     FrameError,
+    InvalidValue,
     ProtocolError,
     ResponseTimeout,
     ServiceRefused,
@@ -37,10 +38,10 @@ from wattproof.wire.cosem.object_list import ObjectList
 from wattproof.wire.cosem.reading import read_clock, read_objects, read_profile, read_register
 from wattproof.wire.cosem.results import Result
 from wattproof.wire.cosem.selection import EntryDescriptor, RangeDescriptor
-from wattproof.wire.cosem.sessions import DatagramSession, HdlcSession, StreamSession
+from wattproof.wire.cosem.sessions import DatagramSession, HdlcLine, HdlcSession, StreamSession
 from wattproof.wire.cosem.times import Date, DateTime, Time
 from wattproof.wire.cosem.wrapper_links import DatagramLink, StreamLink
-from wattproof.wire.hdlc import ClientLink, Parameters
+from wattproof.wire.hdlc import Address, ClientLink, Frame, Kind, Parameters, control
 
 DEVICE = new_device()
 VOLTAGE, TARIFF = Attribute.of(3, "1-0:32.7.0"), Attribute.of(1, "0-0:96.14.0")
@@ -51,8 +52,15 @@ Exchange = Callable[[bytes, int], bytes]
 class Joined:
     """A client and a session that talk without a wire between them."""
 
-    def __init__(self, transport: str, client: int = 1, password: bytes | None = b"12345678", **options: Any) -> None:
-        self.meter = new_meter()
+    def __init__(
+        self,
+        transport: str,
+        client: int = 1,
+        password: bytes | None = b"12345678",
+        meter: Meter | None = None,
+        **options: Any,
+    ) -> None:
+        self.meter = new_meter() if meter is None else meter
         link: Link
         if transport == "hdlc":
             session = HdlcSession(DEVICE, self.meter, 17)
@@ -187,6 +195,45 @@ def test_why_there_is_no_association() -> None:
     assert (refused.value.result, refused.value.diagnostic) == (1, 13)
     with pytest.raises(AssociationRefused, match=r"no reason given, initiate error 3 \(1\)"):
         Joined("hdlc", max_pdu=10)
+
+
+@pytest.mark.proves("A-194")
+def test_the_same_values_are_read_over_every_transport() -> None:
+    meter = new_meter()
+    found = []
+    for transport in ("hdlc", "tcp", "udp"):
+        joined = Joined(transport, meter=meter)
+        objects = joined.run(read_objects(joined.client))
+        wanted = [
+            entry.attribute(number)
+            for entry in objects
+            if entry.class_id != 15
+            for number, access in entry.attributes.items()
+            if access.mode.readable
+        ]
+        found.append((objects.data, joined.run(joined.client.get_list(wanted))))
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][1]) > 30
+
+
+def test_several_meters_share_a_line_and_are_found_by_their_address() -> None:
+    meters = {address: new_meter() | {"voltage": address} for address in (17, 18, 49)}
+    line = HdlcLine([HdlcSession(DEVICE, meter, address) for address, meter in meters.items()], gap=1000)
+    clients = {address: Client(ClientLink(address)) for address in meters}
+    for client in clients.values():
+        run(client.open(), lambda data, timeout: line.receive(data))
+    for address, client in clients.items():
+        value = run(client.get(VOLTAGE), lambda data, timeout: line.receive(data))
+        assert value == axdr.double_long_unsigned(address)
+    everyone = Frame(Address.server(127), Address.client(16), control(Kind.SNRM))
+    assert line.receive(everyone.encode()) == b""
+    assert not any(session.association.associated for session in line.sessions.values())
+    with pytest.raises(ResponseTimeout):
+        run(ClientLink(20).connect(), lambda data, timeout: line.receive(data))
+    line.tick(120 * 10**9)
+    assert {session.link.client for session in line.sessions.values()} == {None}
+    with pytest.raises(InvalidValue, match="address 17"):
+        HdlcLine([HdlcSession(DEVICE, meters[17], 17), HdlcSession(DEVICE, meters[18], 17)])
 
 
 class Script:

@@ -384,6 +384,8 @@ def test_a_wrong_block_number_or_another_request_ends_a_long_get(examples: Examp
     assert side.ask(apdus.GetNext(INVOKE, 1)).raw == Result.NO_LONG_GET_IN_PROGRESS
     side.open(max_pdu=64, conformance=Conformance.GET | Conformance.SET)
     assert side.get(BLOB) == Result.OTHER_REASON
+    side.open(max_pdu=64, conformance=Conformance.GET | Conformance.MULTIPLE_REFERENCES)
+    assert side.ask(apdus.GetList(INVOKE, (BLOB, VOLTAGE))).values == (Result.OTHER_REASON,) * 2
     side.open(max_pdu=0)
     assert side.get(BLOB) == octet_string(bytes(200))
 

@@ -297,6 +297,7 @@ def test_silence_is_repeated_asked_and_then_an_error(line: Line, client: ClientL
     with pytest.raises(ResponseTimeout, match="SNRM"):
         run(client.connect(), deaf)
     run(client.disconnect(), deaf)
+    assert Timing.of(40_000_000) == Timing()
     fresh = ClientLink(17, timing=Timing(repetitions=0))
     with pytest.raises(ResponseTimeout, match="damaged"):
         run(fresh.connect(), lambda data, timeout: b"\x7e\xff" if data else b"")

@@ -17,6 +17,8 @@ def _table(polynomial: int) -> tuple[int, ...]:
 
 
 _MODBUS = _table(0xA001)
+#: What the register of HDLC holds after data and its CRC (ISO/IEC 13239, F0B8 in the other bit order is 1D0F).
+_X25_RESIDUE = 0x1D0F
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -38,6 +40,11 @@ def crc16_x25(data: bytes | bytearray | memoryview) -> int:
     """
     mirrored = binascii.crc_hqx(bytes(data).translate(_REVERSED), 0xFFFF)
     return (_REVERSED[mirrored & 0xFF] << 8 | _REVERSED[mirrored >> 8]) ^ 0xFFFF
+
+
+def intact_x25(data: bytes) -> bool:
+    """Whether ``data`` ends with its own :func:`crc16_x25`, low byte first: then the register holds a constant."""
+    return binascii.crc_hqx(data.translate(_REVERSED), 0xFFFF) == _X25_RESIDUE
 
 
 def lrc(data: bytes | bytearray | memoryview) -> int:

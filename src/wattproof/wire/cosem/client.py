@@ -10,30 +10,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from wattproof.errors import (
-    AssociationRefused,
     CosemRefused,
     Disconnected,
     FrameError,
     LinkError,
     ProtocolError,
     ResponseTimeout,
-    ServiceRefused,
 )
 from wattproof.wire.conversation import Conversation
 from wattproof.wire.cosem import acse, apdus
 from wattproof.wire.cosem import data as axdr
-from wattproof.wire.cosem.acse import AssociationRequest, AssociationResponse, AssociationResult, Diagnostic
-from wattproof.wire.cosem.apdus import INVOKE, INVOKE_ID, Apdu, ConfirmedServiceError, ExceptionResponse
+from wattproof.wire.cosem.acse import AssociationRequest, AssociationResponse, AssociationResult
+from wattproof.wire.cosem.apdus import INVOKE, INVOKE_ID, Apdu, ExceptionResponse
 from wattproof.wire.cosem.blocks import HEADER, Outgoing, room
 from wattproof.wire.cosem.conformance import OFFERED, Conformance
 from wattproof.wire.cosem.data import Data
 from wattproof.wire.cosem.descriptors import Attribute, Method
 from wattproof.wire.cosem.fields import DATA, OUTCOME, Outcome, or_result, sequence_of
 from wattproof.wire.cosem.initiate import MAX_PDU, InitiateRequest, InitiateResponse
-from wattproof.wire.cosem.results import Result, refusal
+from wattproof.wire.cosem.refusals import exception, not_associated, refusal
+from wattproof.wire.cosem.results import Result
 
 T = TypeVar("T")
 #: Most bytes of a value that comes in blocks.
@@ -41,6 +40,16 @@ TRANSFER_LIMIT = 16 * 1024 * 1024
 #: Bytes of a list request without its descriptors, and the most descriptors of one.
 _LIST_HEADER, _LIST_LIMIT = 6, 127
 _RESULTS = sequence_of(or_result(DATA))
+
+
+class _Service(NamedTuple):
+    """What is under way, in words: they are only put together for an error."""
+
+    name: str
+    target: object
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.target}"
 
 
 class Link(Protocol):
@@ -111,12 +120,12 @@ class Client:
         request = AssociationRequest.of(InitiateRequest(self.proposed, self.max_pdu), self.password)
         octets = yield from self.link.exchange(request.encode())
         if octets[:1] == b"\xd8":
-            raise _exception(apdus.decode(octets), "the association")
+            raise exception(apdus.decode(octets), "the association")
         response = acse.decode(octets)
         if not isinstance(response, AssociationResponse):
             raise FrameError(f"{type(response).__name__} answers an association request")
         if response.result != AssociationResult.ACCEPTED:
-            raise _not_associated(response)
+            raise not_associated(response)
         granted = InitiateResponse.decode(response.user_information or b"")
         if Conformance.GET not in granted.conformance:
             raise FrameError("the server accepts the association, but offers no GET with logical names")
@@ -152,14 +161,14 @@ class Client:
             ServiceRefused: it answers an exception.
             ProtocolError: its answer belongs to nothing that was asked.
         """
-        what = f"GET of {attribute}"
+        what = _Service("GET of", attribute)
         answer = yield from self._ask(apdus.GetRequest(self._next(), attribute), _GET, what)
         if isinstance(answer, apdus.GetBlock):
             raw = yield from self._blocks(answer, what)
             return axdr.decode(raw)
         value: Data | Result = answer.value
         if isinstance(value, Result):
-            raise refusal(value, what)
+            raise refusal(value, str(what))
         return value
 
     def get_list(self, attributes: Sequence[Attribute]) -> Conversation[list[Data | Result]]:
@@ -182,10 +191,8 @@ class Client:
         return values
 
     def _get_list(self, attributes: Sequence[Attribute]) -> Conversation[Sequence[Data | Result]]:
-        what = f"GET of a list of {len(attributes)}"
+        what = _Service("GET of a list of", len(attributes))
         answer = yield from self._ask(apdus.GetList(self._next(), tuple(attributes)), _GET_LIST, what)
-        if isinstance(answer, apdus.GetResponse):
-            raise ProtocolError(f"{what} was answered as one GET")
         if isinstance(answer, apdus.GetBlock):
             raw = yield from self._blocks(answer, what)
             values, end = _RESULTS.read(raw, 0)
@@ -216,13 +223,13 @@ class Client:
         if group:
             yield group
 
-    def _blocks(self, block: apdus.GetBlock, what: str) -> Conversation[bytes]:
+    def _blocks(self, block: apdus.GetBlock, what: _Service) -> Conversation[bytes]:
         """All blocks from the first one, joined."""
         joined = bytearray()
         number = 1
         while True:
             if isinstance(block.raw, Result):
-                raise refusal(block.raw, what)
+                raise refusal(block.raw, str(what))
             if block.block != number:
                 raise ProtocolError(f"{what}: block {block.block} came where {number} was due")
             joined += block.raw
@@ -241,14 +248,14 @@ class Client:
         Raises:
             CosemRefused, ServiceRefused, ProtocolError: as :meth:`get`.
         """
-        what = f"SET of {attribute}"
+        what = _Service("SET of", attribute)
         request = apdus.SetRequest(self._next(), attribute, value)
         if self._fits(apdus.encode(request)):
             result = (yield from self._ask(request, (apdus.SetResponse,), what)).result
         else:
             result = yield from self._set_blocks(attribute, value.encode(), what)
         if result != Result.SUCCESS:
-            raise refusal(result, what)
+            raise refusal(result, str(what))
 
     def set_and_verify(self, attribute: Attribute, value: Data) -> Conversation[None]:
         """As :meth:`set`; where no answer comes, the attribute is read back instead of written again.
@@ -269,13 +276,13 @@ class Client:
             ServiceRefused, ProtocolError: as :meth:`get`.
         """
         request = apdus.SetList(self._next(), tuple(one for one, _ in pairs), tuple(value for _, value in pairs))
-        what = f"SET of a list of {len(pairs)}"
+        what = _Service("SET of a list of", len(pairs))
         answer = yield from self._ask(request, (apdus.SetListResponse,), what)
         if len(answer.results) != len(pairs):
             raise ProtocolError(f"{what} was answered with {len(answer.results)} results")
         return list(answer.results)
 
-    def _set_blocks(self, attribute: Attribute, encoded: bytes, what: str) -> Conversation[Result]:
+    def _set_blocks(self, attribute: Attribute, encoded: bytes, what: _Service) -> Conversation[Result]:
         outgoing = Outgoing(encoded)
         first = len(apdus.encode(apdus.SetFirstBlock(self.invoke, attribute, False, 1, b""))) - 1
         raw = outgoing.next(room(self.granted.max_pdu, first))
@@ -298,7 +305,7 @@ class Client:
         Raises:
             CosemRefused, ServiceRefused, ProtocolError: as :meth:`get`.
         """
-        what = f"ACTION {method}"
+        what = _Service("ACTION", method)
         request = apdus.ActionRequest(self._next(), method, parameter)
         if parameter is None or self._fits(apdus.encode(request)):
             answer = yield from self._ask(request, _ACTION, what)
@@ -308,13 +315,13 @@ class Client:
             answer.outcome if isinstance(answer, apdus.ActionResponse) else (yield from self._outcome(answer, what))
         )
         if outcome.result != Result.SUCCESS:
-            raise refusal(outcome.result, what)
+            raise refusal(outcome.result, str(what))
         if isinstance(outcome.value, Result):
             raise refusal(outcome.value, f"{what}: its return parameter")
         returned: Data | None = outcome.value
         return returned
 
-    def _action_blocks(self, method: Method, encoded: bytes, what: str) -> Conversation[Any]:
+    def _action_blocks(self, method: Method, encoded: bytes, what: _Service) -> Conversation[Any]:
         outgoing = Outgoing(encoded)
         first = len(apdus.encode(apdus.ActionFirstBlock(self.invoke, method, False, 1, b""))) - 1
         raw = outgoing.next(room(self.granted.max_pdu, first))
@@ -328,7 +335,7 @@ class Client:
             raw = outgoing.next(room(self.granted.max_pdu, HEADER - 1))
             request = apdus.ActionBlock(self.invoke, outgoing.last, outgoing.block, raw)
 
-    def _outcome(self, block: apdus.ActionResponseBlock, what: str) -> Conversation[Outcome]:
+    def _outcome(self, block: apdus.ActionResponseBlock, what: _Service) -> Conversation[Outcome]:
         """The outcome that comes in blocks."""
         joined = bytearray()
         answer: Any = block
@@ -357,11 +364,11 @@ class Client:
     def _fits(self, request: bytes) -> bool:
         return not self.granted.max_pdu or len(request) <= self.granted.max_pdu
 
-    def _ask(self, request: Apdu, expected: tuple[type[Any], ...], what: str) -> Conversation[Any]:
+    def _ask(self, request: Apdu, expected: tuple[type[Any], ...], what: _Service) -> Conversation[Any]:
         octets = yield from self.link.exchange(apdus.encode(request))
         answer = apdus.decode(octets)
         if isinstance(answer, ExceptionResponse):
-            raise _exception(answer, what)
+            raise exception(answer, str(what))
         if not isinstance(answer, expected):
             raise ProtocolError(f"{what} was answered with {type(answer).__name__}")
         if answer.invoke != self.invoke:
@@ -369,27 +376,7 @@ class Client:
         return answer
 
 
-#: Tag of a ConfirmedServiceError.
-_SERVICE_ERROR = 0x0E
 _GET = (apdus.GetResponse, apdus.GetBlock)
-_GET_LIST = (apdus.GetListResponse, apdus.GetBlock, apdus.GetResponse)
+_GET_LIST = (apdus.GetListResponse, apdus.GetBlock)
 _SET_BLOCK = (apdus.SetBlockResponse, apdus.SetLastBlockResponse)
 _ACTION = (apdus.ActionResponse, apdus.ActionResponseBlock)
-
-
-def _exception(answer: Apdu, what: str) -> ServiceRefused:
-    if not isinstance(answer, ExceptionResponse):
-        raise FrameError(f"{type(answer).__name__} answers {what}")
-    text = f"{what} was answered with an exception: state {answer.state}, service {answer.service}"
-    return ServiceRefused(answer.state, answer.service, text)
-
-
-def _not_associated(response: AssociationResponse) -> AssociationRefused:
-    number = response.diagnostic
-    known = response.by_user and number in list(Diagnostic)
-    reason = Diagnostic(number).name.lower().replace("_", " ") if known else "no known reason"
-    if response.user_information and response.user_information[0] == _SERVICE_ERROR:  # others send their offer here
-        error = apdus.decode(response.user_information)
-        if isinstance(error, ConfirmedServiceError):
-            reason += f", initiate error {error.code}"
-    return AssociationRefused(response.result, number, f"the server accepts no association: {reason} ({number})")

@@ -74,10 +74,26 @@ def _range(rows: Sequence[Row], columns: Sequence[CaptureObject], wanted: RangeD
 
 def _within(rows: Sequence[Row], clock: int, begin: DateTime, end: DateTime, positions: list[int]) -> Iterator[Row]:
     """Rows with their time from ``begin`` to ``end``. Clocks are set back, so no order is relied on."""
+    low, high = _key(begin.encode()), _key(end.encode())
+    exact = _OPEN not in low and _OPEN not in high
     for row in rows:
-        moment = DateTime.decode(octets(row[clock], 12))
-        if compare(begin, moment) <= 0 <= compare(end, moment):
-            yield tuple(row[at] for at in positions) if positions else row
+        time = octets(row[clock], 12)
+        key = _key(time)
+        if exact and _OPEN not in key:
+            inside = low <= key <= high
+        else:
+            moment = DateTime.decode(time)
+            inside = compare(begin, moment) <= 0 <= compare(end, moment)
+        if inside:
+            yield tuple([row[at] for at in positions]) if positions else row
+
+
+_OPEN = 0xFF
+
+
+def _key(time: bytes) -> bytes:
+    """The bytes of a date-time that are compared, highest first: without weekday, deviation and status."""
+    return time[:4] + time[5:9]
 
 
 def _out_of_scope(what: str) -> CosemRefused:

@@ -27,7 +27,8 @@ from wattproof.wire.cosem.data import Data
 from wattproof.wire.cosem.descriptors import Attribute
 from wattproof.wire.cosem.object_list import ObjectEntry, ObjectList
 from wattproof.wire.cosem.profiles import Row, decode_buffer, times
-from wattproof.wire.cosem.results import Result, refusal
+from wattproof.wire.cosem.refusals import refusal
+from wattproof.wire.cosem.results import Result
 from wattproof.wire.cosem.selection import CaptureObject, EntryDescriptor, RangeDescriptor, capture_objects
 from wattproof.wire.cosem.shapes import INTEGERS, number, octets
 from wattproof.wire.cosem.times import DateTime

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from wattproof.errors import CosemRefused
-
 
 class Result(IntEnum):
     """Result codes of GET, SET and ACTION. A code beyond the table is a member without a name of its own."""
@@ -43,8 +41,3 @@ class Result(IntEnum):
 
 #: All 256 codes, so that decoding looks up instead of searching.
 RESULTS = tuple(Result(code) for code in range(256))
-
-
-def refusal(result: Result, what: str) -> CosemRefused:
-    """The error of a result. ``what``: service and object, as in "GET of 3/1-0:32.7.0*255/2"."""
-    return CosemRefused(int(result), f"{what} was refused: {result.text}")

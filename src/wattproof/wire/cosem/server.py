@@ -51,15 +51,18 @@ class Association(Generic[C]):
     """
 
     __slots__ = ("_client", "_locked_until", "_sap", "_services", "_wrong", "ceiling", "client_pdu", "conformance",
-                 "context", "device")  # fmt: skip
+                 "context", "device", "longest", "services")  # fmt: skip
 
     def __init__(self, device: LogicalDevice[C], context: C, ceiling: int | None = None) -> None:
         self.device = device
         self.context = context
         self.ceiling = ceiling
-        #: What was negotiated: services, and the longest APDU that the client takes (0: any).
+        #: What was negotiated: services, the same as an integer, and the longest APDU that the client takes (0: any).
         self.conformance = Conformance(0)
+        self.services = 0
         self.client_pdu = 0
+        #: The longest APDU that may be sent; ``None``: any.
+        self.longest = ceiling
         self._sap: int | None = None
         self._client: ClientRow[C] | None = None
         self._services = Services(self)
@@ -77,12 +80,6 @@ class Association(Generic[C]):
         if self._client is None:
             raise LookupError("there is no association")
         return self._client
-
-    @property
-    def longest(self) -> int | None:
-        """The longest APDU that may be sent; ``None``: any."""
-        limits = [limit for limit in (self.client_pdu or None, self.ceiling) if limit is not None]
-        return min(limits, default=None)
 
     def connected(self, client: int) -> None:
         """A client, by its address, has opened the link; there is no association yet."""
@@ -108,7 +105,7 @@ class Association(Generic[C]):
 
     def _release(self) -> None:
         self._client = None
-        self.conformance = Conformance(0)
+        self.conformance, self.services = Conformance(0), 0
         self._services.abandon()
 
     def _associate(self, apdu: bytes, now: int) -> bytes:
@@ -127,7 +124,8 @@ class Association(Generic[C]):
         if Conformance.GET not in services:
             return _rejected(_NO_REASON)
         self._client = self.device.clients[self._sap or 0]
-        self.conformance, self.client_pdu = services, initiate.max_pdu
+        self.conformance, self.services, self.client_pdu = services, int(services), initiate.max_pdu
+        self.longest = min((limit for limit in (initiate.max_pdu, self.ceiling) if limit), default=None)
         response = InitiateResponse(services, self.device.max_pdu).encode()
         return AssociationResponse.of(AssociationResult.ACCEPTED, Diagnostic.NULL, response).encode()
 

@@ -44,6 +44,7 @@ class _Receiving(NamedTuple):
     action: bool
 
 
+_Got: TypeAlias = apdus.GetResponse | apdus.GetListResponse
 _Pending: TypeAlias = _Sending | _Receiving | None
 
 
@@ -68,13 +69,13 @@ class Services(Generic[C]):
             self._pending = None
             return _UNREADABLE
         row = _HANDLERS[type(request)]
-        if row.needs not in self._association.conformance:
+        if row.needs & ~self._association.services:
             self._pending = None
             return apdus.encode(_NOT_NEGOTIATED)
         pending, self._pending = self._pending, None
         answer = row.handle(self, request, pending)
         invoke: int = request.invoke  # type: ignore[union-attr]
-        return apdus.encode(answer) if invoke & CONFIRMED or _GET in row.needs else None
+        return apdus.encode(answer) if invoke & CONFIRMED or row.needs & _GET else None
 
     # The three things that can be done to an object
 
@@ -137,21 +138,24 @@ class Services(Generic[C]):
         if isinstance(value, Result):
             return apdus.GetResponse(request.invoke, value)
         encoded = Encoded(value.encode())
-        return self._fitting(apdus.GetResponse(request.invoke, encoded), 4 + len(encoded.octets), encoded.octets)
+        too_long = apdus.GetResponse(request.invoke, Result.OTHER_REASON)
+        return self._fitting(
+            apdus.GetResponse(request.invoke, encoded), too_long, 4 + len(encoded.octets), encoded.octets
+        )
 
     def get_list(self, request: apdus.GetList, pending: _Pending) -> Apdu:
         values = tuple(map(self._read, request.attributes))
         encoded = _RESULTS.write(values)
-        return self._fitting(apdus.GetListResponse(request.invoke, values), 3 + len(encoded), encoded)
+        too_long = apdus.GetListResponse(request.invoke, (Result.OTHER_REASON,) * len(values))
+        return self._fitting(apdus.GetListResponse(request.invoke, values), too_long, 3 + len(encoded), encoded)
 
-    def _fitting(self, response: Any, size: int, encoded: bytes) -> Apdu:
-        """The response, or the first block where it is too long for the client."""
+    def _fitting(self, response: _Got, too_long: _Got, size: int, encoded: bytes) -> Apdu:
+        """The response; where it is too long for the client its first block, or what says that there are no blocks."""
         longest = self._association.longest
         if longest is None or size <= longest:
-            whole: Apdu = response
-            return whole
+            return response
         if Conformance.BLOCK_TRANSFER_GET not in self._association.conformance:
-            return apdus.GetResponse(response.invoke, Result.OTHER_REASON)
+            return too_long
         return self._get_block(response.invoke, _Sending(Outgoing(encoded), False))
 
     def _get_block(self, invoke: int, sending: _Sending) -> Apdu:
@@ -290,17 +294,18 @@ def _values(raw: bytes, receiving: _Receiving) -> tuple[Data, ...] | None:
 class _Row(NamedTuple):
     """The handler of a form of request, and the service that must have been negotiated."""
 
-    needs: Conformance
+    needs: int
     handle: Callable[[Services[Any], Any, _Pending], Apdu]
 
 
-_GET, _SET, _ACTION = Conformance.GET, Conformance.SET, Conformance.ACTION
-_LIST = Conformance.MULTIPLE_REFERENCES
-_SET_BLOCKS, _ACTION_BLOCKS = Conformance.BLOCK_TRANSFER_SET, Conformance.BLOCK_TRANSFER_ACTION
+# Plain integers: flags of an enumeration take longer to compare than everything else here.
+_GET, _SET, _ACTION = map(int, (Conformance.GET, Conformance.SET, Conformance.ACTION))
+_LIST, _GET_BLOCKS = int(Conformance.MULTIPLE_REFERENCES), int(Conformance.BLOCK_TRANSFER_GET)
+_SET_BLOCKS, _ACTION_BLOCKS = int(Conformance.BLOCK_TRANSFER_SET), int(Conformance.BLOCK_TRANSFER_ACTION)
 _HANDLERS: Mapping[type[Any], _Row] = {
     apdus.GetRequest: _Row(_GET, Services.get),
     apdus.GetList: _Row(_GET | _LIST, Services.get_list),
-    apdus.GetNext: _Row(_GET | Conformance.BLOCK_TRANSFER_GET, Services.get_next),
+    apdus.GetNext: _Row(_GET | _GET_BLOCKS, Services.get_next),
     apdus.SetRequest: _Row(_SET, Services.set),
     apdus.SetList: _Row(_SET | _LIST, Services.set_list),
     apdus.SetFirstBlock: _Row(_SET | _SET_BLOCKS, Services.set_first),

@@ -1,20 +1,19 @@
 """A logical device at the end of a transport: HDLC, TCP or UDP with the wrapper. Bytes in, bytes out.
 
-========================  =====================================================================
-:class:`HdlcSession`      one meter, alone on a line or a stream of HDLC frames
+========================  =======================================================
+:class:`HdlcSession`      one meter, alone on a line or on a stream of HDLC frames
+:class:`HdlcLine`         several meters on one line
 :class:`StreamSession`    one TCP connection
 :class:`DatagramSession`  one UDP port
-========================  =====================================================================
-
-On a line with several meters one HDLC receiver feeds the ``link`` of each session.
+========================  =======================================================
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic
 
-from wattproof.errors import FrameError
+from wattproof.errors import FrameError, InvalidValue
 from wattproof.wire.cosem import wrapper
 from wattproof.wire.cosem.acse import AssociationRequest
 from wattproof.wire.cosem.association_objects import SERVER_SAP
@@ -65,6 +64,41 @@ class HdlcSession(Generic[C]):
     def tick(self, now: int) -> None:
         """Time goes by: a silent client is forgotten."""
         self.link.tick(now)
+
+
+class HdlcLine(Generic[C]):
+    """Several meters on one line, found by their physical address.
+
+    Args:
+        sessions: the meters; no two may have the same address.
+        gap: inter-octet time-out in nanoseconds; ``None``: pauses mean nothing.
+    """
+
+    __slots__ = ("receiver", "sessions")
+
+    def __init__(self, sessions: Iterable[HdlcSession[C]], gap: int | None = None) -> None:
+        self.sessions: dict[int, HdlcSession[C]] = {}
+        for session in sessions:
+            if session.link.address in self.sessions:
+                raise InvalidValue(f"two meters on one line have the HDLC address {session.link.address}")
+            self.sessions[session.link.address] = session
+        self.receiver = Receiver(gap)
+
+    def receive(self, data: bytes, now: int = 0) -> bytes:
+        """The frames that answer ``data``, which arrived at ``now`` (monotonic nanoseconds)."""
+        answers = []
+        for frame in self.receiver.receive(data, now):
+            if frame.destination.all_stations:
+                for session in self.sessions.values():
+                    session.link.hear(frame, now)
+            elif (one := self.sessions.get(frame.destination.lower)) and (answer := one.link.hear(frame, now)):
+                answers.append(answer.encode())
+        return b"".join(answers)
+
+    def tick(self, now: int) -> None:
+        """Time goes by: silent clients are forgotten."""
+        for session in self.sessions.values():
+            session.link.tick(now)
 
 
 class _Ports(Generic[C]):

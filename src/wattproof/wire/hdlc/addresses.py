@@ -2,13 +2,13 @@
 
 Seven bits a byte; the lowest bit is 0 except in the last byte. Upper: the logical device; lower: the physical one.
 
->>> encode(Address.server(17)).hex(), encode(Address.client(16)).hex(), encode(Address.server(0x1234)).hex()
+>>> Address.server(17).octets.hex(), Address.client(16).octets.hex(), Address.server(0x1234).octets.hex()
 ('0223', '21', '00024869')
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from wattproof.errors import FrameError, InvalidValue
@@ -27,11 +27,12 @@ _SIZES = (1, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One address. With ``size`` 1 there is only ``lower``, and ``upper`` is ``None``."""
+    """One address. With ``size`` 1 there is only ``lower``, and ``upper`` is ``None``. ``octets`` are its bytes."""
 
     upper: int | None
     lower: int
     size: int
+    octets: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.size not in _SIZES:
@@ -44,6 +45,7 @@ class Address:
         for part in (self.upper or 0, self.lower):
             if not 0 <= part <= limit:
                 raise InvalidValue(f"HDLC address {part} is outside 0 to {limit}")
+        object.__setattr__(self, "octets", _encode(self.upper, self.lower, self.size))
 
     @classmethod
     def client(cls, address: int) -> Address:
@@ -69,12 +71,10 @@ class Address:
         return str(self.lower) if self.upper is None else f"{self.upper}/{self.lower}"
 
 
-@lru_cache(maxsize=4096)
-def encode(address: Address) -> bytes:
-    """The bytes of an address."""
-    seven = [address.lower & 0x7F] if address.size < 4 else [address.lower >> 7, address.lower & 0x7F]
-    if address.upper is not None:
-        seven = [address.upper, *seven] if address.size == 2 else [address.upper >> 7, address.upper & 0x7F, *seven]
+def _encode(upper: int | None, lower: int, size: int) -> bytes:
+    seven = [lower & 0x7F] if size < 4 else [lower >> 7, lower & 0x7F]
+    if upper is not None:
+        seven = [upper, *seven] if size == 2 else [upper >> 7, upper & 0x7F, *seven]
     return bytes(part << 1 for part in seven[:-1]) + bytes((seven[-1] << 1 | 1,))
 
 
@@ -94,10 +94,18 @@ def decode(octets: bytes) -> Address:
 
 def length(data: bytes, at: int) -> int:
     """Bytes of the address that begins ``at``: 1, 2 or 4; 0 if ``data`` ends before it; -1 if there is none."""
-    for size, octet in enumerate(data[at : at + 4], 1):
-        if octet & 1:
-            return size if size in _SIZES else -1
-    return -1 if len(data) - at >= 4 else 0
+    known = len(data) - at
+    if known < 1:
+        return 0
+    if data[at] & 1:
+        return 1
+    if known < 2:
+        return 0
+    if data[at + 1] & 1:
+        return 2
+    if known > 2 and data[at + 2] & 1:
+        return -1
+    return 0 if known < 4 else 4 if data[at + 3] & 1 else -1
 
 
 def _join(seven: list[int]) -> int:

@@ -38,6 +38,11 @@ class Timing:
     busy: int = 500 * MILLISECOND
     patience: int = 20
 
+    @classmethod
+    def of(cls, octet: int) -> Timing:
+        """The times that belong to an inter-octet time-out in nanoseconds (abb-meters.md 2.3)."""
+        return cls(500 * MILLISECOND + 2 * octet, octet)
+
 
 class ClientLink:
     """A link to one server. Window 1; each conversation must end before the next begins.
@@ -193,7 +198,7 @@ class ClientLink:
 
     def _is_next(self, frame: Frame) -> bool:
         """Whether a frame is from our server to us, and an I frame the one that is due."""
-        if frame.destination != self.client or frame.source.lower != self.server.lower:
+        if frame.destination.octets != self.client.octets or frame.source.lower != self.server.lower:
             return False
         if self.server.upper is not None and frame.source.upper not in (None, self.server.upper):
             return False

@@ -12,10 +12,10 @@ True
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from wattproof.errors import FrameError, InvalidValue
-from wattproof.model.codec.crc import crc16_x25
+from wattproof.model.codec.crc import crc16_x25, intact_x25
 from wattproof.wire.hdlc import addresses
 from wattproof.wire.hdlc.addresses import Address
 from wattproof.wire.hdlc.controls import CONTROLS, Control, Kind, control
@@ -33,8 +33,7 @@ class Partial(Exception):
     """The bytes end before the frame does; so many more are needed at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame. ``segmented``: more frames follow that belong to the same message."""
 
     destination: Address
@@ -49,7 +48,7 @@ class Frame:
 
     def encode(self) -> bytes:
         """The bytes with both flags. Raises ``InvalidValue`` where they are more than the format field can say."""
-        head = addresses.encode(self.destination) + addresses.encode(self.source) + bytes((self.control.octet,))
+        head = self.destination.octets + self.source.octets + bytes((self.control.octet,))
         size = len(head) + 4 + (len(self.information) + 2 if self.information else 0)
         if size > LONGEST:
             raise InvalidValue(f"an HDLC frame of {size} bytes is longer than {LONGEST}; send it in segments")
@@ -105,7 +104,7 @@ def parse(data: bytes, at: int) -> tuple[Frame, int]:
         raise Partial(end + 1 - len(data))
     if data[end] != FLAG:
         raise FrameError(f"{data[end]:02X} stands where the HDLC frame should end with 7E")
-    if crc16_x25(data[at : end - 2]) != data[end - 2] | data[end - 1] << 8:
+    if not intact_x25(data[at:end]):
         raise FrameError("the FCS of the HDLC frame is wrong")
     destination, source = addresses.decode(data[at + 2 : split]), addresses.decode(data[split:place])
     information = data[place + 3 : end - 2]
@@ -130,5 +129,5 @@ def _check_header(data: bytes, at: int, end: int, size: int) -> None:
         raise FrameError(f"length {size} leaves {rest} bytes after the header of the HDLC frame")
     if len(data) < end + 2:
         raise Partial(end + 2 - len(data))
-    if crc16_x25(data[at:end]) != data[end] | data[end + 1] << 8:
+    if not intact_x25(data[at : end + 2]):
         raise FrameError("the HCS of the HDLC frame is wrong")

@@ -7,9 +7,9 @@ the next good frame is found even where the damaged one claimed to reach into it
 from __future__ import annotations
 
 from wattproof.errors import FrameError
-from wattproof.wire.hdlc.frames import LONGEST, Frame, Partial, parse
+from wattproof.wire.hdlc.frames import FLAG, LONGEST, Frame, Partial, parse
 
-_FLAG = b"\x7e"
+_FLAG = bytes((FLAG,))
 #: A whole frame and its two flags: never more is kept.
 ROOM = LONGEST + 2
 
@@ -47,22 +47,27 @@ class Receiver:
             self._heard = now
         data = self._kept + data if self._kept else data
         frames: list[Frame] = []
-        at, done = data.find(_FLAG), 0
+        at, done, size = data.find(_FLAG), 0, len(data)
         while at >= 0:
+            while at + 1 < size and data[at + 1] == FLAG:
+                at += 1
+            if at + 1 == size:
+                break
             try:
                 frame, end = parse(data, at + 1)
             except Partial:
                 break
             except FrameError as error:
-                if not data.startswith(_FLAG, at + 1):
-                    self.damage = error
+                self.damage = error
                 at = data.find(_FLAG, at + 1)
             else:
                 frames.append(frame)
-                self._drop(data[done:at])
+                if at > done:
+                    self._drop(data[done:at])
                 at = done = end
-        kept = len(data) if at < 0 else at
-        self._drop(data[done:kept])
+        kept = size if at < 0 else at
+        if kept > done:
+            self._drop(data[done:kept])
         self._kept = data[kept:]
         return frames
 

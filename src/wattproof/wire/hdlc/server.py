@@ -113,9 +113,9 @@ class ServerLink:
             self._upper.disconnected()
 
     def _is_here(self, destination: Address) -> bool:
-        if destination.upper not in (None, self.logical_device, ALL_STATIONS, ALL_STATIONS_LONG):
-            return False
-        return destination.lower == self.address or destination.all_stations
+        if destination.all_stations:
+            return destination.upper in (None, self.logical_device, ALL_STATIONS, ALL_STATIONS_LONG)
+        return destination.lower == self.address and destination.upper in (None, self.logical_device)
 
     def _answer(self, frame: Frame, now: int) -> _Answer | None:
         if self._client is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from wattproof.errors import InvalidValue
 from wattproof.metering.dates import ANY, ANY_YEAR, DatePattern
 from wattproof.metering.tariffs import Action, DayProfile, Season, SpecialDay, WeekProfile
-from wattproof.meters.abb.shapes.shape import Shape
+from wattproof.meters.abb.shapes.shape import Shape, moment
 from wattproof.wire.cosem.data import Data, long_unsigned, octet_string, structure, unsigned
 from wattproof.wire.cosem.descriptors import logical_name, written
 from wattproof.wire.cosem.shapes import fields, number, octets
@@ -39,7 +39,7 @@ def _write_action(action: Action) -> Data:
 
 def _read_action(data: Data) -> Action:
     start, table, selector = fields(data, 3)
-    time, name = Time.decode(octets(start, 4)), octets(table, 6)
+    time, name = moment(Time.decode, start, 4), octets(table, 6)
     if name != SCRIPT_TABLE:
         raise InvalidValue(f"an action names the script table {written(name)}: {written(SCRIPT_TABLE)} is the only one")
     if time.hour is None or time.minute is None:
@@ -75,7 +75,7 @@ def _write_season(season: Season) -> Data:
 
 def _read_season(data: Data) -> Season:
     name, start, week = fields(data, 3)
-    return Season(octets(name), _pattern(DateTime.decode(octets(start, 12)).date), octets(week))
+    return Season(octets(name), _pattern(moment(DateTime.decode, start, 12).date), octets(week))
 
 
 def _write_special_day(day: SpecialDay) -> Data:
@@ -84,7 +84,7 @@ def _write_special_day(day: SpecialDay) -> Data:
 
 def _read_special_day(data: Data) -> SpecialDay:
     index, date, day = fields(data, 3)
-    return SpecialDay(number(index), _pattern(Date.decode(octets(date, 5))), number(day))
+    return SpecialDay(number(index), _pattern(moment(Date.decode, date, 5)), number(day))
 
 
 DAY = Shape(_write_day, _read_day)

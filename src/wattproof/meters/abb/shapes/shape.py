@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from wattproof.errors import InvalidValue
+from wattproof.errors import FrameError, InvalidValue
 from wattproof.wire.cosem.data import Data, array
-from wattproof.wire.cosem.shapes import items
+from wattproof.wire.cosem.shapes import items, octets
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -46,6 +46,18 @@ class Shape(Generic[T]):
             return tuple(self.read(item) for item in items(data))
 
         return Shape(write, read)
+
+
+def moment(decode: Callable[[bytes], T], data: Data, size: int) -> T:
+    """A date or time in an octet-string of ``size`` bytes.
+
+    Raises ``FrameError`` for another type or size, ``InvalidValue`` where a field has a value that there is not.
+    """
+    found = octets(data, size)
+    try:
+        return decode(found)
+    except FrameError as error:
+        raise InvalidValue(str(error)) from None
 
 
 def _checked(make: Callable[[A], B], value: A) -> B:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import struct
 
-from wattproof.errors import FrameError, InvalidValue
+from wattproof.errors import InvalidValue
 from wattproof.metering.clock import Stamp
 from wattproof.metering.dates import fields, seconds_of
-from wattproof.meters.abb.shapes.shape import Shape
+from wattproof.meters.abb.shapes.shape import Shape, moment
 from wattproof.wire.cosem.data import Data, octet_string
-from wattproof.wire.cosem.shapes import octets
 from wattproof.wire.cosem.times import DateTime
 
 _LAYOUT = struct.Struct(">H6BxhB")
@@ -25,26 +24,23 @@ def _write(stamp: Stamp) -> Data:
 
 
 def _read(data: Data) -> Stamp:
-    moment = decoded(octets(data, 12))
-    return Stamp(seconds(moment), moment.status or 0)
+    found = date_time(data)
+    return Stamp(seconds(found), found.status or 0)
 
 
-def decoded(octets: bytes) -> DateTime:
-    """The moment of twelve bytes. Raises ``InvalidValue`` where a field has a value that there is not."""
-    try:
-        return DateTime.decode(octets)
-    except FrameError as error:
-        raise InvalidValue(str(error)) from None
+def date_time(data: Data) -> DateTime:
+    """The twelve bytes of a moment, fields open or not. Raises ``FrameError``, ``InvalidValue``."""
+    return moment(DateTime.decode, data, 12)
 
 
-def seconds(moment: DateTime) -> int:
+def seconds(found: DateTime) -> int:
     """Seconds since 2000-01-01 00:00 of local time, whatever its deviation. An open second counts as 0.
 
     Raises ``InvalidValue`` where another field is open, or there is no such day.
     """
-    year, month, day, hour, minute, second, _ = moment.parts
+    year, month, day, hour, minute, second, _ = found.parts
     if year is None or month is None or day is None or hour is None or minute is None:
-        raise InvalidValue(f"{moment.encode().hex()} leaves open which moment it is")
+        raise InvalidValue(f"{found.encode().hex()} leaves open which moment it is")
     try:
         return seconds_of(year, month, day, hour, minute, second or 0)
     except ValueError as error:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from wattproof.errors import InvalidValue
 from wattproof.metering.dates import ANY
 from wattproof.metering.dst import Rule
-from wattproof.meters.abb.shapes.shape import Shape
+from wattproof.meters.abb.shapes.shape import Shape, moment
 from wattproof.wire.cosem.data import Data, octet_string
-from wattproof.wire.cosem.shapes import octets
 from wattproof.wire.cosem.times import Date, DateTime, Time
 
 
@@ -17,8 +16,8 @@ def _write(rule: Rule) -> Data:
 
 
 def _read(data: Data) -> Rule:
-    moment = DateTime.decode(octets(data, 12))
-    date, hour = moment.date, moment.time.hour
+    begin = moment(DateTime.decode, data, 12)
+    date, hour = begin.date, begin.time.hour
     if date.month is None or date.day is None or hour is None:
         raise InvalidValue("a rule of summer time needs month, day and hour")
     return Rule(date.month, ANY if date.weekday is None else date.weekday, date.day, hour)

@@ -18,6 +18,7 @@ from wattproof.meters.abb.variants import Variant
 from wattproof.meters.abb.virtual import values, watch
 from wattproof.meters.abb.virtual.commands import Commands
 from wattproof.meters.abb.virtual.electrics import Wiring
+from wattproof.meters.abb.virtual.gauges import CURRENTS
 from wattproof.meters.abb.virtual.ports import Ports
 from wattproof.meters.abb.virtual.refusals import Missing, denied, out_of_range
 from wattproof.meters.abb.virtual.sources import Load
@@ -47,7 +48,8 @@ class Body(Commands):
     :param clock: its clock, already set; :param load: its source; :param seed: of the noise; :param start: meter time
         of the first moment, ns.
 
-    ``frozen`` holds what is shown while the fault ``frozen`` lasts; ``glitched``: the present answer shows a glitch.
+    ``frozen`` holds what is shown while the fault ``frozen`` lasts, currents in mA under -id; ``glitched``: the present
+    answer shows a glitch.
     """
 
     __slots__ = ("access", "frozen", "glitched", "hardware", "password", "serial", "time_zone")
@@ -157,7 +159,8 @@ class Body(Commands):
         """Show what is shown now, until it ends (fault ``frozen``)."""
         self.frozen = None
         if on:
-            self.frozen = {id: values.read(self, id) for id in sorted(self.ids & FROZEN)}
+            fine = {-id: values.milliamperes(self, id) for id in self.ids & CURRENTS}
+            self.frozen = {id: values.read(self, id) for id in sorted(self.ids & FROZEN)} | fine
 
     def factory(self) -> None:
         """Factory settings; registers, clock and logs stay (control ``default``)."""

@@ -354,7 +354,7 @@ class Commands(Timeline):
             self._recordable(quantity, PROFILED)
         if interval not in INTERVALS:
             raise out_of_range(f"an interval of {interval} s is not possible: write one of {INTERVALS}")
-        others = sum(c.capacity for n, c in enumerate(self.recorder.channels, 1) if c is not None and n != number)
+        others = sum(kept for n, (_, kept) in enumerate(self.recorder.settings, 1) if n != number)
         if not 0 <= capacity <= ROWS - others:
             raise out_of_range(f"{capacity} rows are not possible: {ROWS - others} of {ROWS} are free")
         self.recorder.configure(number - 1, quantity, interval, capacity, self.clock, self.at)

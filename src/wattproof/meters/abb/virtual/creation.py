@@ -57,6 +57,9 @@ def create(options: SimulationOptions) -> Meter:
         _as_new(meter, chosen)
     _address(meter, options)
     meter.begin(durable, options.wall, faults)
+    for url in options.listen:
+        if url.framing == "mbus" and "baudrate" in url.options:
+            meter.rate = url.whole("baudrate", meter.rate)
     return meter
 
 

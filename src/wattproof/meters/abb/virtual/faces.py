@@ -24,7 +24,7 @@ class Bus:
 
 
 BUSES: Mapping[str, Bus] = {
-    "mbus": Bus("mbusface:MbusFace", "mbusface:MbusFramer"),
+    "mbus": Bus("mbus.face:MbusFace", "mbus.face:MbusFramer"),
     "hdlc": Bus("cosem.link:HdlcFace", "cosem.link:HdlcFramer"),
     "dlms": Bus("cosem.wrapped:WrapperFace"),
     "dlms+udp": Bus("cosem.wrapped:WrapperFace"),

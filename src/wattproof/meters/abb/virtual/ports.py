@@ -149,6 +149,11 @@ class Ports:
         for number, output in self.running.items():
             output.advance(0 if measured is None else power_of(measured, self.pulses[number].energy), now)
 
+    def fail(self) -> None:
+        """The supply fails."""
+        for output in self.running.values():
+            output.fail()
+
     @property
     def merged(self) -> bool:
         """Whether pulses were lost since the last full minute."""

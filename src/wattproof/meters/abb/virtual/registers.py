@@ -8,6 +8,7 @@ from typing import Any
 
 from wattproof.metering.energy import MODULUS, UNIT, WATT_HOUR, Register, TariffRegisters
 from wattproof.metering.pulses import KILOWATT_HOUR
+from wattproof.metering.rounding import nearest
 from wattproof.meters.abb.virtual.electrics import ACTIVE, APPARENT, ENERGIES, EXPORT, REACTIVE, TIME
 
 #: Sums that tariffs, resettable registers and pulse outputs follow: active and reactive, import and export.
@@ -67,7 +68,11 @@ class Registers:
         return (self.sums[number] + self.offsets.get(number, 0)) % ROUND
 
     def read(self, id: int) -> int | None:
-        """The raw value of an energy, ``None`` if the id is none."""
+        """The raw value of an energy, ``None`` if the id is none.
+
+        Energies are cut to their last digit, CO2 and currency rounded: an A41 was captured with 39.13 kWh, 39.139 kg
+        and 39.14 units of currency, all factors being 1.
+        """
         number = SUMS.get(id)
         if number is not None:
             return self.content(number) // UNIT
@@ -82,8 +87,8 @@ class Registers:
         if id in RESETS:
             return self.resettable[RESETS[id]].resets
         if id == CO2:
-            return self.content(ACTIVE) * self.co2 // KILOWATT_HOUR
-        return self.content(ACTIVE) * self.currency // (10 * KILOWATT_HOUR) if id == CURRENCY else None
+            return nearest(self.content(ACTIVE) * self.co2, KILOWATT_HOUR)
+        return nearest(self.content(ACTIVE) * self.currency, 10 * KILOWATT_HOUR) if id == CURRENCY else None
 
     def grown(self, id: int) -> int | None:
         """Something that grows as the energy does whatever its register shows, mW x ms; ``None`` if the id is none."""

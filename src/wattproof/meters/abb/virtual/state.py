@@ -20,8 +20,7 @@ FIELDS = (
 
 def save(body: Body) -> dict[str, Any]:
     """Plain data of everything. The same state gives the same data, whatever way led to it."""
-    if body.supplied:
-        body.ports.advance(body.measured, body.at)
+    body.ports.advance(body.measured, body.at)
     data: dict[str, Any] = {name: getattr(body, name) for name in FIELDS}
     data |= {name: getattr(body, name).save() for name in PARTS}
     data["clock"] = body.clock.save()
@@ -32,7 +31,10 @@ def save(body: Body) -> dict[str, Any]:
 
 
 def restore(body: Body, data: Mapping[str, Any]) -> None:
-    """As :func:`save` left it; the source and what is wrong with it are those of now. Raises ``KeyError``, ``ValueError`` or ``TypeError`` for data of another kind."""
+    """As :func:`save` left it; the source and what is wrong with it are those of now.
+
+    Raises ``KeyError``, ``ValueError`` or ``TypeError`` for data of another kind.
+    """
     from wattproof.meters.abb.virtual.body import Access
 
     for name in FIELDS:

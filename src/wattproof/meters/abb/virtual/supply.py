@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import random
+import hashlib
+import struct
+from math import cos, log, sin, sqrt, tau
 
 from wattproof.metering.clock import Clock
 from wattproof.metering.dates import DAY, HOUR, SECOND
@@ -14,8 +16,8 @@ from wattproof.virtual.base import NEVER
 
 #: Nanoseconds in a millisecond: loads count the former, meters the latter.
 MILLI = 1_000_000
-#: Factors for the voltages and currents of three phases.
-_FACTORS = 6
+_PAIR = struct.Struct("<QQ")
+_RANGE = 2**64
 
 
 class Supply:
@@ -55,5 +57,15 @@ class Supply:
 
     def _shake(self, segment: Segment, second: int) -> Segment:
         """Each second has deviates of its own, whoever asks in which order."""
-        draw = random.Random(self.seed << 40 | second).gauss
-        return shaken(segment, tuple(1 + draw(0, self.noise / 100) for _ in range(_FACTORS)), self.wiring.phases)
+        size = self.noise / 100
+        return shaken(segment, tuple(1 + size * deviate for deviate in deviates(self.seed, second)), self.wiring.phases)
+
+
+def deviates(seed: int, number: int) -> list[float]:
+    """Six normal deviates that belong to a number: Box and Muller's pairs, from a hash of seed and number."""
+    draw = hashlib.blake2b(b"%d:%d" % (seed, number), digest_size=48).digest()
+    found: list[float] = []
+    for radius, turn in _PAIR.iter_unpack(draw):
+        size, angle = sqrt(-2 * log((radius + 1) / _RANGE)), tau * turn / _RANGE
+        found += (size * cos(angle), size * sin(angle))
+    return found

@@ -258,6 +258,7 @@ class Timeline:
             self._power_up()
         else:
             self.ports.advance(self.measured, self.at)
+            self.ports.fail()
             self.watch.fail(self.clock, self.at)
             self.image.interrupt()
             self.off_at, self.measured, self._rates = self.at, None, ()

@@ -14,7 +14,7 @@ from wattproof.metering.dates import DAY
 from wattproof.metering.harmonics import ORDERS, distortion, spectrum
 from wattproof.metering.rounding import nearest
 from wattproof.meters.abb.quantities import ROWS
-from wattproof.meters.abb.virtual.gauges import CURRENTS, DISTORTIONS, GAUGES, SPECTRA
+from wattproof.meters.abb.virtual.gauges import DISTORTIONS, GAUGES, SPECTRA
 from wattproof.meters.abb.virtual.ports import PORTS
 from wattproof.meters.abb.virtual.recorder import COUNTERS
 from wattproof.meters.abb.virtual.refusals import Missing
@@ -134,10 +134,13 @@ def harmonic(body: Body, id: int, order: int) -> int | Missing:
 
 
 def milliamperes(body: Body, id: int) -> int | Missing:
-    """A current in mA, as the A41 and A42 send it on M-Bus (AD-06)."""
+    """A current (one of :data:`CURRENTS`) in mA, as the A41 and A42 send it on M-Bus (AD-06)."""
     shown = read(body, id)
-    if isinstance(shown, Missing) or id not in CURRENTS or body.measured is None or body.frozen is not None:
-        return shown * 10 if isinstance(shown, int) else Missing.PENDING if not isinstance(shown, Missing) else shown
+    if isinstance(shown, Missing) or body.measured is None:
+        return shown if isinstance(shown, Missing) else Missing.PENDING
+    if body.frozen is not None:
+        kept = body.frozen[-id]
+        return kept if isinstance(kept, int | Missing) else Missing.PENDING
     return nearest(GAUGES[id].read(body.measured), 1000)
 
 

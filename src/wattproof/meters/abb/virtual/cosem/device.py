@@ -10,7 +10,7 @@ from wattproof.meters.abb.quantities import ROWS
 from wattproof.meters.abb.variants import Variant
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.alarms import alarms
-from wattproof.meters.abb.virtual.cosem.binding import Object
+from wattproof.meters.abb.virtual.cosem.binding import Object, told
 from wattproof.meters.abb.virtual.cosem.clock import clock
 from wattproof.meters.abb.virtual.cosem.identity import identity
 from wattproof.meters.abb.virtual.cosem.image import image
@@ -27,10 +27,15 @@ from wattproof.wire.cosem.results import RESULTS, Result
 from wattproof.wire.cosem.server import Association
 from wattproof.wire.hdlc.addresses import MANAGEMENT, PUBLIC
 
+
+def _set_password(body: Body, password: bytes) -> None:
+    told(body.set_password, password)
+
+
 #: Who may ask: the public client without a password, the management client with the meter's (2.4).
 CLIENTS = (
     ClientRow[Body](PUBLIC, 0, association="0-0:40.0.1"),
-    ClientRow[Body](MANAGEMENT, 1, lambda body: body.password, Body.set_password, "0-0:40.0.2"),
+    ClientRow[Body](MANAGEMENT, 1, lambda body: body.password, _set_password, "0-0:40.0.2"),
 )
 PARTS = (identity, clock, quantities, ports, tariffs, alarms, profiles, image)
 #: Objects whose methods the write access level does not bind, as their commands on M-Bus (1.15).

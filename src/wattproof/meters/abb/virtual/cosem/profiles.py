@@ -85,8 +85,7 @@ def _channel(channel: int) -> Object:
 
     def settings(body: Body) -> tuple[int | None, int, int]:
         """Quantity, interval (s) and capacity of the channel."""
-        kept, quantity = body.recorder.channels[channel - 1], body.recorder.quantities[channel - 1]
-        return (None, *_IDLE) if kept is None else (quantity, kept.interval // SECOND, kept.capacity)
+        return body.recorder.quantities[channel - 1], *body.recorder.settings[channel - 1]
 
     def set_columns(body: Body, rows: tuple[Row, ...]) -> None:
         if len(rows) > 1:
@@ -112,10 +111,6 @@ def _channel(channel: int) -> Object:
         capture_period=setting(lambda body: double_long_unsigned(settings(body)[1]), set_interval, number),
         profile_entries=setting(lambda body: double_long_unsigned(settings(body)[2]), set_capacity, number),
     )
-
-
-#: Interval and capacity of a channel that records nothing.
-_IDLE = (900, 0)
 
 
 def _channel_status(channel: int) -> Object:

@@ -21,7 +21,7 @@ from wattproof.meters.abb.shapes.recording import (
     channel_status,
     log_columns,
 )
-from wattproof.meters.abb.shapes.stamps import STAMP, decoded, seconds
+from wattproof.meters.abb.shapes.stamps import STAMP, date_time, seconds
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.binding import TYPES
 from wattproof.wire.cosem import profiles
@@ -37,7 +37,6 @@ from wattproof.wire.cosem.descriptors import Selection
 from wattproof.wire.cosem.profiles import Row, encode_buffer
 from wattproof.wire.cosem.results import Result
 from wattproof.wire.cosem.selection import CLOCK_TIME, RANGE, CaptureObject, RangeDescriptor
-from wattproof.wire.cosem.shapes import octets
 from wattproof.wire.cosem.times import DateTime
 
 _stamp = STAMP.writer
@@ -90,7 +89,7 @@ class Table(Sequence[Row], ABC):
 
 def _limits(wanted: RangeDescriptor) -> tuple[int, int] | None:
     """Both limits in seconds, ``None`` where they are not two moments of the calendar."""
-    begin, end = (decoded(octets(limit, 12)) for limit in (wanted.begin, wanted.end))
+    begin, end = (date_time(limit) for limit in (wanted.begin, wanted.end))
     try:
         first, last = seconds(begin), seconds(end)
     except InvalidValue:

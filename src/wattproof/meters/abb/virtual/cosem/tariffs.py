@@ -10,7 +10,7 @@ from wattproof.meters.abb.rows import GOLD
 from wattproof.meters.abb.shapes.calendar import DAYS, SEASONS, SPECIAL_DAY, SPECIAL_DAYS, WEEKS
 from wattproof.meters.abb.shapes.scripts import SCRIPTS
 from wattproof.meters.abb.shapes.shape import Shape
-from wattproof.meters.abb.shapes.stamps import OPEN, STAMP, decoded, seconds
+from wattproof.meters.abb.shapes.stamps import OPEN, STAMP, date_time, seconds
 from wattproof.meters.abb.variants import Variant
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.binding import Members, Object, executes, resets, setting
@@ -50,7 +50,7 @@ def _activation(body: Body) -> Data:
 
 def _moment(data: Data) -> int | None:
     """A moment, or ``None`` where all of it is open: never."""
-    moment = decoded(octets(data, 12))
+    moment = date_time(data)
     return None if moment.parts == DateTime().parts else seconds(moment)
 
 
