@@ -94,6 +94,13 @@ class CosemMeter:
         place = Place.of(url)
         return cls(Bus(blocking_line_of(url, trace=trace, clock=BlockingClock())).station(place), owner=True)
 
+    @classmethod
+    def instead_of(cls, other: CosemMeter) -> Self:
+        """The driver of this class on the connection of another one, which is not used any more."""
+        meter = cls(other.station, priority=other.priority, owner=other._owner)
+        meter._identity, meter._objects = other._identity, other._objects
+        return meter
+
     async def close(self) -> None:
         """End association and link, and the line if it is the meter's own."""
         await self.station.close()

@@ -8,9 +8,9 @@ import pytest
 
 from tests.meters.abb.cosem.rig import Rig
 from wattproof.errors import InvalidValue, ResponseTimeout
-from wattproof.meters.abb.cosem.images import INITIATE, Phase, Status
+from wattproof.meters.abb.cosem.images import INITIATE, Phase
 from wattproof.meters.abb.driver import MeterRefused
-from wattproof.wire.cosem.data import double_long_unsigned, octet_string, structure
+from wattproof.wire.cosem.image_transfer import ImageInitiation, ImageStatus
 
 
 def image(version: str = "A9.01.0", size: int = 5000) -> bytes:
@@ -69,7 +69,7 @@ def test_what_goes_wrong_is_told() -> None:
         update(rig, b"")
     with pytest.raises(MeterRefused, match="verification of the image failed: status verification_failed"):
         update(rig, image()[:-1] + b"\xff")
-    assert rig.run(rig.driver.image_status()) is Status.VERIFICATION_FAILED
+    assert rig.run(rig.driver.image_status()) is ImageStatus.VERIFICATION_FAILED
     rig.bench.fault("image-fails", "activate")
     with pytest.raises(MeterRefused, match="activation of the image failed"):
         update(rig, image())
@@ -87,8 +87,7 @@ def test_what_goes_wrong_is_told() -> None:
 def test_a_transfer_goes_on_where_it_was_broken_off() -> None:
     rig = Rig()
     data = image()
-    begin = structure(octet_string(b"A9"), double_long_unsigned(len(data)))
-    rig.run(rig.driver.act(INITIATE, begin))
+    rig.run(rig.driver.act(INITIATE, ImageInitiation(b"A9", len(data)).data))
     for block in range(5):
         rig.run(rig.driver._send_block(data, 448, block))
     steps = update(rig, data, resume=True)

@@ -48,7 +48,10 @@ def test_a_load_profile_by_times_and_counts(monkeypatch: pytest.MonkeyPatch) -> 
         ({"start": at(2, 0, 1), "count": 2}, [at(2, 0, 15), at(2, 0, 30)]),
         ({"end": at(28, 12, 15, month=2)}, [at(28, 12, month=2), at(28, 12, 15, month=2)]),
         ({"start": at(9), "end": at(9), "count": 5}, [at(9)]),
-        ({"count": 1}, everything[:1]),
+        ({"count": 1}, everything[-1:]),
+        ({"count": 700}, everything[-700:]),
+        ({"end": at(2, 1), "count": 3}, [at(2, 0, 30), at(2, 0, 45), at(2, 1)]),
+        ({"end": at(20), "count": 600}, everything[-600:]),
         ({"start": at(20)}, []),
         ({"start": at(1), "end": at(1) - timedelta(seconds=1)}, []),
     ):

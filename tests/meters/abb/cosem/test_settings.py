@@ -25,7 +25,7 @@ def test_the_clock_and_its_summer_time() -> None:
     rig.run(rig.driver.set_clock(datetime(2026, 8, 5, 1, 11, 31, tzinfo=UTC)))
     begin, end = Rule.of_week(3, 7, 5, 2), Rule.of_week(10, 1, 1, 1)
     rig.run(rig.driver.set_summer_time(True, begin, end))
-    clock = rig.run(rig.driver.clock())
+    clock = rig.run(rig.driver.read_clock())
     assert clock.as_dict() == {
         "datetime": clock.time.isoformat(), "dayofweek": 3, "status": "set", "dst": 1, "dstenable": True,
         "dststart": {"month": 3, "day": 7, "week": 254, "hour": 2},
@@ -34,13 +34,13 @@ def test_the_clock_and_its_summer_time() -> None:
     for week in (1, 2, 3, 4, 254):
         rule = Rule.of_week(5, 3, week, 4)
         rig.run(rig.driver.set_summer_time(True, rule, end))
-        assert rig.run(rig.driver.clock()).begin == rule
+        assert rig.run(rig.driver.read_clock()).begin == rule
     rig.run(rig.driver.set_summer_time(False))
-    assert not rig.run(rig.driver.clock()).enabled
+    assert not rig.run(rig.driver.read_clock()).enabled
     with pytest.raises(InvalidValue):
         rig.run(rig.driver.set_summer_time(True, begin))
     rig.bench.control("clock", "invalid")
-    lost = rig.run(rig.driver.clock())
+    lost = rig.run(rig.driver.read_clock())
     assert (lost.time, lost.as_dict()["status"]) == (None, "not set")
     rig.bench.control("front-key", "closed")
     with pytest.raises(MeterRefused, match=r"READ_WRITE_DENIED.*begin of summer time"):

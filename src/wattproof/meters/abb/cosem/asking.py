@@ -25,7 +25,8 @@ from wattproof.wire.cosem.client import Client
 from wattproof.wire.cosem.data import Data, integer
 from wattproof.wire.cosem.descriptors import Attribute, Method
 from wattproof.wire.cosem.object_list import ObjectList
-from wattproof.wire.cosem.results import Result, refusal
+from wattproof.wire.cosem.refusals import refusal
+from wattproof.wire.cosem.results import Result
 
 T = TypeVar("T")
 #: The parameter of methods that need none.

@@ -17,7 +17,8 @@ from wattproof.wire.conversation import Conversation
 from wattproof.wire.cosem.client import Client
 from wattproof.wire.cosem.data import Data, long_unsigned
 from wattproof.wire.cosem.descriptors import Attribute, Method
-from wattproof.wire.cosem.results import Result, refusal
+from wattproof.wire.cosem.refusals import refusal
+from wattproof.wire.cosem.results import Result
 
 T = TypeVar("T")
 CALENDAR, DAYS_OF_EXCEPTION = "0-0:13.0.0", "0-0:11.0.0"

@@ -49,7 +49,7 @@ def rule_dict(rule: Rule) -> dict[str, int]:
 class ClockSetting(Asking):
     """The part of the driver that reads and sets the clock."""
 
-    async def clock(self) -> SummerClock:
+    async def read_clock(self) -> SummerClock:
         """Date, time and summer time of the meter's clock, read at one moment."""
         time, begin, end, enabled = await self.get_all((TIME, BEGIN, END, ENABLED))
         moment = DateTime.decode(octets(_given(time), 12))

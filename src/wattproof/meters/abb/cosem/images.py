@@ -12,15 +12,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from wattproof.errors import CosemRefused, FrameError, InvalidValue, LinkError, ProtocolError, Refused, ResponseTimeout
 from wattproof.meters.abb.cosem.asking import NOTHING, Asking
 from wattproof.meters.abb.driver import Cause, MeterRefused
 from wattproof.wire.conversation import Conversation
 from wattproof.wire.cosem.client import Client
-from wattproof.wire.cosem.data import Data, double_long_unsigned, octet_string, structure
+from wattproof.wire.cosem.data import Data
 from wattproof.wire.cosem.descriptors import Attribute, Method
+from wattproof.wire.cosem.image_transfer import ImageBlock, ImageInitiation
+from wattproof.wire.cosem.image_transfer import ImageStatus as Status
 from wattproof.wire.cosem.results import Result
 from wattproof.wire.cosem.shapes import flag, number, text
 
@@ -34,19 +36,6 @@ LOOK, STEP_LIMIT = 1.0, 120.0
 KNOCK, RESTART_LIMIT = 5.0, 300.0
 #: How often a block that the meter misses is sent again.
 ATTEMPTS = 3
-
-
-class Status(IntEnum):
-    """Attribute 6."""
-
-    NOT_INITIATED = 0
-    INITIATED = 1
-    VERIFYING = 2
-    VERIFIED = 3
-    VERIFICATION_FAILED = 4
-    ACTIVATING = 5
-    ACTIVATED = 6
-    ACTIVATION_FAILED = 7
 
 
 class Phase(StrEnum):
@@ -137,8 +126,7 @@ class ImageTransfer(Asking):
             raise FrameError("the meter says that a block of an image has 0 bytes")
         if resume and await self.image_status() is Status.INITIATED:
             return length, min(number(await self.get(FIRST_MISSING)), -(-len(image) // length))
-        name = octet_string(identifier.encode("ascii", "replace"))
-        await self.act(INITIATE, structure(name, double_long_unsigned(len(image))))
+        await self.act(INITIATE, ImageInitiation(identifier.encode("ascii", "replace"), len(image)).data)
         return length, 0
 
     async def _send(self, image: bytes, size: int, first: int, total: int) -> AsyncIterator[int]:
@@ -158,8 +146,7 @@ class ImageTransfer(Asking):
 
     async def _send_block(self, image: bytes, size: int, block: int) -> None:
         """Send a block. One whose answer is lost is not worth an error: the meter tells afterwards what it misses."""
-        content = octet_string(image[block * size : (block + 1) * size])
-        await self._act(TRANSFER, structure(double_long_unsigned(block), content))
+        await self._act(TRANSFER, ImageBlock(block, image[block * size : (block + 1) * size]).data)
 
     async def _act(self, method: Method, parameter: Data = NOTHING) -> None:
         """A method after which other attributes tell what has become of it; "temporary failure" says it goes on."""

@@ -71,15 +71,13 @@ class Recording(Asking):
             UnknownName: no such channel, or none that records this quantity.
         """
         _check_count(count)
-        found, quantity = await self._channel(channel)
-        name = channel_name(found)
+        place, quantity = await self._channel(channel)
+        name = channel_name(place)
         interval = number(await self.get(Attribute.of(_CLASS, name, PERIOD_OF)))
         scale = (await self._scales_of([attribute_of(quantity)])).get(quantity.ln)
-        rows = [
-            profile_row(row, quantity, scale)
-            async for row in self._rows(name, start, end, count, timedelta(seconds=interval))
-        ]
-        return LoadProfile(column(quantity, scale), interval, tuple(rows), found)
+        found = await self._rows(name, start, end, count, timedelta(seconds=interval))
+        rows = [profile_row(row, quantity, scale) for row in found]
+        return LoadProfile(column(quantity, scale), interval, tuple(rows), place)
 
     async def previous_values(
         self, *, start: datetime | None = None, end: datetime | None = None, count: int | None = None
@@ -90,7 +88,7 @@ class Recording(Asking):
         quantities = await self.get_setting(where, PREVIOUS_COLUMNS)
         scales = await self._scales_of(map(attribute_of, quantities))
         period: Period = await self.get_setting(Attribute.of(1, PREVIOUS_PERIOD), PERIOD)
-        rows = [previous_row(row, quantities, scales) async for row in self._rows(PREVIOUS_VALUES, start, end, count)]
+        rows = [previous_row(row, quantities, scales) for row in await self._rows(PREVIOUS_VALUES, start, end, count)]
         return PreviousValues(tuple(rows), period.span.name.lower())
 
     async def demand(
@@ -100,7 +98,7 @@ class Recording(Asking):
         _check_count(count)
         settings = await self.get_setting(Attribute.of(1, DEMAND_SETTINGS), DEMAND_CONFIGURATION)
         scales = await self._scales_of(attribute_of(ROWS[entry.quantity]) for entry in settings.entries)
-        rows = [demand_row(row, settings.entries, scales) async for row in self._rows(DEMAND, start, end, count)]
+        rows = [demand_row(row, settings.entries, scales) for row in await self._rows(DEMAND, start, end, count)]
         return Demand(settings.interval, settings.sub_interval, tuple(rows))
 
     async def log(self, log: Log, *, until: datetime | None = None, count: int = 100) -> list[LogEntry]:
@@ -156,31 +154,36 @@ class Recording(Asking):
 
     async def _rows(
         self, name: str, start: datetime | None, end: datetime | None, count: int | None, step: timedelta | None = None
-    ) -> AsyncIterator[Row]:
-        """Rows of a profile, oldest first, at most ``count``. ``step``: how far rows lie apart, if that is known."""
-        left = count
-        start, end = (None if time is None else _local(time) for time in (start, end))
-        pieces = (
-            self._everything(name) if start is None and end is None else self._window(name, start, end, count, step)
-        )
-        async for piece in pieces:
-            for row in piece:
-                if left is not None:
-                    if not left:
-                        return
-                    left -= 1
-                yield row
-            if left == 0:
-                return
+    ) -> list[Row]:
+        """Rows of a profile, oldest first: at most the first ``count``, without ``start`` the newest ``count``.
 
-    async def _everything(self, name: str) -> AsyncIterator[list[Row]]:
-        """All rows by their numbers. A full buffer drops its oldest row for a new one, which shifts the numbers: so
-        the last row of a piece is asked for again with the next one, and found where it has gone."""
+        ``step``: how far rows lie apart, if that is known.
+        """
+        start, end = (None if time is None else _local(time) for time in (start, end))
+        if start is None and end is None:
+            first = 1 if count is None else max(1, await self._stored(name) - count + 1)
+            rows = [row async for piece in self._everything(name, first) for row in piece]
+            return rows if count is None else rows[-count:]
+        if start is None and end is not None and count is not None:
+            return (await self._newest(name, end, count, step))[-count:]
+        found: list[Row] = []
+        async for piece in self._window(name, start, end, count, step):
+            found += piece
+            if count is not None and len(found) >= count:
+                break
+        return found[:count]
+
+    async def _everything(self, name: str, first: int) -> AsyncIterator[list[Row]]:
+        """All rows from number ``first`` on, in pieces.
+
+        A full buffer drops its oldest row for a new one, which shifts the numbers: so the last row of a piece is asked
+        for again with the next one, and found where it has gone.
+        """
         last: Row | None = None
-        at, stored = 1, await self._stored(name)
+        at, stored = first, await self._stored(name)
         while at <= stored:
             if last is None:
-                piece = await self._entries(name, at, PIECE)
+                piece = await self._entries(name, at, at + PIECE - 1)
             else:
                 at, piece = await self._behind(name, at, last)
             if not piece:
@@ -217,6 +220,20 @@ class Recording(Asking):
         width = step * min(PIECE, count or PIECE)
         for first in _windows(begin, last, width):
             yield await self._between(name, first, min(first + width - _SECOND, last))
+
+    async def _newest(self, name: str, end: datetime, count: int, step: timedelta | None) -> list[Row]:
+        """The last rows up to ``end``, ``count`` of them or more: pieces backwards from there."""
+        if not step:
+            return await self._between(name, None, end)
+        oldest = await self._oldest(name)
+        last = min(end, await self._now())
+        width = step * min(PIECE, count)
+        found: list[Row] = []
+        while oldest is not None and last >= oldest and len(found) < count:
+            first = max(last - width + _SECOND, oldest)
+            found = [*await self._between(name, first, last), *found]
+            last = first - _SECOND
+        return found
 
     async def _stored(self, name: str) -> int:
         return number(await self.get(Attribute.of(_CLASS, name, IN_USE)))
