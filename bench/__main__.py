@@ -19,6 +19,7 @@ TABLES = (
     "ocmf_verify",
     "mbus_decode",
     "cosem_get",
+    "eq_bus",
 )
 
 

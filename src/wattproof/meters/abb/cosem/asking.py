@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import ClassVar, TypeVar
 
 from wattproof.drivers.cosem.bus import Service
-from wattproof.drivers.cosem.meter import CosemMeter
+from wattproof.drivers.cosem.meter import CosemMeter, may
 from wattproof.errors import (
     AssociationRefused,
     CosemRefused,
@@ -24,7 +24,7 @@ from wattproof.wire.cosem.acse import Diagnostic
 from wattproof.wire.cosem.client import Client
 from wattproof.wire.cosem.data import Data, integer
 from wattproof.wire.cosem.descriptors import Attribute, Method
-from wattproof.wire.cosem.object_list import ObjectList
+from wattproof.wire.cosem.object_list import Access, ObjectList
 from wattproof.wire.cosem.refusals import refusal
 from wattproof.wire.cosem.results import Result
 
@@ -99,11 +99,8 @@ class Asking(CosemMeter):
         """Several at once, without objects that the meter does not have."""
         found: dict[Attribute, T] = {}
         for attribute, data in zip(attributes, await self.get_all(attributes), strict=True):
-            if isinstance(data, Data):
-                found[attribute] = understood(shape, data, attribute)
-            elif data not in ABSENT:
-                with told():
-                    raise refusal(data, f"GET of {attribute}")
+            if data not in ABSENT:
+                found[attribute] = understood(shape, given(data, attribute), attribute)
         return found
 
     async def set(self, attribute: Attribute, value: Data) -> None:
@@ -121,8 +118,7 @@ class Asking(CosemMeter):
     async def has(self, attribute: Attribute) -> bool:
         """Whether the meter has the object and this client may read the attribute."""
         entry = (await self.objects()).find(attribute.name)
-        access = None if entry is None else entry.attributes.get(attribute.attribute_id)
-        return access is not None and access.mode.readable
+        return entry is not None and may(entry, attribute.attribute_id, Access.READ)
 
 
 def understood(shape: Shape[T], data: Data, attribute: Attribute) -> T:
@@ -131,6 +127,14 @@ def understood(shape: Shape[T], data: Data, attribute: Attribute) -> T:
         return shape.read(data)
     except (FrameError, InvalidValue) as error:
         raise FrameError(f"{attribute} holds something else than it should: {error}") from None
+
+
+def given(data: Data | Result, attribute: Attribute) -> Data:
+    """One of several values that were asked for together. Raises ``MeterRefused`` where it was refused."""
+    if isinstance(data, Result):
+        with told():
+            raise refusal(data, f"GET of {attribute}")
+    return data
 
 
 def equals(attribute: Attribute, value: Data) -> Service[bool]:

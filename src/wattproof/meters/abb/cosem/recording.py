@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from wattproof.errors import FrameError, InvalidValue, UnknownName
 from wattproof.metering.intervals import Period
-from wattproof.meters.abb.cosem.asking import Asking, understood
+from wattproof.meters.abb.cosem.asking import Asking, given, understood
 from wattproof.meters.abb.cosem.binding import attribute_of
 from wattproof.meters.abb.cosem.recorded import (
     column,
@@ -71,11 +71,9 @@ class Recording(Asking):
             UnknownName: no such channel, or none that records this quantity.
         """
         _check_count(count)
-        place, quantity = await self._channel(channel)
-        name = channel_name(place)
-        interval = number(await self.get(Attribute.of(_CLASS, name, PERIOD_OF)))
+        place, quantity, interval = await self._channel(channel)
         scale = (await self._scales_of([attribute_of(quantity)])).get(quantity.ln)
-        found = await self._rows(name, start, end, count, timedelta(seconds=interval))
+        found = await self._rows(channel_name(place), start, end, count, timedelta(seconds=interval))
         rows = [profile_row(row, quantity, scale) for row in found]
         return LoadProfile(column(quantity, scale), interval, tuple(rows), place)
 
@@ -130,25 +128,26 @@ class Recording(Asking):
                 found[channel] = rows[0] if rows else None
         return found
 
-    async def _channel(self, wanted: int | str) -> tuple[int, Quantity]:
-        """The channel of this number, or that records the quantity of this name."""
-        if isinstance(wanted, int):
-            if wanted not in CHANNELS:
-                raise UnknownName(
-                    f"the load profile has no channel {wanted}: channels are {CHANNELS[0]} to {CHANNELS[-1]}"
-                )
-            where = Attribute.of(_CLASS, channel_name(wanted), COLUMNS)
-            rows = await self.get_setting(where, channel_columns(wanted))
-            if not rows:
-                raise UnknownName(f"channel {wanted} of the load profile records nothing")
-            return wanted, rows[0]
-        row = by_name(wanted)
+    async def _channel(self, wanted: int | str) -> tuple[int, Quantity, int]:
+        """The channel of this number, or that records the quantity of this name: number, quantity, interval (s)."""
+        place = wanted if isinstance(wanted, int) else await self._channel_of(by_name(wanted))
+        if place not in CHANNELS:
+            raise UnknownName(f"the load profile has no channel {place}: channels are {CHANNELS[0]} to {CHANNELS[-1]}")
+        where = [Attribute.of(_CLASS, channel_name(place), part) for part in (COLUMNS, PERIOD_OF)]
+        columns, period = (given(data, one) for data, one in zip(await self.get_all(where), where, strict=True))
+        rows = understood(channel_columns(place), columns, where[0])
+        if not rows:
+            raise UnknownName(f"channel {place} of the load profile records nothing")
+        return place, rows[0], number(period)
+
+    async def _channel_of(self, row: Quantity) -> int:
+        """The channel that records a quantity."""
         recorded = await self.channels()
         found = next((channel for channel, one in recorded.items() if one is row), None)
         if found is None:
             names = ", ".join(f"{one.name} ({channel})" for channel, one in recorded.items() if one) or "nothing"
             raise UnknownName(f"no channel of the load profile records {row.name}; the meter records {names}")
-        return found, row
+        return found
 
     # rows ---------------------------------------------------------------------------------------------------------
 
