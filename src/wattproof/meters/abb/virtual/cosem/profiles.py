@@ -35,12 +35,11 @@ from wattproof.meters.abb.virtual.refusals import out_of_range
 from wattproof.wire.cosem.classes import DATA, PROFILE_GENERIC
 from wattproof.wire.cosem.data import Data, Tag, array, double_long_unsigned, enum, unsigned
 from wattproof.wire.cosem.objects import Bound, BoundMethod
-from wattproof.wire.cosem.selection import ENTRIES, RANGE, CaptureObject
+from wattproof.wire.cosem.selection import CLOCK_TIME, ENTRIES, RANGE
 from wattproof.wire.cosem.shapes import number
 
-#: Rows are kept first in, first out, by no other order.
+#: Rows are kept first in, first out; that is by the time of the clock, as which clients select ranges.
 _FIFO = 1
-_UNSORTED = CaptureObject(0, bytes(6), 0).data
 
 
 def _profile(
@@ -66,7 +65,7 @@ def _profile(
         "capture_objects": columns,
         "capture_period": double_long_unsigned(0),
         "sort_method": enum(_FIFO),
-        "sort_object": _UNSORTED,
+        "sort_object": CLOCK_TIME.data,
         "entries_in_use": lambda body: double_long_unsigned(len(table(body))),
     }
     attributes.update(others)
