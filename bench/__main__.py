@@ -13,6 +13,7 @@ TABLES = (
     "rest_measure",
     "whole_map",
     "rtu_line",
+    "mbus_line",
     "proxy",
     "disturbances",
     "memory",

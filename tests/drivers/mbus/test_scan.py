@@ -12,7 +12,7 @@ import pytest
 from tests.mbusline import BusLink, PlayedMeter, good_frame
 from wattproof.drivers.mbus.address import Address
 from wattproof.drivers.mbus.meter import MbusMeter
-from wattproof.drivers.mbus.scan import ADDRESSES, Progress, scan_primary, scan_secondary, scanned
+from wattproof.drivers.mbus.scan import ADDRESSES, Progress, scan_one, scan_primary, scan_secondary, scanned
 from wattproof.drivers.modbus import run_blocking
 from wattproof.drivers.scan import Found
 from wattproof.io.url import parse_url
@@ -80,7 +80,28 @@ def test_a_lost_acknowledgement_costs_no_meter(a41: list[bytes]) -> None:
     link = BusLink([meter := PlayedMeter(a41, 1)])
     meter.spoil = lambda request, answer: None if isinstance(request, Long) and request.ci == SELECT else answer
     assert numbers(run_blocking(everything(scan_secondary(link.bus(), URL)))) == ["00217819"]
-    assert selections(link) == 10
+    assert selections(link) == 10 + 1  # and once more by all that it says
+
+
+@pytest.mark.proves("A-024")
+def test_meters_that_answer_in_the_very_same_moment_are_no_other_meter(a41: list[bytes]) -> None:
+    """63 and 64 and 65 make 60, of a telegram whose check sum fits by chance: nobody has that number."""
+    serials = ["18034063", "18034064", "18034065"]
+    link = BusLink([PlayedMeter(a41, address, number) for address, number in enumerate(serials, 1)])
+    told: list[Progress] = []
+    found = run_blocking(everything(scan_secondary(link.bus(), URL, told.append)))
+    assert numbers(found) == serials
+    assert [progress.found for progress in told][-1] == 3
+
+
+def test_a_single_number_is_asked_for_alone(a41: list[bytes]) -> None:
+    link = BusLink([PlayedMeter(a41, 1)])
+    bus = link.bus()
+    known = run_blocking(everything(scan_one(bus, URL.with_options(address="00217819"), Address.parse("00217819"))))
+    assert [(item.family, item.info and item.info.serial, str(item.url)) for item in known] == [
+        ("mbus", "00217819", "mbus+mbus:///dev/ttyUSB1?baudrate=2400&address=00217819")
+    ]
+    assert run_blocking(everything(scan_one(bus, URL, Address.parse("00217818")))) == []
 
 
 def test_a_search_below_digits_that_are_known(a41: list[bytes]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wattproof.drivers.mbus.address import Address, address_of
 from wattproof.drivers.mbus.bus import Bus
@@ -16,15 +16,15 @@ from wattproof.drivers.mbus.line import Line, line_of
 from wattproof.drivers.mbus.meter import MbusMeter, describe
 from wattproof.drivers.mbus.readout import Readout
 from wattproof.drivers.scan import Found
-from wattproof.errors import LinkError
+from wattproof.errors import LinkError, ProtocolError, ResponseTimeout
 from wattproof.io.clock import SystemClock
 from wattproof.io.url import MeterURL
 from wattproof.model.devices import DeviceInfo
-from wattproof.wire.mbus.addresses import Selection
+from wattproof.wire.mbus.addresses import SecondaryAddress, Selection
 from wattproof.wire.mbus.ci_fields import SELECT
 from wattproof.wire.mbus.fixed import FixedData
-from wattproof.wire.mbus.frames import SELECTED, Long, snd_nke
-from wattproof.wire.mbus.master import Exchange
+from wattproof.wire.mbus.frames import SELECTED, Long, req_ud2, snd_nke
+from wattproof.wire.mbus.master import Exchange, selection
 from wattproof.wire.mbus.media import medium_name
 from wattproof.wire.mbus.receivers import Expect
 from wattproof.wire.mbus.search import Finding, Search, scan
@@ -108,58 +108,123 @@ async def scan_secondary(
     """The meters by their identification numbers, those that begin with ``prefix``, in the order of their numbers.
 
     Several meters with one number are told as duplicates; ``versions``: try to tell them apart by their versions, which
-    takes 255 selections. Who breaks off leaves nobody selected.
+    takes 255 selections. Telegrams of several meters that come in the very same moment may look like one of a meter
+    that does not exist, so each is selected once more by all that it says. Who breaks off leaves nobody selected.
 
     Raises ``Unreachable``, ``Disconnected``.
     """
-    search = Search(versions=versions)
-    steps = search.steps(prefix)
-    told: dict[str, None] = {}
+    hunt = _Hunt(url, recognise, versions)
     async with bus.whole_line() as line:
         try:
+            async with aclosing(hunt.below(line, prefix, progress)) as found:
+                async for item in found:
+                    yield item
+        finally:
+            if not hunt.over:
+                await _deselect(line)
+
+
+class _Hunt:
+    """One search on one line: what it has told, and whether it came to its end."""
+
+    def __init__(self, url: MeterURL, recognise: Recognise, versions: bool) -> None:
+        self.over = False
+        self._url = url
+        self._recognise = recognise
+        self._versions = versions
+        self._found: set[SecondaryAddress] = set()
+        self._told: set[tuple[str, str]] = set()
+
+    async def below(self, line: Line, prefix: str, progress: Told) -> AsyncGenerator[Found, None]:
+        """The meters whose numbers begin with these digits."""
+        pending = [prefix]
+        while pending:
+            search = Search(versions=self._versions)
+            steps, mask, told = search.steps(pending.pop()), "", 0
             step: Exchange | None = next(steps)
             while step is not None:
+                mask = _mask(step) or mask
                 outcome = await line.exchange(step)
                 try:
                     step = steps.send(outcome)
                 except StopIteration:
                     step = None
-                for item in _findings(search, url, recognise):
-                    if str(item.url) + item.answer not in told:
-                        told[str(item.url) + item.answer] = None
-                        yield item
-                _report(progress, search, step, url)
-        finally:
-            if not search.complete:
-                await _deselect(line)
+                for who in search.found[told:]:
+                    told += 1
+                    if await _is_there(line, who):
+                        self._found.add(who)
+                        yield self._meter(who)
+                    elif "F" in mask:
+                        pending.append(mask.rstrip("F"))
+                    else:
+                        search.duplicates.append(mask)
+                for item in self._problems(search):
+                    yield item
+                if step is not None and (number := _mask(step)):
+                    progress(self._progress(number))
+        self.over = True
+        progress(Progress(self._url, "", PARTS, PARTS, len(self._found)))
 
-
-def _findings(search: Search, url: MeterURL, recognise: Recognise) -> Iterator[Found]:
-    """All that a search has found so far."""
-    for who in search.found:
-        family = recognise(who.letters, who.medium)
+    def _meter(self, who: SecondaryAddress) -> Found:
+        family = self._recognise(who.letters, who.medium)
         info = DeviceInfo(family, None, who.letters, medium_name(who.medium), who.number, f"{who.version:02X}", None)
-        place = url.line.with_model(family).with_options(address=Address.of(who))
-        yield Found(place, None, family, info, "telegram")
-    for numbers, what in ((search.duplicates, DUPLICATE), (search.unknown, "a telegram without identification")):
-        for number in numbers:
-            yield Found(url.line.with_options(address=number), None, None, None, what)
+        place = self._url.line.with_model(family).with_options(address=Address.of(who))
+        return Found(place, None, family, info, "telegram")
+
+    def _problems(self, search: Search) -> Iterator[Found]:
+        """Numbers that are no single meter's, each once."""
+        for numbers, what in ((search.duplicates, DUPLICATE), (search.unknown, "a telegram without identification")):
+            for number in numbers:
+                if (number, what) not in self._told:
+                    self._told.add((number, what))
+                    yield Found(self._url.line.with_options(address=number), None, None, None, what)
+
+    def _progress(self, number: str) -> Progress:
+        """How far it is: where the mask under way begins among all numbers."""
+        done = int(number[:PARTS_DIGITS].replace("F", "0"))
+        return Progress(self._url, number, done, PARTS, len(self._found))
 
 
-def _report(progress: Told, search: Search, step: Exchange | None, url: MeterURL) -> None:
-    """How far a search is: where the mask under way begins among all numbers."""
-    found = len(search.found)
-    if step is None:
-        progress(Progress(url, "", PARTS, PARTS, found))
-    elif isinstance(step.request, Long) and step.request.ci == SELECT:
-        number = Selection.decode(step.request.data).mask.number
-        progress(Progress(url, number, int(number[:PARTS_DIGITS].replace("F", "0")), PARTS, found))
+def _mask(step: Exchange) -> str:
+    """The number that a step selects, "" if it selects none."""
+    request = step.request
+    if not isinstance(request, Long) or request.ci != SELECT:
+        return ""
+    return Selection.decode(request.data).mask.number
+
+
+async def _is_there(line: Line, who: SecondaryAddress) -> bool:
+    """Whether anybody lets itself be selected by this very address, acknowledged or not."""
+    await line.exchange(Exchange(snd_nke(SELECTED), Expect.ACK, Wait.ACK))
+    if await line.exchange(Exchange(selection(who), Expect.ACK, Wait.ACK)) is not None:
+        return True
+    answer = await line.exchange(Exchange(req_ud2(SELECTED, fcb=True), Expect.RESPONSE, Wait.RESPONSE))
+    return answer is not None
 
 
 async def _deselect(line: Line) -> None:
     """Leave nobody selected. Whoever broke off has an error of his own."""
     with suppress(LinkError):
         await line.exchange(Exchange(snd_nke(SELECTED), Expect.ACK, Wait.ACK))
+
+
+async def scan_one(
+    bus: Bus, url: MeterURL, address: Address, *, recognise: Recognise = _any_meter
+) -> AsyncGenerator[Found, None]:
+    """The meter with this secondary address, if it is there.
+
+    Raises ``Unreachable``, ``Disconnected``.
+    """
+    meter = MbusMeter(bus, address)
+    try:
+        info = await meter.info()
+    except ResponseTimeout:
+        return
+    except ProtocolError as error:
+        yield Found(url, None, None, None, str(error))
+        return
+    family = recognise(*meter.maker_and_medium)
+    yield Found(url.with_model(family), None, family, replace(info, model=family), "telegram")
 
 
 async def scan_line(
@@ -181,7 +246,9 @@ async def scan_line(
     bus = Bus(line_of(place, clock=SystemClock()))
     named = address_of(url) if "address" in url.options else None
     try:
-        if named is not None and named.secondary is not None:
+        if named is not None and named.secondary is not None and "F" not in named.secondary.number:
+            found = scan_one(bus, url, named, recognise=recognise)
+        elif named is not None and named.secondary is not None:
             found = scan_secondary(bus, url, progress, prefix=named.secondary.number.rstrip("F"), recognise=recognise)
         elif secondary:
             found = scan_secondary(bus, url, progress, recognise=recognise)

@@ -220,6 +220,8 @@ def test_a_demand_period_is_closed_or_the_meter_has_refused() -> None:
     meter.level = 1
     with pytest.raises(MeterRefused, match="the demand period goes on"):
         run(meter.driver().freeze_demand())
+    with pytest.raises(MeterRefused, match=r"OBJECT_UNDEFINED.*measures no demand"):
+        run(AbbMeter().driver().freeze_demand())
 
 
 def test_the_clock_and_the_date() -> None:
@@ -268,10 +270,21 @@ def test_rate_password_access_level_and_reset_are_sent() -> None:
     assert (meter.level, driver.warnings[0].partition(":")[0]) == (2, "the write access level")
     run(driver.write({"TRAFO_CT_RATIO_NUMERATOR": 3}))  # with the new password
     run(driver.application_reset())
-    run(driver.set_baudrate(9600))
-    assert meter.slave.rate == 9600
     with pytest.raises(InvalidValue, match="no rate of 1000"):
         run(driver.set_baudrate(1000))
+
+
+@pytest.mark.proves("A-016")
+def test_another_bit_rate_is_acknowledged_at_the_old_one_and_forgotten_without_traffic() -> None:
+    meter = AbbMeter()
+    driver = meter.driver()
+    run(driver.set_baudrate(9600))  # acknowledged while the line is still at 2400 bit/s
+    assert meter.slave.rate == 9600
+    meter.slave.advance(meter.link.clock.now() + 29 * 10**9)
+    assert meter.slave.rate == 9600
+    meter.link.clock.advance(31)
+    meter.slave.advance(meter.link.clock.now())
+    assert meter.slave.rate == 2400
 
 
 def test_passwords_have_eight_bytes() -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.mbusline import BusLink, PlayedMeter, abb_frames
+from tests.mbusline import BusLink, PlayedMeter, abb_frames, good_frame
 from tests.meters.abb.mbus.bench import AbbMeter, record
 from wattproof.drivers.mbus.address import Address
 from wattproof.drivers.modbus import run_blocking
-from wattproof.errors import InvalidValue, UnknownName
+from wattproof.errors import InvalidValue, ProtocolError, UnknownName
 from wattproof.meters.abb.driver import AbbDriver
 from wattproof.meters.abb.mbus.binding import SENSES
 from wattproof.meters.abb.mbus.driver import AbbMbusDriver
@@ -237,6 +237,13 @@ def test_harmonics_are_asked_for_separately() -> None:
     assert spectra[0].text.startswith("100,2.5,3.5,") and spectra[0].text.endswith("15.5,")
     assert found["harmonics.THD_VOLTAGE_L1"].quality is Quality.MISSING
     assert not any(item.point.startswith("harmonics") for item in run_blocking(driver.read(["all"])))
+
+
+def test_a_meter_that_sends_two_counters_is_no_abb_meter(vectors: Path) -> None:
+    old = PlayedMeter([good_frame(vectors, "manual_frame2")], 5)
+    driver = AbbMbusDriver(BusLink([old]).bus(), Address.parse("5"))
+    with pytest.raises(ProtocolError, match="read it as mbus"):
+        run_blocking(driver.read(["all"]))
 
 
 def test_every_quantity_with_a_record_is_a_point_of_its_own() -> None:

@@ -152,10 +152,13 @@ class AbbCommands(AbbHistory):
         return frozenset(row.time for row in (await self.load_profile(1, count=5)).rows)
 
     async def freeze_demand(self) -> None:
-        """Close the demand period now. Raises ``MeterRefused`` if none was closed."""
-        before = {row.end for row in (await self.demand(count=2)).rows if not row.running}
+        """Close the demand period now. Raises ``MeterRefused`` if none was closed, or none is under way."""
+        rows = (await self.demand(count=2)).rows
+        if not rows:
+            raise MeterRefused(Cause.OBJECT_UNDEFINED, f"{self._who} measures no demand")
         request = Request("freeze_demand")
         await self.command(request)
+        before = {row.end for row in rows if not row.running}
         after = {row.end for row in (await self.demand(count=2)).rows if not row.running}
         if after - before:
             self._obeyed([request])

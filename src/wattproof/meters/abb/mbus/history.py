@@ -34,6 +34,7 @@ from wattproof.meters.abb.records import (
     ProfileRow,
 )
 from wattproof.meters.abb.rows import Row
+from wattproof.model.units import NONE
 from wattproof.wire.mbus.moments import Moment
 from wattproof.wire.mbus.records import Record
 from wattproof.wire.mbus.requests import Request
@@ -212,7 +213,4 @@ def _column(found: dict[Column, list[ProfileRow]], row: Row | None) -> Column:
     """The column asked for; where several come, as of all phases, that of the row, else the first."""
     if row is not None:
         return next((column for column in found if column.row is row), Column.of(row))
-    return next(iter(found), Column("", _NOTHING))
-
-
-_NOTHING = ROWS[175].unit
+    return next(iter(found), Column("", NONE))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from wattproof.drivers.mbus.meter import MbusMeter
 from wattproof.drivers.mbus.readout import Enough, Readout, ask_for
-from wattproof.errors import InvalidValue, UnknownName
+from wattproof.errors import InvalidValue, ProtocolError, UnknownName
 from wattproof.meters.abb.mbus.binding import OUTPUT_SENSES, SENSES, Sense, by_sense, missing, needed, reading_of
 from wattproof.meters.abb.mbus.recorded import spectra
 from wattproof.meters.abb.points import FLAGS, POINTS, PORT_NUMBERS, Point, find, find_all
@@ -66,16 +66,23 @@ class AbbReading(MbusMeter):
         ]
 
     async def records(self, points: Iterable[Point] | None = None) -> Records:
-        """The records of a readout by what they mean; of only so many telegrams as have these ``points``."""
-        if points is None:
-            return by_sense(await self.readout())
-        left = needed(points)
+        """The records of a readout by what they mean; of only so many telegrams as have these ``points``.
+
+        Raises ``ProtocolError`` for a meter that sends no records.
+        """
+        left = needed(points or ())
 
         def enough(telegram: Telegram) -> bool:
             left.difference_update(Sense.of(record.header) for record in telegram.records)
             return not left
 
-        return by_sense(await self.readout(enough))
+        readout = await self.readout(None if points is None else enough)
+        if readout.fixed is not None:
+            raise ProtocolError(
+                f"the meter at address {self.address} on {self.bus.name} sends two counters without quantities, as "
+                f"no ABB A- or B-series meter does; read it as mbus+mbus://..."
+            )
+        return by_sense(readout)
 
     async def ask(self, request: Request, enough: Enough | None = None) -> Readout:
         """The special readout that a request asks for; ``enough`` may end it early."""

@@ -16,7 +16,6 @@ from typing import Any
 from wattproof.errors import InvalidValue
 from wattproof.meters.abb.points import PORT_NUMBERS, Point, find
 from wattproof.meters.abb.rights import WRITINGS
-from wattproof.meters.abb.rows import Row
 from wattproof.wire.mbus.moments import Moment
 from wattproof.wire.mbus.requests import Request
 
@@ -203,11 +202,5 @@ def is_protected(id: int) -> bool | None:
         return None
     if writing.name in RESETS:
         return RESETS[writing.name].request.form.protected
-    setting = next(
-        (one for one in SETTINGS.values() if one.point.row is not None and _same(one.point.row, writing.name)), None
-    )
+    setting = next((one for one in SETTINGS.values() if one.point.name == writing.name), None)
     return None if setting is None else setting.protected
-
-
-def _same(row: Row, name: str) -> bool:
-    return row.name == name
