@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from wattproof.errors import InvalidValue
+from wattproof.errors import FrameError, InvalidValue
 from wattproof.metering import tariffs
 from wattproof.metering.tariffs import Calendar, DayProfile, Season, SpecialDay, WeekProfile
 from wattproof.meters.abb.cosem.asking import ABSENT, Asking, equals, steps, told
@@ -58,7 +58,10 @@ class CalendarSetting(Asking):
     async def calendar(self) -> Calendar:
         """Seasons, weeks and days that are in force. Raises ``MeterRefused`` where the meter has no calendar."""
         tables = {table.member: await self.get_setting(table.active, table.shape) for table in TABLES}
-        return _checked(**tables)
+        try:
+            return _checked(**tables)
+        except InvalidValue as error:
+            raise FrameError(f"the calendar of the meter is none: {error}") from None
 
     async def day_profiles(self) -> tuple[DayProfile, ...]:
         """The days in force."""

@@ -16,7 +16,7 @@ from wattproof.metering.intervals import Period
 from wattproof.metering.load_profile import INTERVALS
 from wattproof.metering.previous_values import COLUMNS as MOST_COLUMNS
 from wattproof.metering.pulses import FREQUENCIES, LENGTHS
-from wattproof.meters.abb.cosem.asking import Asking, steps
+from wattproof.meters.abb.cosem.asking import Asking, steps, understood
 from wattproof.meters.abb.cosem.recording import COLUMNS, ENTRIES, PERIOD_OF
 from wattproof.meters.abb.points import PORT_NUMBERS
 from wattproof.meters.abb.quantities import ROWS
@@ -246,14 +246,13 @@ class Settings(Asking):
     async def load_profile_settings(self) -> list[ChannelSettings]:
         """What the channels of the load profile record; none on meters without one."""
         parts = (COLUMNS, PERIOD_OF, ENTRIES)
-        data = await self.get_all(
-            [Attribute.of(7, channel_name(channel), part) for channel in CHANNELS for part in parts]
-        )
+        where = [Attribute.of(7, channel_name(channel), part) for channel in CHANNELS for part in parts]
+        data = await self.get_all(where)
         found = []
         for at, channel in enumerate(CHANNELS):
             columns, interval, rows = data[3 * at : 3 * at + 3]
             if isinstance(columns, Data) and isinstance(interval, Data) and isinstance(rows, Data):
-                quantities = channel_columns(channel).read(columns)
+                quantities = understood(channel_columns(channel), columns, where[3 * at])
                 row = quantities[0] if quantities else None
                 found.append(ChannelSettings(channel, number(interval), row, number(rows)))
         return found
