@@ -16,6 +16,7 @@ TABLES = (
     "proxy",
     "disturbances",
     "memory",
+    "meter_year",
     "ocmf_verify",
     "mbus_decode",
     "cosem_get",

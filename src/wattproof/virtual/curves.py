@@ -87,6 +87,9 @@ class Recorded(Load[S]):
         self._starts = starts
         self._segments = segments
 
+    def __len__(self) -> int:
+        return len(self._starts)
+
     def segment(self, elapsed: int, delivered: int) -> S:
         return self._segments[max(bisect_right(self._starts, elapsed) - 1, 0)]
 

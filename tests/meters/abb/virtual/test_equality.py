@@ -135,7 +135,7 @@ class Scenario:
         self.load = source(draw, length)
         self.settings = draw.getrandbits(32)
         moments = sorted(draw.randrange(length) for _ in range(9))
-        self.happenings = list(zip(moments, happenings(draw, noise=length <= 4 * HOUR), strict=False))
+        self.happenings = list(zip(moments, happenings(draw, noise=length <= 2 * HOUR), strict=False))
 
     def begin(self) -> Rig:
         rig = Rig(load=self.load, start=self.start, seed=self.seed, summer=True)
@@ -197,18 +197,18 @@ def compare(scenario: Scenario, *ways: Callable[[Rig, int], None]) -> None:
 
 
 @pytest.mark.proves("A-210")
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(8))
 def test_hours_at_once_at_random_and_by_seconds(seed):
-    compare(Scenario(seed, 3 * HOUR), at_random(seed), by_seconds)
+    compare(Scenario(seed, 2 * HOUR), at_random(seed), by_seconds)
 
 
 @pytest.mark.proves("A-210")
 def test_a_whole_day_by_seconds():
-    compare(Scenario(1001, DAY + HOUR, (2024, 3, 30, 12, 0)), by_seconds)
+    compare(Scenario(1001, DAY, (2024, 3, 30, 12, 0)), by_seconds)
 
 
 @pytest.mark.proves("A-210")
-@pytest.mark.parametrize("seed", range(100, 106))
+@pytest.mark.parametrize("seed", range(100, 104))
 def test_days_at_once_and_at_random(seed):
     compare(Scenario(seed, 3 * DAY), at_random(seed))
 
@@ -232,7 +232,7 @@ def test_segments_that_begin_at_any_millisecond():
 @pytest.mark.proves("A-176")
 @pytest.mark.parametrize("seed", range(200, 204))
 def test_a_meter_is_saved_and_restored_wherever_it_is(seed):
-    scenario = Scenario(seed, 4 * HOUR)
+    scenario = Scenario(seed, 2 * HOUR)
 
     def reborn(rig: Rig) -> None:
         old = rig.body

@@ -7,8 +7,8 @@ may do it is asked before, by ``permit``. Times are seconds since 2000-01-01 00:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from typing import Any
 
 from wattproof.metering.alarms import ALARMS, MOST_DELAY, Setting
 from wattproof.metering.dates import seconds_of
@@ -19,19 +19,15 @@ from wattproof.metering.intervals import Period
 from wattproof.metering.load_profile import INTERVALS
 from wattproof.metering.previous_values import PreviousValues
 from wattproof.metering.pulses import FREQUENCIES, LENGTHS
-from wattproof.metering.tariffs import SELECTORS, TARIFF_SELECTORS, SpecialDay, output_of
 from wattproof.meters.abb.rows import GOLD, PLATINUM, SILVER, STEEL
-from wattproof.meters.abb.virtual import watch
+from wattproof.meters.abb.virtual.commanding import checked
 from wattproof.meters.abb.virtual.gauges import DISTORTIONS, GAUGES, SPECTRA
 from wattproof.meters.abb.virtual.ports import NO_ENERGY, OFF, PORTS, Function
 from wattproof.meters.abb.virtual.recorder import CHANNELS, COUNTERS, ROWS
-from wattproof.meters.abb.virtual.refusals import Reason, Refusal, denied, out_of_range, undefined
+from wattproof.meters.abb.virtual.refusals import denied, out_of_range, undefined
 from wattproof.meters.abb.virtual.registers import CO2, CURRENCY, NETS, RESETS, RESETTABLE, SUMS, TARIFFS
-from wattproof.meters.abb.virtual.tariffing import TARIFFS as TARIFF_NUMBERS
-from wattproof.meters.abb.virtual.tariffing import Source
-from wattproof.meters.abb.virtual.timeline import Timeline
+from wattproof.meters.abb.virtual.tariff_commands import TariffCommands
 
-T = TypeVar("T")
 #: The clock shows years of two digits on M-Bus.
 FIRST, LAST = 0, seconds_of(2099, 12, 31, 23, 59, 59)
 #: Largest transformer ratio terms and conversion factors.
@@ -44,34 +40,10 @@ ALARMED = frozenset({*GAUGES, *DISTORTIONS})
 _RATIOS = {141: ("current", 0), 142: ("current", 1), 143: ("voltage", 0), 144: ("voltage", 1)}
 
 
-def checked(make: Callable[..., T], *arguments: Any, **options: Any) -> T:
-    """What is made of the arguments; an engine's ``ValueError`` becomes a refusal."""
-    try:
-        return make(*arguments, **options)
-    except ValueError as error:
-        raise out_of_range(str(error)) from None
+class Commands(TariffCommands):
+    """All of them."""
 
-
-class Commands(Timeline):
-    """``ids`` are the quantities that the meter has."""
-
-    __slots__ = ("ids",)
-
-    ids: frozenset[int]
-
-    def _need(self, level: int, what: str) -> None:
-        if self.variant.level < level:
-            raise undefined(f"an {self.variant.label} has no {what}")
-
-    def _changed(self) -> None:
-        self.watch.note(self.clock.stamp(self.at), watch.SETTINGS_CHANGED)
-
-    def _reset(self) -> None:
-        self.watch.note(self.clock.stamp(self.at), watch.REGISTERS_RESET)
-
-    def _recordable(self, id: int, among: Iterable[int]) -> None:
-        if id not in among or id not in self.ids:
-            raise out_of_range(f"quantity {id} is not possible there")
+    __slots__ = ()
 
     # clock (2.11)
 
@@ -241,88 +213,6 @@ class Commands(Timeline):
     def _sync(self) -> None:
         """Bring the pulse outputs to the present."""
         self.ports.advance(self.measured, self.at)
-
-    # tariff (3.8, 2.10)
-
-    def set_tariff(self, tariff: int) -> None:
-        """Activate a tariff by communication."""
-        self._need(SILVER, "tariffs")
-        if tariff not in TARIFF_NUMBERS:
-            raise out_of_range(f"tariff {tariff} is not possible: write 1 to 4")
-        if self.tariffing.source is not Source.COMMUNICATION:
-            raise denied("the tariff is not switched by communication")
-        self.registers.switch(tariff)
-
-    def set_tariff_source(self, source: int) -> None:
-        """0 clock, 1 communication, 2 inputs."""
-        self._need(SILVER, "tariffs")
-        if source not in tuple(Source) or (source == Source.CLOCK and self.variant.level < GOLD):
-            raise out_of_range(f"tariff source {source} is not possible")
-        self.tariffing.source = Source(source)
-        self._tariffs_changed()
-
-    def set_tariff_inputs(self, tariffs: Sequence[int]) -> None:
-        """The tariffs of the combinations of inputs 4 and 3: off off, off on, on off, on on; one to four."""
-        self._need(SILVER, "tariffs")
-        if not 1 <= len(tariffs) <= 4 or any(tariff not in TARIFF_NUMBERS for tariff in tariffs):
-            raise out_of_range(f"tariffs {list(tariffs)} are not possible: write one to four of 1 to 4")
-        self.tariffing.inputs = tuple(tariffs)
-        self._tariffs_changed()
-
-    def _tariffs_changed(self) -> None:
-        self.decide_tariff()
-        self._changed()
-        self.plan()
-
-    def write_passive(self, **tables: Any) -> None:
-        """Tables of the passive calendar: ``name``, ``seasons``, ``weeks``, ``days``."""
-        self._need(GOLD, "calendar")
-        checked(self.tariffing.calendar.write_passive, **tables)
-
-    def activate_calendar(self) -> None:
-        """The passive calendar becomes the active one."""
-        self._need(GOLD, "calendar")
-        if "activate-fails" in self.faults:
-            raise Refusal(Reason.HARDWARE, "the calendar cannot be activated")
-        self.tariffing.calendar.activate()
-        self._tariffs_changed()
-
-    def activate_calendar_at(self, seconds: int | None) -> None:
-        """The passive calendar becomes the active one at a local time; ``None``: never."""
-        self._need(GOLD, "calendar")
-        self.tariffing.activation = seconds
-        self._tariffs_changed()
-
-    def insert_special_day(self, entry: SpecialDay) -> None:
-        """A special day, in place of another one with its index."""
-        self._need(GOLD, "calendar")
-        self.tariffing.calendar.insert(entry)
-        self._tariffs_changed()
-
-    def delete_special_day(self, index: int) -> None:
-        """Forget a special day."""
-        self._need(GOLD, "calendar")
-        if not self.tariffing.calendar.delete(index):
-            raise out_of_range(f"there is no special day {index}")
-        self._tariffs_changed()
-
-    def write_special_days(self, entries: Iterable[SpecialDay]) -> None:
-        """All special days."""
-        self._need(GOLD, "calendar")
-        checked(self.tariffing.calendar.write_special, entries)
-        self._tariffs_changed()
-
-    def execute_script(self, selector: int) -> None:
-        """A script of 2.16, as a client does."""
-        self._need(GOLD, "scripts")
-        if selector not in SELECTORS:
-            raise out_of_range(f"script {selector} is not possible: write 1 to 12")
-        if selector in TARIFF_SELECTORS:
-            self.set_tariff(selector)
-            return
-        port, state = output_of(selector)
-        if not self.ports.put(port, state):
-            raise denied(f"output {port} is not switched by communication")
 
     # alarms (3.6)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 import cmath
 from collections.abc import Sequence
 from functools import lru_cache
-from math import cos, isqrt, pi, radians, sin, tan
+from math import cos, pi, radians, sin, tan
 from typing import NamedTuple
 
 from wattproof.metering.energy import Rates
-from wattproof.metering.harmonics import MOST, ORDERS, WHOLE
+from wattproof.metering.harmonics import MOST, ORDERS, WHOLE, root
 from wattproof.metering.rounding import nearest
 from wattproof.meters.abb.virtual.sources import VOLTS, Segment, Terminals, Watts
 
@@ -29,8 +29,19 @@ MISSING_BELOW = VOLTS // 5
 SLOWEST, FASTEST = 45_000, 65_000
 #: Places whose harmonics the source gives.
 HARMONIC_PLACES = ("u1", "u2", "u3", "i1", "i2", "i3")
+#: Places where harmonics are measured, and whose parts make them up.
+PLACES = {
+    **{place: (number,) for number, place in enumerate(HARMONIC_PLACES)},
+    "u12": (0, 1),
+    "u23": (1, 2),
+    "u13": (0, 2),
+    "in": (3, 4, 5),
+}
+NO_ORDERS = (0,) * len(ORDERS)
 Harmonics = tuple[tuple[int, ...], ...]
 NO_HARMONICS: Harmonics = ()
+#: Measured segments that are remembered.
+CACHE = 512
 _MEGA = 10**6
 #: Active, reactive and apparent power, each total, L1, L2, L3.
 Powers = tuple[int, int, int, int, int, int, int, int, int, int, int, int]
@@ -82,11 +93,13 @@ class Measured:
     ) -> None:
         self.wiring, self.frequency = wiring, frequency
         self.u, self.i, self.phi, self.powers = u, i, phi, powers
-        if min(powers) >= 0:
+        least = MISSING_BELOW * wiring.voltage[0] // wiring.voltage[1]
+        if min(powers) >= 0 and min(u) >= least and SLOWEST <= frequency <= FASTEST:
             self.rates: Rates = tuple(enumerate(powers))
+            self.warnings = 0
         else:
             self.rates = _rates(powers)
-        self.warnings = _warnings(u, powers, frequency, wiring.voltage)
+            self.warnings = _warnings(u, powers, frequency, least)
 
     @property
     def phases(self) -> int:
@@ -116,24 +129,29 @@ class Measured:
             return 1.0
         return self.wiring.harmonics[place][order - 2] / WHOLE if self.wiring.harmonics else 0.0
 
-    def harmonic(self, place: str, order: int) -> int:
-        """0.1 % of the fundamental at u1..u3, i1..i3, u12, u23, u13 or in; a harmonic of nothing is nothing."""
-        if not self.wiring.harmonics:
-            return 0
-        if place in HARMONIC_PLACES:
-            number = HARMONIC_PLACES.index(place)
-            there = self.u[number] if number < 3 else self.i[number - 3]
-            return self.wiring.harmonics[number][order - 2] if there else 0
-        if place == "in":
-            whole, part = self.neutral_current(), self.neutral_current(order)
-        else:
-            first, second = int(place[1]) - 1, int(place[2]) - 1
-            whole, part = self.line_voltage(first, second), self.line_voltage(first, second, order)
-        return min(round(part * WHOLE / whole), MOST) if whole >= 1 else 0
-
     def spectrum(self, place: str) -> tuple[int, ...]:
-        """All orders from 2 on."""
-        return tuple(self.harmonic(place, order) for order in ORDERS)
+        """Orders 2 to 16 at u1..u3, i1..i3, u12, u23, u13 or in, 0.1 % of the fundamental there; of nothing there are
+        none."""
+        parts = self.wiring.harmonics
+        if not parts or place not in PLACES:
+            return NO_ORDERS
+        sources = PLACES[place]
+        if len(sources) == 1:
+            number = sources[0]
+            return parts[number] if (self.u[number] if number < 3 else self.i[number - 3]) else NO_ORDERS
+
+        def there(order: int = 1) -> float:
+            if place == "in":
+                return self.neutral_current(order)
+            return self.line_voltage(sources[0], sources[1], order)
+
+        whole = there()
+        if whole < 1:
+            return NO_ORDERS
+        return tuple(
+            min(half_up(there(order) * WHOLE / whole), MOST) if any(parts[n][order - 2] for n in sources) else 0
+            for order in ORDERS
+        )
 
 
 def _totals(p: Sequence[int], q: Sequence[int], s: Sequence[int]) -> Powers:
@@ -141,7 +159,7 @@ def _totals(p: Sequence[int], q: Sequence[int], s: Sequence[int]) -> Powers:
     if len(p) == 1:
         return p[0], p[0], 0, 0, q[0], q[0], 0, 0, s[0], s[0], 0, 0
     active, reactive = p[0] + p[1] + p[2], q[0] + q[1] + q[2]
-    apparent = (isqrt(4 * (active * active + reactive * reactive)) + 1) // 2
+    apparent = root(active * active + reactive * reactive)
     return active, p[0], p[1], p[2], reactive, q[0], q[1], q[2], apparent, s[0], s[1], s[2]
 
 
@@ -156,9 +174,8 @@ def _rates(powers: Powers) -> Rates:
     )
 
 
-def _warnings(u: Sequence[int], powers: Powers, frequency: int, ratio: tuple[int, int]) -> int:
+def _warnings(u: Sequence[int], powers: Powers, frequency: int, least: int) -> int:
     bits = 0 if SLOWEST <= frequency <= FASTEST else 0x100
-    least = MISSING_BELOW * ratio[0] // ratio[1]
     if min(u) < least:
         bits |= sum(1 << phase for phase, voltage in enumerate(u) if voltage < least)
     if min(powers[:REACTIVE]) < 0:
@@ -167,13 +184,16 @@ def _warnings(u: Sequence[int], powers: Powers, frequency: int, ratio: tuple[int
     return bits
 
 
-@lru_cache(maxsize=512)
-def measure(segment: Segment, wiring: Wiring) -> Measured:
-    """What the meter sees of a segment. Meters that see the same share the result."""
+def measure_anew(segment: Segment, wiring: Wiring) -> Measured:
+    """What the meter sees of a segment that will hardly come again."""
     frequency = segment.frequency if wiring.frequency is None else wiring.frequency
     if isinstance(segment, Watts):
         return _of_watts(segment, wiring, frequency)
     return _of_terminals(segment, wiring, frequency)
+
+
+#: The same for segments that come again. Meters that see the same share the result.
+measure = lru_cache(maxsize=CACHE)(measure_anew)
 
 
 def _of_watts(segment: Watts, wiring: Wiring, frequency: int) -> Measured:
@@ -211,16 +231,26 @@ def _of_terminals(segment: Terminals, wiring: Wiring, frequency: int) -> Measure
         u, i, phi = u[:1], i[:1], phi[:1]
     if min(i) < 0 or not wiring.plain:
         u, i, phi = _seen(u, i, phi, wiring)
-    p: list[int] = []
-    q: list[int] = []
-    s: list[int] = []
-    for voltage, current, angle in zip(u, i, phi, strict=True):
-        apparent, turn = voltage * current / _MEGA, angle * _RADIAN
-        active, reactive = apparent * cos(turn), apparent * sin(turn)
-        p.append(int(active + 0.5) if active >= 0 else -int(0.5 - active))
-        q.append(int(reactive + 0.5) if reactive >= 0 else -int(0.5 - reactive))
-        s.append(int(apparent + 0.5))
-    return Measured(wiring, u, i, phi, _totals(p, q, s), frequency)
+    if len(u) == 1:
+        p, q, s = _powers(u[0], i[0], phi[0])
+        return Measured(wiring, u, i, phi, (p, p, 0, 0, q, q, 0, 0, s, s, 0, 0), frequency)
+    p1, q1, s1 = _powers(u[0], i[0], phi[0])
+    p2, q2, s2 = _powers(u[1], i[1], phi[1])
+    p3, q3, s3 = _powers(u[2], i[2], phi[2])
+    p, q = p1 + p2 + p3, q1 + q2 + q3
+    s = root(p * p + q * q)
+    return Measured(wiring, u, i, phi, (p, p1, p2, p3, q, q1, q2, q3, s, s1, s2, s3), frequency)
+
+
+def _powers(voltage: int, current: int, angle: int) -> tuple[int, int, int]:
+    """mW, mvar, mVA of mV, uA (0 or more) and thousandths of a degree, rounded half away from zero."""
+    apparent, turn = voltage * current / _MEGA, angle * _RADIAN
+    active, reactive = apparent * cos(turn), apparent * sin(turn)
+    return (
+        int(active + 0.5) if active >= 0 else -int(0.5 - active),
+        int(reactive + 0.5) if reactive >= 0 else -int(0.5 - reactive),
+        int(apparent + 0.5),
+    )
 
 
 def _seen(

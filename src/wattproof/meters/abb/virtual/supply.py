@@ -10,9 +10,10 @@ from wattproof.metering.clock import Clock
 from wattproof.metering.dates import DAY, HOUR, SECOND
 from wattproof.metering.dst import FAR
 from wattproof.metering.intervals import next_boundary
-from wattproof.meters.abb.virtual.electrics import Measured, Wiring, measure, shaken
+from wattproof.meters.abb.virtual.electrics import CACHE, Measured, Wiring, measure, measure_anew, shaken
 from wattproof.meters.abb.virtual.sources import Daily, Load, Segment
 from wattproof.virtual.base import NEVER
+from wattproof.virtual.curves import Recorded
 
 #: Nanoseconds in a millisecond: loads count the former, meters the latter.
 MILLI = 1_000_000
@@ -26,15 +27,17 @@ class Supply:
     ``edge`` is the ms at which the next segment begins.
     """
 
-    __slots__ = ("edge", "load", "noise", "seed", "since", "wiring")
+    __slots__ = ("_measure", "edge", "load", "noise", "seed", "since", "wiring")
 
     def __init__(self, load: Load, wiring: Wiring, seed: int) -> None:
-        self.load, self.wiring, self.seed = load, wiring, seed
-        self.since, self.noise, self.edge = 0, 0.0, FAR
+        self.wiring, self.seed = wiring, seed
+        self.noise, self.edge = 0.0, FAR
+        self.hang(load, 0)
 
     def hang(self, load: Load, now: int) -> None:
         """Another source from now on."""
         self.load, self.since = load, now
+        self._measure = measure_anew if isinstance(load, Recorded) and len(load) > CACHE else measure
 
     def measure(self, clock: Clock, now: int) -> Measured:
         """What is measured from ``now`` until ``edge``."""
@@ -42,8 +45,8 @@ class Supply:
         if self.noise:
             second = now // SECOND
             self.edge = min(self.edge, (second + 1) * SECOND)
-            return measure(self._shake(segment, second), self.wiring)
-        return measure(segment, self.wiring)
+            return measure_anew(self._shake(segment, second), self.wiring)
+        return self._measure(segment, self.wiring)
 
     def _segment(self, clock: Clock, now: int) -> Segment:
         load = self.load

@@ -130,7 +130,7 @@ def harmonic(body: Body, id: int, order: int) -> int | Missing:
         return shown[order - 1]
     if body.measured is None or order - ORDERS.start >= body.available():
         return Missing.PENDING
-    return body.measured.harmonic(SPECTRA[id], order)
+    return body.measured.spectrum(SPECTRA[id])[order - ORDERS.start]
 
 
 def milliamperes(body: Body, id: int) -> int | Missing:
