@@ -11,6 +11,7 @@ from drawing import draw_states
 
 from wattproof.cli import COMMANDS, build
 from wattproof.meters import registry, tables
+from wattproof.meters.abb.virtual.image import Status as ImageStatus
 from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.virtual import machine
 from wattproof.meters.dmed4.enums import Command, MeasurementStatus
@@ -20,7 +21,9 @@ from wattproof.meters.dmed4.virtual import cycle
 
 TARGET = Path(__file__).resolve().parent / "generated"
 #: Page that says at which states a change can wait.
-STATES = {"bsm": "bsm-states", "dmed4": "dmed4-cycle"}
+STATES = {"bsm": "bsm-states", "dmed4": "dmed4-cycle", "abb": "abb-states"}
+#: Meters with registers.
+MODBUS = ("bsm", "dmed4")
 NOTICE = "<!-- Generated from the device data by docs/generate.py. -->\n\n"
 
 
@@ -108,6 +111,29 @@ def charge_cycle() -> str:
     )
 
 
+def abb_states() -> str:
+    """The named states of a virtual ABB meter."""
+    table = tables.markdown_table(
+        ("State", "Begins"),
+        (
+            ("`power-up`", "when the supply is back"),
+            ("`request`", "before the next request is executed"),
+            ("`telegram:N`", "before telegram N of a readout on M-Bus"),
+            ("`selection`", "before the meter answers a selection that means it"),
+            ("`association`", "when a client associates itself over COSEM"),
+            ("`block:N`", "before data block N"),
+            ("`segment`", "before a further segment of an answer"),
+            ("`interval-end`", "when an interval of the load profile or of the demand has ended"),
+            ("`period-end`", "when a period of the previous values or of the demand has ended"),
+            *((f"`{status.state}`", "when the transfer of a firmware image has come so far") for status in ImageStatus),
+        ),
+    )
+    return (
+        "# ABB: named states\n\nA change with `when` (or `@STATE` on the command line) takes effect when the named "
+        f"state begins, and not before.\n\n{table}\n"
+    )
+
+
 def quantities() -> str:
     """What ABB meters measure, with its place on both buses."""
     family, _ = registry.find("abb")
@@ -178,7 +204,7 @@ def write_all() -> None:
     """Write every generated page below ``docs/generated``."""
     TARGET.mkdir(exist_ok=True)
     pages = {
-        **{f"{model}-registers": registers(model) for model in STATES},
+        **{f"{model}-registers": registers(model) for model in MODBUS},
         **{f"{model}-faults": faults(model) for model in STATES},
         **{f"{model}-options": options(model) for model in STATES},
         "mbus-codes": mbus_codes.page(),
@@ -186,6 +212,7 @@ def write_all() -> None:
         "dmed4-cycle": charge_cycle(),
         "dmed4-rest": rest(),
         "abb-quantities": quantities(),
+        "abb-states": abb_states(),
         "commands": commands(),
     }
     for name, text in pages.items():

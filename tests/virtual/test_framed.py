@@ -59,9 +59,6 @@ class Face:
         self.address = address
         self.heard: list[Frame] = []
 
-    def advance(self, now: int) -> None:
-        pass
-
     def concerns(self, frame: Frame) -> bool:
         return frame.address in (0, self.address)
 
@@ -90,6 +87,9 @@ class Framed(SmallMeter):
 
     def framer(self, protocol: str, *, network: bool) -> Framer:
         return Framer()
+
+    def settle(self, now: int) -> None:
+        self.settled = now
 
 
 class Bench:

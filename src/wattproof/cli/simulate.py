@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from wattproof.errors import InvalidValue, StorageError
-from wattproof.io.url import MODBUS
+from wattproof.io.url import ADDRESS_OPTION
 
 if TYPE_CHECKING:
     from wattproof.meters.simulation import Plan, Running, Simulation
@@ -40,7 +40,7 @@ def command(
     key: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
-    """Be a meter: answer on Modbus, HTTP or the optical head, with faults on demand, until interrupted.
+    """Be a meter: answer on Modbus, M-Bus, COSEM, HTTP or the optical head, with faults on demand, until interrupted.
 
     Examples:
 
@@ -50,17 +50,20 @@ def command(
         wattproof simulate bsm --control http://127.0.0.1:0 --fault contactor-stuck-closed@turn-on:signing --json
         wattproof simulate dmed4 --listen http://127.0.0.1:8080 --listen tcp://127.0.0.1:5020 --speed 60
         wattproof simulate bsm --count 1000 --listen tcp://127.0.0.1:20000 --set answer-delay=0
+        wattproof simulate abb:A43 --listen mbus://127.0.0.1:5021 --count 16 --load curve:pv
 
     Parameters
     ----------
     model
-        Family and variant, such as bsm, bsm:cm12, dmed4, dmed4:404R0600 or dmed4:DC1; `wattproof models` lists them.
+        Family and variant, such as bsm, bsm:cm12, dmed4, dmed4:404R0600, dmed4:DC1, abb or abb:B23-212-100;
+        `wattproof models` lists them.
     listen
         Address to answer at, may be given several times: tcp://HOST:PORT, tls://, rtu://, ascii://, iec://, http://,
-        https://, rtu:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one. Default: tcp://127.0.0.1:5020, or
-        another free port.
+        https://, mbus://, hdlc://, rtu:///dev/..., mbus:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one.
+        Default: tcp://127.0.0.1:5020, for abb mbus://127.0.0.1:5021, or another free port.
     unit
-        Modbus unit (default: that of the family, 42 for bsm, 1 for dmed4).
+        Modbus unit (default: that of the family, 42 for bsm, 1 for dmed4). Of abb the primary address on M-Bus
+        (default 1), or the lower HDLC address where only HDLC listens (default 17).
     serial
         Serial number; by default it follows from the seed.
     seed
@@ -77,7 +80,7 @@ def command(
         Folder in which energy, counters and key survive; an existing one means power-up after a power failure: the
         meter is ready when its start-delay (2 s) has passed.
     count
-        Number of meters: consecutive ports, or consecutive units on one line; serials are counted up.
+        Number of meters: consecutive ports, or consecutive addresses on one line; serials are counted up.
     control
         Address of the control interface, such as http://127.0.0.1:0.
     key
@@ -206,6 +209,8 @@ def _entries(one: Running) -> list[dict[str, Any]]:
 
 def greeting(simulation: Simulation) -> list[str]:
     """What a person reads first: who is there, where, and what to try next."""
+    from wattproof.meters import registry
+
     plan, meters, control = simulation.plan, simulation.meters, simulation.control
     first = meters[0]
     name = f"{first.meter.model}:{first.meter.variant}"
@@ -215,17 +220,21 @@ def greeting(simulation: Simulation) -> list[str]:
     else:
         last = meters[-1]
         lines = [f"{len(meters)} virtual {name}, serials {first.meter.serial} to {last.meter.serial}."]
-        lines += [f"  listen at {first.urls[0]} to {last.urls[0]}"]
+        if first.urls[0] == last.urls[0]:
+            lines += [f"  listen at {first.urls[0]}, addresses {first.meter.unit} to {last.meter.unit}"]
+        else:
+            lines += [f"  listen at {first.urls[0]} to {last.urls[0]}"]
     if plan.state is not None:
         lines.append(f"  keeps its state in {plan.state}")
     if control is not None:
         lines.append(f"  control at {control.url}")
         lines.append(f"  token {control.token}")
     address = first.urls[0]
-    options = {"unit": first.meter.unit} if address.framing in MODBUS else {}
+    named = ADDRESS_OPTION.get(address.framing)
+    options = {named: first.meter.unit} if named else {}
     meter_url = f"'{first.meter.model}+{address.with_options(**options)}'"
     lines += ["", "Try in another terminal:", f"  wattproof read {meter_url}"]
-    if address.framing != "iec":
+    if address.framing != "iec" and registry.family(first.meter.model).formats:
         lines.append(f"  wattproof charge {meter_url} --energy 500 --output session.xml")
     if control is not None:
         lines.append(f"  curl -H 'Authorization: Bearer {control.token}' {control.url}/")

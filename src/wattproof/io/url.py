@@ -183,6 +183,8 @@ SCHEMES: Mapping[str, Scheme] = {
 
 #: What is spoken where Modbus is.
 MODBUS = frozenset({"tcp", "rtu", "ascii"})
+#: The option that says which meter on a bus, by what is spoken there.
+ADDRESS_OPTION: Mapping[str, str] = {**dict.fromkeys(MODBUS, "unit"), "mbus": "address", "hdlc": "address"}
 _WEB = frozenset({"http", "https"})
 _SECRETS = frozenset({"password", "passwd", "token", "secret"})
 _MODEL = re.compile(r"[a-z][a-z0-9_-]*(:[A-Za-z0-9][A-Za-z0-9._-]*)?")

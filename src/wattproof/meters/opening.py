@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,8 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 from wattproof.errors import InvalidValue, UnknownName
-from wattproof.io.url import MODBUS
+from wattproof.io.url import ADDRESS_OPTION, parse_url
+from wattproof.meters import registry
 from wattproof.meters.simulation import Plan, Simulation
 from wattproof.virtual.control import plain, wait_for_entries
 
@@ -33,7 +35,8 @@ class VirtualMeter:
             ...
 
     :param model: ``FAMILY`` or ``FAMILY:VARIANT``; ``variant`` may also be given alone.
-    :param listen: addresses (``tcp://127.0.0.1:0``, ``pty:///tmp/meter``, ...), by default Modbus TCP on a free port.
+    :param listen: addresses (``tcp://127.0.0.1:0``, ``pty:///tmp/meter``, ...), by default one on a free port: Modbus
+        TCP, or M-Bus for ``abb``.
     :param speed: meter seconds per real second.
     :param faults: texts ``NAME[=VALUE][@STATE]``, or a mapping of names and values.
     :param state: folder in which state survives; an existing one means power-up after a power failure.
@@ -47,7 +50,7 @@ class VirtualMeter:
         model: str = "bsm",
         *,
         variant: str | None = None,
-        listen: Sequence[str] | str = ("tcp://127.0.0.1:0",),
+        listen: Sequence[str] | str | None = None,
         unit: int | None = None,
         serial: str | None = None,
         seed: int | None = None,
@@ -64,7 +67,7 @@ class VirtualMeter:
         later = faults if isinstance(faults, Mapping) else {}
         self._plan = Plan(
             model=model if variant is None or ":" in model else f"{model}:{variant}",
-            listen=(listen,) if isinstance(listen, str) else tuple(listen),
+            listen=(listen,) if isinstance(listen, str) else tuple(listen or ()),
             unit=unit,
             serial=serial,
             seed=seed,
@@ -117,7 +120,11 @@ class VirtualMeter:
             self._end_thread()
 
     async def _start(self) -> None:
-        self._simulation = await Simulation.start(self._plan)
+        plan = self._plan
+        if not plan.listen:
+            usual = parse_url(registry.find(plan.model)[0].listen)
+            plan = replace(plan, listen=(str(replace(usual, port=0)),))
+        self._simulation = await Simulation.start(plan)
         if self._first_faults:
             try:
                 self._simulation.meters[0].runtime.patch({}, self._first_faults)
@@ -156,7 +163,8 @@ class VirtualMeter:
         """The whole address of the meter at its first listener: ``bsm+tcp://127.0.0.1:40123?unit=42``."""
         running = self._running.meters[0]
         address = running.urls[0]
-        options = {"unit": self._do(lambda: running.meter.unit)} if address.framing in MODBUS else {}
+        named = ADDRESS_OPTION.get(address.framing)
+        options = {named: self._do(lambda: running.meter.unit)} if named else {}
         return f"{running.meter.model}+{address.with_options(**options)}"
 
     @property
@@ -176,7 +184,7 @@ class VirtualMeter:
 
     @property
     def unit(self) -> int:
-        """The Modbus unit it answers to now."""
+        """The Modbus unit, or the address on M-Bus or HDLC, that it answers to now."""
         return self._do(lambda: self._running.meters[0].meter.unit)
 
     @property

@@ -19,11 +19,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from wattproof.errors import InvalidURL, InvalidValue, PortInUse, StorageError
+from wattproof.errors import InvalidValue, PortInUse, StorageError
 from wattproof.io.journal import DirectoryLock, StateFile, make_directory
 from wattproof.io.logfile import LogFile
 from wattproof.io.url import MeterURL, parse_url
 from wattproof.meters import registry
+from wattproof.meters.places import first_unit_of, listen_url, named_unit, path_of
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
 from wattproof.virtual.job import Forwarder
@@ -31,8 +32,6 @@ from wattproof.virtual.listeners import Listener, SocketListener, is_line, open_
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.timers import LoopTimers
 
-#: Where a virtual meter listens when nothing is said: this port, or another free one.
-DEFAULT_HOST, DEFAULT_PORT = "127.0.0.1", 5020
 STATE_FILE, LOG_FILE = "state.journal", "log.journal"
 LARGEST_COUNT = 10_000
 #: Records that the journals of all meters hold together (about 400 bytes each).
@@ -46,7 +45,8 @@ class Plan:
     """What to bring to life: the options of ``wattproof simulate``, as texts where the command line has texts.
 
     :param model: ``FAMILY`` or ``FAMILY:VARIANT``.
-    :param listen: addresses; empty for Modbus TCP on 127.0.0.1:5020, or another free port.
+    :param listen: addresses; empty for that of the family (Modbus TCP on 127.0.0.1:5020, M-Bus on 5021), or another
+        free port.
     :param settings: ``--set``; ``faults``: ``NAME[=VALUE][@STATE]``.
     :param state: folder of durable state; ``None`` keeps nothing.
     :param key: private signing key, PEM or DER.
@@ -160,19 +160,21 @@ class Simulation:
         plan = self.plan
         if not 1 <= plan.count <= LARGEST_COUNT:
             raise InvalidValue(f"count {plan.count} is not possible: write 1 to {LARGEST_COUNT}")
-        addresses = [_listen_url(text) for text in plan.listen]
+        addresses = [listen_url(text) for text in plan.listen]
         if plan.count > 16:
             _allow_files(plan.count * (1 + len(addresses)) + _SPARE_FILES)
         if plan.state is not None:
             self._lock = DirectoryLock(plan.state)
-        self._make(addresses)
+        family, variant = self._family()
+        usual = parse_url(family.listen)
+        self._make(family, variant, addresses, addresses or [usual])
         for running in self.meters:
             running.runtime.on_failure = lambda _: self.failed.set()
         if addresses:
             for address in addresses:
                 await self._listen(address)
         else:
-            await self._listen_by_default()
+            await self._listen_by_default(usual)
         if plan.control is not None:
             url = parse_url(plan.control)
             self.control = await Control.open(url, [one.runtime for one in self.meters], plan.token)
@@ -185,25 +187,28 @@ class Simulation:
 
     # -- making ----------------------------------------------------------------------------------------------------
 
-    def _make(self, addresses: Sequence[MeterURL]) -> None:
-        plan = self.plan
-        family, variant = registry.find(plan.model)
+    def _family(self) -> tuple[registry.Family, str | None]:
+        """Family and variant of the plan. Raises ``UsageError`` if there is none that can be simulated."""
+        family, variant = registry.find(self.plan.model)
         if family.virtual is None:
             virtual = ", ".join(row.name for row in registry.families().values() if row.virtual)
             raise InvalidValue(
                 f"{family.name} ({family.label}) cannot be simulated: it has no virtual meter; "
                 f"those that have: {virtual}"
             )
-        variant = variant if ":" in plan.model else None
-        unit = (
-            plan.unit if plan.unit is not None else next((url.unit for url in addresses if url.unit is not None), None)
-        )
-        on_line = plan.count > 1 and any(is_line(url) for url in addresses)
-        first_unit = unit if unit is not None else family.unit
-        if on_line and not 1 <= first_unit <= 248 - plan.count:
-            raise InvalidValue(
-                f"{plan.count} meters from unit {first_unit} on do not fit on one line: its addresses are 1 to 247"
-            )
+        return family, variant if ":" in self.plan.model else None
+
+    def _make(
+        self,
+        family: registry.Family,
+        variant: str | None,
+        addresses: Sequence[MeterURL],
+        heard: Sequence[MeterURL],
+    ) -> None:
+        plan = self.plan
+        unit = plan.unit if plan.unit is not None else next(filter(None, map(named_unit, addresses)), None)
+        lines = [url for url in heard if is_line(url)] if plan.count > 1 else []
+        first_unit = first_unit_of(lines, unit, family.unit, plan.count)
         create: Callable[[SimulationOptions], Meter] = family.load("virtual")
         seed = plan.seed if plan.seed is not None else secrets.randbits(32)
         options = SimulationOptions(
@@ -234,7 +239,8 @@ class Simulation:
                 )
             files = self._files(options.serial)
             state, log = files.recover() if files else (None, [])
-            meter = create(replace(options, unit=first_unit + index if on_line else unit, state=state, log=log))
+            own_unit = unit if first_unit is None else first_unit + index
+            meter = create(replace(options, unit=own_unit, state=state, log=log, index=index if lines else 0))
             if files is None:
                 files = self._files(meter.serial)
             runtime = Runtime(
@@ -281,16 +287,18 @@ class Simulation:
                 port += index
                 if port > 65535:
                     raise InvalidValue(f"{address}: {len(self.meters)} ports from {address.port} on end above 65535")
-            await self._open(replace(address, port=port, path=_path(address, index)), [running])
+            await self._open(replace(address, port=port, path=path_of(address, index)), [running])
 
-    async def _listen_by_default(self) -> None:
-        """5020 and the ports behind it, each replaced by a free one where it is taken."""
-        for running, port in zip(self.meters, itertools.count(DEFAULT_PORT), strict=False):
-            address = MeterURL(None, "tcp", DEFAULT_HOST, port)
+    async def _listen_by_default(self, usual: MeterURL) -> None:
+        """The family's usual port and those behind it, each replaced by a free one where it is taken; meters that
+        share a line share the port."""
+        groups = [self.meters] if is_line(usual) else [[one] for one in self.meters]
+        for meters, port in zip(groups, itertools.count(usual.port or 0), strict=False):
+            address = replace(usual, port=port)
             try:
-                await self._open(address, [running])
+                await self._open(address, meters)
             except PortInUse:
-                await self._open(replace(address, port=0), [running])
+                await self._open(replace(address, port=0), meters)
 
     async def _open(self, address: MeterURL, meters: Sequence[Running]) -> None:
         listener = await open_listener(address, [one.runtime for one in meters])
@@ -334,22 +342,6 @@ def _way(meter: Meter) -> Forwarder:
     from wattproof.bridge.gateway import Gateway
 
     return Gateway.to(meter.bus, asyncio.get_running_loop())
-
-
-def _path(address: MeterURL, index: int) -> str:
-    """The path of one of several meters at an address that takes one: pseudo-terminals are numbered."""
-    if index == 0 or address.path in ("", "/"):
-        return address.path
-    if address.scheme != "pty":
-        raise InvalidURL(f"{address}: a device belongs to one meter here; give the other meters addresses of their own")
-    return f"{address.path}.{index}"
-
-
-def _listen_url(text: str) -> MeterURL:
-    url = parse_url(text)
-    if url.model is not None:
-        raise InvalidURL(f"{text!r}: a listener has no model in front: write {url.line}")
-    return url
 
 
 class _Reader:

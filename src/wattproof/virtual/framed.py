@@ -47,10 +47,6 @@ class Face(Protocol):
         """From the end of a request to the start of its answer."""
         ...
 
-    def advance(self, now: int, /) -> None:
-        """Real time has passed, and bytes have come."""
-        ...
-
     def concerns(self, frame: Any, /) -> bool:
         """Whether this meter is meant, be it among others: only then the frame is in its journal."""
         ...
@@ -77,6 +73,11 @@ class FramedMeter(Protocol):
         """A new receiver for a stream; ``network``: its bytes come over a network, with longer pauses in between."""
         ...
 
+    def settle(self, now: int) -> None:
+        """Bytes have come at the real instant ``now`` (ns), whether or not they are a frame: a link may have timed
+        out meanwhile."""
+        ...
+
 
 class FrameBus:
     """Meters on one bus. ``deaf`` tells why a meter does not hear what is sent now, ``""`` if it does."""
@@ -100,8 +101,8 @@ class FrameBus:
 
     def settle(self, arrived: int) -> None:
         """Bytes have come at ``arrived``, whether or not they are a frame."""
-        for _, face in self._faces:
-            face.advance(arrived)
+        for runtime in self.runtimes:
+            _framed(runtime).settle(arrived)
 
     def hear(self, frame: Any, arrived: int, *, connection: bool) -> tuple[Delivery, int] | None:
         """Let every meter hear a frame that ended at ``arrived``; what leaves the bus, and from which instant on."""

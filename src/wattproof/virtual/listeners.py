@@ -21,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -81,7 +81,7 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
     opener = OPENERS.get((kind, _place(url)))
     if opener is None or not runtimes[0].meter.speaks(kind):
         known = ", ".join(f"{scheme}://" for scheme, of in _KINDS.items() if runtimes[0].meter.speaks(of))
-        raise InvalidURL(f"{url}: a {runtimes[0].meter.model} does not listen there, but at {known}")
+        raise InvalidURL(f"{url}: no {runtimes[0].meter.model} listens there, but at {known}")
     if kind == "web" and url.path:
         raise InvalidURL(f"{url}: a meter serves its own paths; give {url.scheme}://HOST:PORT alone")
     listener: Listener = await opener(url, runtimes, admission)
@@ -487,9 +487,19 @@ OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission 
 }
 
 
+#: Addresses that meters can have on a line, by what is spoken there: Modbus units, primary addresses of M-Bus, lower
+#: HDLC addresses.
+LINE_ADDRESSES: Mapping[str, range] = {
+    "rtu": range(1, 248),
+    "ascii": range(1, 248),
+    "mbus": range(1, 251),
+    "hdlc": range(16, 126),
+}
+
+
 def is_line(url: MeterURL) -> bool:
     """Whether several meters share this address, each with its own one on the line (not Modbus TCP or optical)."""
-    return url.framing in ("rtu", "ascii", "mbus", "hdlc")
+    return url.framing in LINE_ADDRESSES
 
 
 def is_loopback(host: str) -> bool:

@@ -52,7 +52,8 @@ def create(options: SimulationOptions) -> Meter:
     load = parse_load(options.load if options.load is not None else DEFAULT, options.read_text)
     clock = _clock(chosen, options) if durable is None else Clock()
     meter = AbbMeter(options, chosen, kind, serial, seed, load, clock)
-    meter.hdlc_address += options.index
+    if any(url.framing == "hdlc" for url in options.listen):
+        meter.hdlc_address += options.index
     if durable is None:
         _as_new(meter, chosen)
     _address(meter, options)

@@ -35,6 +35,17 @@ class _StatusBit:
         return number
 
 
+class _Doing:
+    """Something that is done, not left."""
+
+    limits = "true"
+
+    def read(self, value: object) -> object:
+        if value is not True and value != "true":
+            raise ValueError
+        return True
+
+
 class _Quantity:
     """An id of the table of quantities."""
 
@@ -106,6 +117,6 @@ METER_CONTROLS: tuple[Row, ...] = (
     Row("frequency", Number(0, 100, "Hz"), Decimal(50), "mains", SOURCE),
     Row("harmonics", Text("u1:3=50,i2:5=120; 0..1000", ".*", _harmonics), "", "0.1 % of the fundamental", "3.4"),
     Row("front-key", Choice(("closed", "password", "open")), "open", "write access level", "1.15"),
-    Row("default", Switch(("true", "true")), True, "factory settings, registers kept", SOURCE),
+    Row("default", _Doing(), True, "factory settings, registers kept", SOURCE),
     Row("step", Number(0, _LONGEST, _METER), None, "advance by this time at once", SOURCE),
 )

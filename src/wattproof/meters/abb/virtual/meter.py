@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from wattproof.metering.clock import Clock
 from wattproof.metering.energy import UNIT
@@ -18,6 +19,7 @@ from wattproof.meters.abb.virtual.options import Options
 from wattproof.meters.abb.virtual.sources import Load
 from wattproof.meters.abb.virtual.supply import MILLI
 from wattproof.meters.abb.virtual.tables import FAULTS
+from wattproof.meters.abb.virtual.timeline import INTERVAL_END
 from wattproof.virtual.base import SimulationOptions, ignore, sleep_on
 from wattproof.virtual.faults import Armed, Faults
 from wattproof.virtual.framed import Face, Framer
@@ -26,10 +28,15 @@ from wattproof.virtual.line import LineFaults
 from wattproof.virtual.switchboard import Switchboard
 from wattproof.virtual.switched import SwitchedMeter
 
+if TYPE_CHECKING:
+    from wattproof.meters.abb.virtual.mbus.face import MbusFace
+
 #: Bit rate of an M-Bus that nobody has set (1.1).
 RATE = 2400
 ALWAYS = 2
 FACES = ("mbus", "cosem")
+#: Named states that begin so often that the journal tells of them only while somebody waits for one.
+FREQUENT = (INTERVAL_END, "telegram:", "block:", "segment")
 
 
 class AbbMeter(SwitchedMeter):
@@ -57,6 +64,10 @@ class AbbMeter(SwitchedMeter):
         "record_status",
         "seed",
     )
+
+    body: Body
+    address: int
+    record_status: int
 
     def __init__(
         self,
@@ -136,6 +147,11 @@ class AbbMeter(SwitchedMeter):
         """A new receiver for a stream."""
         return make_framer(protocol, network=network)
 
+    def settle(self, now: int) -> None:
+        mbus = self._faces.get("mbus")
+        if mbus is not None:
+            cast("MbusFace", mbus).advance(now)
+
     def execute(self, pdu: bytes, now: int) -> bytes | None:
         """It does not speak Modbus."""
         return None
@@ -167,6 +183,10 @@ class AbbMeter(SwitchedMeter):
     def bring(self, controls: Mapping[str, object], faults: Mapping[str, object]) -> None:
         super().bring(controls, faults)
         self.touched()
+
+    def entered(self, state: str) -> None:
+        if self._armed or not state.startswith(FREQUENT):
+            super().entered(state)
 
     def factory(self) -> None:
         """Factory settings; registers and addresses stay."""

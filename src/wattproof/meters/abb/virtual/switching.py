@@ -41,7 +41,7 @@ SWITCHBOARD = AbbSwitchboard(
     (*STATES, *control.STATES),
     example="power-up, request, telegram:N, selection, association, block:N, segment, interval-end, period-end or "
     "image:STATUS such as image:verified",
-    acts=control.ACTS,
+    acts={**control.ACTS, "default": lambda meter, value: meter.factory()},
     strikes=control.STRIKES,
     powered=control.POWERED,
 )

@@ -6,6 +6,7 @@ Link and protocols stand here; the rows of the meter itself come from ``faults``
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from wattproof.meters.abb.virtual.faults import METER_CONTROLS, METER_FAULTS, SOURCE, VALUE_FAULTS
 from wattproof.virtual.faults import Choice, Count, Flag, Row, Table, Text, Whole, join
@@ -18,6 +19,16 @@ def _flag(name: str, effect: str) -> Row:
 
 def _count(name: str, default: object, effect: str) -> Row:
     return Row(name, Count(), default, effect, SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorCode:
+    """An application error code; a number, but not one of hits."""
+
+    limits: str = "0..9 code"
+
+    def read(self, value: object) -> object:
+        return Whole(0, 9).read(value)
 
 
 _LOGICAL_NAME = re.compile(r"(\d{1,3})-(\d{1,3}):(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:\.(\d{1,3}))?/(\d{1,3})")
@@ -43,7 +54,7 @@ MBUS = (
     _flag("fcb-ignored", "Every REQ_UD2 gets the next telegram, repeated ones too."),
     _flag("access-stuck", "The access number does not grow."),
     _flag("endless", "The last telegram ends with 1F and the readout starts again."),
-    Row("application-error", Whole(0, 9, "code"), 8, "Every REQ_UD2 is answered with CI 70 and this code.", SOURCE),
+    Row("application-error", ErrorCode(), 8, "Every REQ_UD2 is answered with CI 70 and this code.", SOURCE),
     *VALUE_FAULTS,
     _flag("raw-type", "CI 73 (fixed structure) instead of 72, from the first two energies."),
     _flag("unselectable", "A selection is never acknowledged."),

@@ -16,6 +16,7 @@ from wattproof.metering.clock import Stamp
 from wattproof.metering.dates import DAY_SECONDS, seconds_of
 from wattproof.metering.demand import Cell, Entry
 from wattproof.metering.harmonics import ORDERS
+from wattproof.metering.intervals import Period
 from wattproof.metering.load_profile import Channel, Row, Status
 from wattproof.meters.abb.quantities import ROWS
 from wattproof.meters.abb.rows import GOLD, PLATINUM
@@ -190,12 +191,12 @@ ENTRIES = 5
 
 
 def _log(meter: AbbMeter, request: Request) -> Readout:
-    """Entry by entry back in time. An offset counts from the moment that is asked for: -1 the newest entry before it,
-    0 the first one behind it; without one there, the newest of all."""
+    """Entry by entry back in time, from the one nearest to the moment that is asked for, or so many entries before (-)
+    or behind it as the offset says."""
     name = str(request.subject)
     entries = list(meter.body.watch.logs[LOG_NUMBERS[name]].rows())
-    place = _newest([entry.stamp.seconds for entry in entries], latest(_asked(request))) + request.offset
-    first = min(place, len(entries) - 1)
+    nearest = _newest([entry.stamp.seconds for entry in entries], latest(_asked(request))) - 1
+    first = min(nearest + request.offset, len(entries) - 1)
 
     def pages() -> Iterator[Page]:
         mode = meter.record_status
@@ -227,9 +228,9 @@ def _demand(meter: AbbMeter, request: Request) -> Readout:
     """From the period of the date back; the running one has storage number 0."""
     body, mode = meter.body, meter.record_status
     demand, until = body.recorder.demand, latest(_asked(request))
-    begins = [0, *(row.stamp.seconds for row in demand.table)]
-    periods = [(row.stamp, row.cells) for row in demand.table]
-    periods.append((body.stamp, demand.cells()))
+    periods = [*((row.stamp, row.cells) for row in demand.table), (body.stamp, demand.cells())]
+    begins = [_begin(demand.period, demand.table[0].stamp.seconds) if demand.table else demand.started.seconds]
+    begins += [row.stamp.seconds for row in demand.table]
     first = next((n for n in range(len(periods) - 1, -1, -1) if until is None or begins[n] < until), -1)
     if not demand.entries:
         first = -1
@@ -244,6 +245,14 @@ def _demand(meter: AbbMeter, request: Request) -> Readout:
             yield from pack(demand_groups(entries, cells, end, len(periods) - 1 - number, mode), head)
 
     return Streamed(meter, pages)
+
+
+def _begin(period: Period, end: int) -> int:
+    """When a period began that ended at a moment (s since 2000) and had none before it."""
+    day = (end - 1) // DAY_SECONDS
+    while not period.ends(day - 1):
+        day -= 1
+    return day * DAY_SECONDS
 
 
 def demand_groups(
