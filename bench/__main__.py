@@ -13,6 +13,7 @@ TABLES = (
     "rest_measure",
     "whole_map",
     "rtu_line",
+    "mbus_line",
     "proxy",
     "disturbances",
     "memory",
@@ -20,6 +21,7 @@ TABLES = (
     "ocmf_verify",
     "mbus_decode",
     "cosem_get",
+    "eq_bus",
 )
 
 

@@ -41,6 +41,9 @@ def good_frame(vectors: Path, name: str) -> bytes:
 class Slave(Protocol):
     """A meter on the line: takes a frame, whomever it is for, and answers it or not."""
 
+    #: Seconds between a request and its answer.
+    delay: float
+
     def answer(self, frame: Short | Long) -> bytes | None: ...
 
 
@@ -56,7 +59,9 @@ class PlayedMeter:
         primary: int = 1,
         number: str | None = None,
         lists: dict[bytes, Sequence[bytes]] | None = None,
+        delay: float = 0.035,
     ) -> None:
+        self.delay = delay
         self.primary = primary
         self.heard: list[Short | Long] = []
         self.data: list[bytes] = []
@@ -131,21 +136,22 @@ def _telegram(frame: Long, number: str | None, primary: int, access: int) -> tup
 
 
 class BusLink:
-    """The master's end of a line with ``meters``, which answer ``delay`` seconds after a request.
+    """The master's end of a line with ``meters``.
 
     ``sent``: (second, frame) as the master sent them. ``echo``: what is sent comes back, as from an optical head.
     """
 
     name = "mbus://test"
 
-    def __init__(self, meters: Iterable[Slave], *, baudrate: int = 2400, delay: float = 0.035) -> None:
+    def __init__(self, meters: Iterable[Slave], *, baudrate: int = 2400) -> None:
         self.clock = VirtualClock()
         self.meters = list(meters)
         self.sent: list[tuple[float, Short | Long]] = []
         self.raw: list[bytes] = []
         self.ended: list[float] = []
         self.echo: Callable[[bytes], bytes] | None = None
-        self.delay = delay
+        #: Seconds of pause between the characters of an answer.
+        self.between = 0.0
         self.closed = False
         self.character = 11 / baudrate
         self._receiver = SlaveReceiver()
@@ -172,9 +178,9 @@ class BusLink:
         for frame in self._receiver.receive(data):
             assert not isinstance(frame, Damaged), frame
             self.sent.append((begin / 1e9, frame))
-            answers = [answer for meter in self.meters if (answer := meter.answer(frame)) is not None]
-            if answers:
-                self._put(together(answers), end + self._ns(self.delay))
+            answers = [(meter.delay, answer) for meter in self.meters if (answer := meter.answer(frame)) is not None]
+            for at, octet in together(answers, self.character + self.between).items():
+                self._put(bytes((octet,)), end + self._ns(at))
 
     def _put(self, data: bytes, begin: int) -> None:
         for index, octet in enumerate(data, 1):
@@ -220,13 +226,14 @@ class BusLink:
         return round(seconds * 1e9)
 
 
-def together(answers: Sequence[bytes]) -> bytes:
-    """Several meters at once: a 0 of any of them wins."""
-    mixed = bytearray(b"\xff" * max(map(len, answers)))
-    for answer in answers:
-        for index, octet in enumerate(answer):
-            mixed[index] &= octet
-    return bytes(mixed)
+def together(answers: Sequence[tuple[float, bytes]], character: float) -> dict[float, int]:
+    """Several meters at once, each after its own delay: bytes by the second at which they begin. A 0 of any wins."""
+    first = min((delay for delay, _ in answers), default=0.0)
+    mixed: dict[int, int] = {}
+    for delay, answer in answers:
+        for place, octet in enumerate(answer, round((delay - first) / character)):
+            mixed[place] = mixed.get(place, 0xFF) & octet
+    return {first + place * character: mixed[place] for place in sorted(mixed)}
 
 
 async def elapse(clock: VirtualClock, coroutine: Coroutine[Any, Any, T], limit: float = 3600.0) -> T:

@@ -128,6 +128,9 @@ def _show(family: Family) -> None:
     if family.quantities:
         _quantities(family)
         return
+    if not family.points and not family.models and family.readers:
+        output.say(f"{family.label}: its points are what it sends; read it to see them, such as {family.example}")
+        return
     if not family.points:
         for model in family.load("models"):
             output.show(_points_table(model.at(0), f"{model.label} (model {model.id}), offsets from the header"))

@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from wattproof.cli import output
 from wattproof.cli.meter import TraceFile, able, meter_dict, opened, positive
+from wattproof.cli.objects import has_objects, objects_list, objects_table
 from wattproof.errors import InvalidValue
 from wattproof.model.readings import Reading, value_text
 from wattproof.model.values import Quality
@@ -45,6 +46,10 @@ def command(
         wattproof read bsm+tcp://127.0.0.1:5020 bs_meter.PK --key-format sec1-compressed
         wattproof read bsm+iec:///dev/ttyUSB2
         wattproof read dmed4+http://192.168.1.1 voltage power energy_cycle
+        wattproof read 'mbus:///dev/ttyUSB1?address=5'
+        wattproof read 'abb+mbus://192.168.1.30:10001?address=00217819' energy ACTIVE_POWER_TOTAL
+        wattproof read 'hdlc:///dev/ttyUSB1?address=17&baudrate=115200' instrument
+        wattproof read cosem+dlms://192.168.1.40 1-0:1.8.0 1-0:1.8.0/3
 
     Parameters
     ----------
@@ -78,10 +83,16 @@ def command(
             if verbose:
                 output.note(describe(meter.info()))
             readings = _read(meter, _asked(points, key_format), key_format)
+            for warning in getattr(meter, "warnings", ()):
+                output.warn(warning)
+            whole = has_objects(meter, points)
             if json:
-                output.print_json(_document(meter_dict(meter, url), readings))
+                document = _document(meter_dict(meter, url), meter, readings)
+                output.print_json(document | {"objects": objects_list(meter)} if whole else document)
+            elif whole:
+                output.show(objects_table(meter, readings, shown))
             else:
-                output.show(readings_table(readings))
+                output.show(records_table(meter, readings) if _has_records(meter) else readings_table(readings))
     return 0
 
 
@@ -111,8 +122,16 @@ def _read(meter: Any, points: list[str], key_format: str | None) -> list[Reading
     ]
 
 
-def _document(meter: dict[str, Any], readings: Sequence[Reading]) -> dict[str, Any]:
-    return {"meter": meter, "readings": [reading_dict(reading) for reading in readings]}
+def _document(identity: dict[str, Any], meter: Any, readings: Sequence[Reading]) -> dict[str, Any]:
+    rows = [reading_dict(reading) for reading in readings]
+    if _has_records(meter):
+        rows = [row | meter.details(row["point"]) for row in rows]
+    return {"meter": identity, "readings": rows}
+
+
+def _has_records(meter: Any) -> bool:
+    """Whether the meter's points are records of M-Bus, which say more than a value."""
+    return getattr(meter, "family", None) == "mbus"
 
 
 def reading_dict(reading: Reading) -> dict[str, object]:
@@ -145,6 +164,20 @@ def readings_table(readings: Sequence[Reading], title: str | None = None) -> Any
     return output.table(("Point", "Value", "Unit", "OBIS", "Quality"), rows, title)
 
 
+def records_table(meter: Any, readings: Sequence[Reading], title: str | None = None) -> Any:
+    """Records of M-Bus for people: also what is measured, and storage number, tariff, subunit and function."""
+    rows = []
+    for reading in readings:
+        details = meter.details(reading.point)
+        numbers = (str(details.get(name) or "") for name in ("storage", "tariff", "subunit"))
+        function = str(details.get("function", ""))
+        why = details.get("problem") or ("" if reading.quality is Quality.GOOD else reading.quality.value)
+        value = "-" if reading.value is None else shown(reading)
+        rows.append((reading.point, value, reading.unit, reading.quantity, *numbers, function, str(why)))
+    columns = ("Point", "Value", "Unit", "Quantity", "Storage", "Tariff", "Subunit", "Function", "Quality")
+    return output.table(columns, rows, title, right="Storage Tariff Subunit")
+
+
 def shown(reading: Reading) -> str:
     """A value for people: text without control characters, bytes as hexadecimal."""
     text = value_text(as_written(reading.value)) or ""
@@ -158,7 +191,7 @@ def _watch(meter: Any, url: str, points: list[str], seconds: float, key_format: 
         return _read(meter, points, key_format)
 
     if json:
-        _repeat(seconds, lambda: output.print_json(_document(identity, look()), indent=None))
+        _repeat(seconds, lambda: output.print_json(_document(identity, meter, look()), indent=None))
     elif not output.console().is_terminal:
         _repeat(seconds, lambda: output.show(readings_table(look(), _moment())))
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
@@ -17,18 +18,25 @@ if TYPE_CHECKING:
     from wattproof.io.url import MeterURL
 
 
+#: Seconds given to a unit of Modbus.
+TIMEOUT = 0.3
+PRIMARY_LIMIT = 250
+
+
 def command(
     *bus_urls: Annotated[str, Parameter(allow_leading_hyphen=False)],
-    units: str = "1-247",
+    units: str = "",
+    secondary: bool = False,
     baudrates: str = "",
-    timeout: float = 0.3,
+    timeout: float | None = None,
     json: bool = False,
 ) -> int:
     """Find the meters on a bus, or at a web address.
 
     Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once. A
     bus that cannot be searched is named on stderr; exit code 4 if that is true of all. A web address is asked once,
-    and once a channel if that is a display.
+    and once a channel if that is a display. On M-Bus primary addresses are asked, or all numbers by wild cards, on HDLC
+    physical addresses.
 
     Examples:
 
@@ -37,17 +45,23 @@ def command(
         wattproof scan 'rtu:///dev/ttyUSB0?parity=E' --baudrates 9600,19200,115200
         wattproof scan tcp://192.168.1.20:502 --units 1-10,42 --json
         wattproof scan http://192.168.1.1 tcp://192.168.1.20:502
+        wattproof scan 'mbus:///dev/ttyUSB1?baudrate=2400' --units 1-16
+        wattproof scan mbus://192.168.1.30:10001 --secondary
+        wattproof scan 'hdlc:///dev/ttyUSB1?baudrate=115200' --units 17-49
 
     Parameters
     ----------
     bus_urls
         Lines to search.
     units
-        Unit identifiers to ask, such as 1-10,42; on a bus whose address has ?unit= that one alone.
+        Unit identifiers to ask, such as 1-10,42; on a bus whose address has ?unit= that one alone. By default 1-247,
+        on M-Bus the primary addresses 0-250, on HDLC 16-125; there ?address= names a single one.
+    secondary
+        On M-Bus search by identification numbers instead, which finds meters whatever their primary address.
     baudrates
         Bit rates to try one after another on serial devices.
     timeout
-        Seconds given to each unit.
+        Seconds given to each unit: 0.3, on M-Bus and HDLC as long as the line asks for.
     json
         Print JSON.
     """
@@ -55,8 +69,9 @@ def command(
         raise UsageError("no bus: give its address, such as tcp://192.168.1.20:502 or rtu:///dev/ttyUSB0?parity=E")
     positive(timeout, "--timeout", "seconds")
     failures: list[Failure] = []
-    asked = numbers(units, "--units", 0, 255)
-    found = asyncio.run(_scan(bus_urls, asked, _rates(baudrates), timeout, json, failures.append))
+    asked = numbers(units, "--units", 0, 255) if units else None
+    plan = Plan(asked, secondary, _rates(baudrates), timeout, json)
+    found = asyncio.run(_scan(bus_urls, plan, failures.append))
     for failure in failures:
         output.warn(f"not searched: {failure.url}: {failure.error}")
     meters = merged(found)
@@ -84,35 +99,70 @@ def command(
     return 0
 
 
-async def _scan(
-    urls: Sequence[str],
-    units: list[int],
-    rates: list[int],
-    timeout: float,
-    quiet: bool,
-    failed: Callable[[Failure], None],
-) -> list[Found]:
-    from rich.progress import Progress
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is asked on each bus. ``units``: ``None`` for all of them; ``quiet``: no progress bar."""
 
-    from wattproof.drivers import scan
+    units: Sequence[int] | None
+    secondary: bool
+    rates: Sequence[int]
+    timeout: float | None
+    quiet: bool
+
+
+async def _scan(urls: Sequence[str], plan: Plan, failed: Callable[[Failure], None]) -> list[Found]:
+    from wattproof.cli.cosemscan import COSEM, search_cosem
+    from wattproof.cli.mbusscan import MBUS, search_mbus
     from wattproof.io.url import parse_url
     from wattproof.io.web import SCHEMES
 
     places = [parse_url(url) for url in urls]
-    lines = [place for place in places if place.scheme not in SCHEMES]
     sites = [place for place in places if place.scheme in SCHEMES]
-    at_sites = await _search_sites(sites, failed, alone=not lines)
-    if not lines:
-        return at_sites
-    with Progress(console=output.errors(), transient=True, disable=quiet or not output.errors().is_terminal) as bar:
+    buses = [place for place in places if place.framing == MBUS]
+    links = [place for place in places if place.framing in COSEM]
+    lines = [place for place in places if place not in sites and place not in buses and place not in links]
+    found = await _search_sites(sites, failed, alone=len(sites) == len(places))
+    if buses:
+        alone = len(buses) == len(places)
+        found += await search_mbus(
+            buses, secondary=plan.secondary, addresses=_primary(plan.units), rates=plan.rates, timeout=plan.timeout,
+            quiet=plan.quiet, failed=failed, alone=alone,
+        )  # fmt: skip
+    if links:
+        found += await search_cosem(
+            links, addresses=plan.units, rates=plan.rates, timeout=plan.timeout, quiet=plan.quiet, failed=failed,
+            alone=len(links) == len(places),
+        )  # fmt: skip
+    return [*found, *(await _search_lines(lines, plan, failed) if lines else ())]
+
+
+async def _search_lines(lines: Sequence[MeterURL], plan: Plan, failed: Callable[[Failure], None]) -> list[Found]:
+    """The meters on lines of Modbus."""
+    from rich.progress import Progress
+
+    from wattproof.drivers import scan
+
+    hidden = plan.quiet or not output.errors().is_terminal
+    with Progress(console=output.errors(), transient=True, disable=hidden) as bar:
         task = bar.add_task("searching", total=None)
 
         def step(progress: scan.Progress) -> None:
             words = f"{progress.url.place} unit {progress.unit}, {progress.found} found"
             bar.update(task, completed=progress.done, total=progress.total, description=words)
 
-        found = scan.scan(lines, probes(), units=units, baudrates=rates, timeout=timeout, progress=step, failed=failed)
-        return [*at_sites, *[item async for item in found]]
+        units = scan.UNITS if plan.units is None else plan.units
+        timeout = TIMEOUT if plan.timeout is None else plan.timeout
+        found = scan.scan(
+            lines, probes(), units=units, baudrates=plan.rates, timeout=timeout, progress=step, failed=failed
+        )
+        return [item async for item in found]
+
+
+def _primary(units: Sequence[int] | None) -> Sequence[int] | None:
+    """Raises :class:`~wattproof.errors.InvalidValue` for what is no primary address of M-Bus."""
+    if units is not None and max(units) > PRIMARY_LIMIT:
+        raise InvalidValue(f"--units {max(units)}: primary addresses on M-Bus are 0 to {PRIMARY_LIMIT}")
+    return units
 
 
 async def _search_sites(sites: Sequence[MeterURL], failed: Callable[[Failure], None], *, alone: bool) -> list[Found]:

@@ -30,6 +30,8 @@ def command(
         wattproof write bsm+tcp://127.0.0.1:5020 bs_meter.DO=0
         wattproof write dmed4+http://192.168.1.1 tariff=3 display_page=5
         wattproof write 'dmed4+http://192.168.1.1?password-file=secret' P05_03=192.168.1.7
+        wattproof write 'abb+mbus:///dev/ttyUSB1?address=5' TARIFF_ACTIVE=2
+        wattproof write 'abb+hdlc:///dev/ttyUSB1?address=17&password-file=secret' NRG_CONVERSION_FACTOR_CO2=0.45
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def command(
     with opened(url, trace) as meter:
         able(meter, "write", url, "write points")
         meter.write(values)
+        for warning in getattr(meter, "warnings", ()):
+            output.warn(warning)
     if json:
         output.print_json({"url": url, "written": values})
     elif verbose:

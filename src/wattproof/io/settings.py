@@ -8,14 +8,16 @@ from wattproof.io.url import MeterURL
 
 #: Bit rate, parity and data bits by scheme, where 19200 8E1 is not the custom. A pseudo-terminal has no parity; an
 #: optical head begins with 300 7E1 (IEC 62056-21, 5.2), Modbus ASCII has 7 data bits (Modbus over Serial Line 1.02,
-#: 2.5.2.1), M-Bus 2400 8E1 (EN 13757-2), the EQ bus of ABB 500000 8N1 (abb-meters.md 2).
+#: 2.5.2.1), M-Bus 2400 8E1 (EN 13757-2).
 _CUSTOMS = {
     "pty": (19200, "N", 8),
     "ascii": (19200, "E", 7),
     "iec": (300, "E", 7),
     "mbus": (2400, "E", 8),
-    "hdlc": (500_000, "N", 8),
+    "hdlc": (9600, "N", 8),
 }
+#: What has a custom of its own on a pseudo-terminal too.
+_FRAMED = frozenset({"mbus", "hdlc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class SerialSettings:
     @classmethod
     def of(cls, url: MeterURL) -> SerialSettings:
         """From the options of an address; what it leaves open is the custom of its scheme, 19200 8E1 for RTU."""
-        baudrate, parity, databits = _CUSTOMS.get(url.scheme, (19200, "E", 8))
+        custom = url.framing if url.scheme == "pty" and url.framing in _FRAMED else url.scheme
+        baudrate, parity, databits = _CUSTOMS.get(custom, (19200, "E", 8))
         return cls(
             baudrate=url.whole("baudrate", baudrate),
             parity=url.options.get("parity", parity).upper(),

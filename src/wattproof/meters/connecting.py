@@ -7,10 +7,10 @@ that blocks.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattproof.drivers.mapped import RegisterDriver
 from wattproof.drivers.modbus import ModbusLink, Timing, connect, connect_blocking, run_blocking
@@ -22,6 +22,11 @@ from wattproof.io.web import SCHEMES, WebLink, web_link, web_link_blocking
 from wattproof.meters import registry
 from wattproof.meters.registry import Family
 
+if TYPE_CHECKING:
+    from wattproof.drivers.cosem.meter import CosemMeter
+    from wattproof.drivers.mbus.meter import MbusMeter
+
+MBUS = "mbus"
 #: Channels that a remote display may have its meters on.
 DISPLAY_CHANNELS = (1, 2, 3, 4)
 
@@ -43,7 +48,10 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     family, variant = _family(place)
     if family is None and place.framing in SCHEMES:
         family = await detect_web(web_link(place, trace=trace), place.whole("channel", 0) or None)
-    if family is not None and place.framing in family.readers:
+    if family is None and place.framing in ANY_METER:
+        name, recognise = ANY_METER[place.framing]
+        driver = await recognise(await registry.family(name).load_reader(place.framing).open(place, trace=trace), place)
+    elif family is not None and place.framing in family.readers:
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
         _check_modbus(place)
@@ -69,7 +77,11 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     family, variant = _family(place)
     if family is None and place.framing in SCHEMES:
         family = run_blocking(detect_web(web_link_blocking(place, trace=trace), place.whole("channel", 0) or None))
-    if family is not None and place.framing in family.readers:
+    if family is None and place.framing in ANY_METER:
+        name, recognise = ANY_METER[place.framing]
+        any_meter = registry.family(name).load_reader(place.framing).open_blocking(place, trace=trace)
+        driver = run_blocking(recognise(any_meter, place))
+    elif family is not None and place.framing in family.readers:
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
         _check_modbus(place)
@@ -238,6 +250,45 @@ async def detect_web(link: WebLink, channel: int | None = None) -> Family:
         f"what answers at {link.name} is no meter of a known family ({known}); name it: MODEL+http://..., and behind a "
         f"display its channel: ?channel=1"
     )
+
+
+async def on_mbus(meter: MbusMeter, place: MeterURL) -> MbusMeter:
+    """The driver of the meter that answers, on the same line: that of its family, else the one for any meter.
+
+    Raises what ``MbusMeter.info`` raises; the line is closed then.
+    """
+    try:
+        await meter.info()
+        family = registry.on_mbus(*meter.maker_and_medium)
+        driver: MbusMeter = meter if family.name == meter.family else family.load_reader(MBUS).at(meter.bus, place)
+    except BaseException:
+        await meter.close()
+        raise
+    return driver
+
+
+async def on_cosem(meter: CosemMeter, place: MeterURL) -> CosemMeter:
+    """The driver of the meter that answers, on the same connection: that of its family, else the one for any meter.
+
+    Raises what ``CosemMeter.identity`` raises; the line is closed then.
+    """
+    try:
+        identity = await meter.identity()
+        family = registry.on_cosem(identity.logical_device)
+        driver: CosemMeter = (
+            meter if family.name == meter.family else family.load_reader(place.framing).instead_of(meter)
+        )
+    except BaseException:
+        await meter.close()
+        raise
+    return driver
+
+
+#: Where any meter can be asked who it is: the family of any such meter, and what finds its own driver.
+ANY_METER: Mapping[str, tuple[str, Callable[[Any, MeterURL], Coroutine[Any, Any, Any]]]] = {
+    MBUS: (MBUS, on_mbus),
+    **dict.fromkeys(("hdlc", "dlms", "dlms+udp"), ("cosem", on_cosem)),
+}
 
 
 async def at_site(place: MeterURL) -> list[Found]:

@@ -35,6 +35,8 @@ class Family:
     closed tables of the virtual meter by name: options, faults, controls. ``probe``: coroutine function
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
     ``web_probe``: the same for HTTP, coroutine function ``(link, channel) -> DeviceInfo | None``.
+    ``mbus``: manufacturer's letters and medium of its meters on M-Bus, each as in ``("ABB", 2)``.
+    ``logical_devices``: how the logical device names of its COSEM meters begin.
     ``quantities``: rows of what it measures, by group, where it has no registers.
     ``parameters``: rows of what its own menu sets. ``openapi``: function that makes the OpenAPI document of its REST
     interface. ``formats``: files that a charging session can be written as, by name, each a
@@ -53,6 +55,8 @@ class Family:
     web_probe: str | None = None
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
+    mbus: Sequence[tuple[str, int]] = ()
+    logical_devices: Sequence[str] = ()
     resources: str | None = None
     quantities: str | None = None
     parameters: str | None = None
@@ -162,6 +166,14 @@ BUILT_IN = (
             "controls": "wattproof.meters.abb.virtual.tables:CONTROLS",
         },
         listen="mbus://127.0.0.1:5021",
+        readers={
+            "mbus": "wattproof.meters.abb.mbus.driver:AbbMbusDriver",
+            "hdlc": "wattproof.meters.abb.cosem.driver:AbbCosemDriver",
+            "dlms": "wattproof.meters.abb.cosem.driver:AbbCosemDriver",
+            "dlms+udp": "wattproof.meters.abb.cosem.driver:AbbCosemDriver",
+        },
+        mbus=(("ABB", 0x02),),
+        logical_devices=("ABB",),
         quantities="wattproof.meters.abb.quantities:GROUPS",
         labels="wattproof.meters.abb.variants:variant",
         variants=("A41", "A42", "A43", "A44", "B21", "B23", "B24"),
@@ -177,6 +189,20 @@ BUILT_IN = (
         probe="wattproof.meters.sunspec.driver:probe",
         unit=1,
         example="sunspec+tcp://192.168.1.20:502?unit=1",
+    ),
+    Family(
+        name="mbus",
+        label="any meter on M-Bus, of any maker",
+        readers={"mbus": "wattproof.drivers.mbus.meter:MbusMeter"},
+        unit=1,
+        example="mbus+mbus:///dev/ttyUSB1?address=5",
+    ),
+    Family(
+        name="cosem",
+        label="any meter that speaks COSEM, of any maker",
+        readers=dict.fromkeys(("hdlc", "dlms", "dlms+udp"), "wattproof.drivers.cosem.meter:CosemMeter"),
+        unit=1,
+        example="cosem+hdlc:///dev/ttyUSB1?address=17",
     ),
 )
 
@@ -223,6 +249,22 @@ def probing() -> list[Family]:
 def web_probing() -> list[Family]:
     """The families that can recognise their meters at a web address."""
     return [row for row in families().values() if row.web_probe]
+
+
+def on_mbus(manufacturer: str, medium: int) -> Family:
+    """The family of a meter on M-Bus by its manufacturer's letters and medium: one of its own, or that of any meter."""
+    for row in families().values():
+        if (manufacturer, medium) in row.mbus:
+            return row
+    return family("mbus")
+
+
+def on_cosem(logical_device: str) -> Family:
+    """The family of a COSEM meter by its logical device name: one of its own, or that of any meter."""
+    for row in families().values():
+        if any(logical_device.startswith(name) for name in row.logical_devices):
+            return row
+    return family("cosem")
 
 
 def _recognises(row: Family) -> bool:

@@ -103,6 +103,11 @@ class Station:
         self._heard = 0
 
     @property
+    def clock(self) -> Clock:
+        """The clock that times the line."""
+        return self.bus.clock
+
+    @property
     def title(self) -> str:
         """The meter as error messages name it."""
         address = f"HDLC address {self.place.address} on " if self.place.transport == HDLC else ""
@@ -112,6 +117,10 @@ class Station:
     def is_open(self) -> bool:
         """Whether there is an association, as far as is known."""
         return bool(self._connection) and self._connection == self.bus.line.connection
+
+    def forgive(self) -> None:
+        """Let a meter that rests be asked at once."""
+        self.bus.turns.forgive(self.place.name)
 
     async def ask(self, service: Service[T], *, priority: int = Priority.POLL) -> T:
         """Run a service in its turn, over a new connection if need be; its result.
@@ -237,18 +246,19 @@ class Station:
         repetitions = 0 if offline else self.timing.repetitions
         if isinstance(self.link, ClientLink):
             self.link.timing = replace(self.link.timing, repetitions=repetitions)
-        attempts = 1 + repetitions if self.place.transport == UDP else 1
-        await self._associate(attempts)
+        await self._associate(1 + {HDLC: 1, UDP: repetitions}.get(self.place.transport, 0))
         if isinstance(self.link, ClientLink):
             self.link.timing = self.timing.link
         self._connection = self.bus.line.connection
 
     async def _associate(self, attempts: int) -> None:
+        await self._run(lambda client: client.link.connect())
         try:
-            await self._run(lambda client: client.open())
-        except ResponseTimeout:
+            await self._run(lambda client: client.associate())
+        except (Disconnected, ResponseTimeout):
             if attempts <= 1:
                 raise
+            await self._leave()
             await self._associate(attempts - 1)
         except AssociationRefused:
             await self._leave()

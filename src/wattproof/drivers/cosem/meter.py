@@ -16,18 +16,17 @@ from wattproof.drivers.cosem.names import ALL, VALUES, Name, plain, raw_reading,
 from wattproof.drivers.cosem.place import Place
 from wattproof.drivers.cosem.writing import like
 from wattproof.drivers.schedule import Priority
-from wattproof.errors import FrameError, InvalidValue, ReadOnly, UnknownName
+from wattproof.errors import FrameError, InvalidValue, ProtocolError, ReadOnly, UnknownName
 from wattproof.io.clock import BlockingClock, SystemClock
 from wattproof.io.trace import Trace
 from wattproof.io.url import MeterURL
-from wattproof.model.clock import Clock
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
 from wattproof.model.units import Unit
 from wattproof.wire.cosem.classes import interface_class
 from wattproof.wire.cosem.data import Data
 from wattproof.wire.cosem.descriptors import Attribute
-from wattproof.wire.cosem.object_list import ObjectList
+from wattproof.wire.cosem.object_list import Access, ObjectEntry, ObjectList
 from wattproof.wire.cosem.reading import read_objects
 from wattproof.wire.cosem.results import Result
 from wattproof.wire.cosem.units import read_scaler_unit
@@ -74,6 +73,8 @@ class CosemMeter:
         self._owner = owner
         self._objects: ObjectList | None = None
         self._identity: Identity | None = None
+        #: Whether lists of attributes are answered as they should be.
+        self._lists = True
         self._scales: dict[bytes, tuple[int, Unit] | None] = {}
 
     @classmethod
@@ -95,10 +96,12 @@ class CosemMeter:
         place = Place.of(url)
         return cls(Bus(blocking_line_of(url, trace=trace, clock=BlockingClock())).station(place), owner=True)
 
-    @property
-    def clock(self) -> Clock:
-        """The clock that times the line."""
-        return self.station.bus.clock
+    @classmethod
+    def instead_of(cls, other: CosemMeter) -> Self:
+        """The driver of this class on the connection of another one, which is not used any more."""
+        meter = cls(other.station, priority=other.priority, owner=other._owner)
+        meter._identity, meter._objects = other._identity, other._objects
+        return meter
 
     async def close(self) -> None:
         """End association and link, and the line if it is the meter's own."""
@@ -138,7 +141,7 @@ class CosemMeter:
         located = [await self._locate(name) for name in wanted]
         scales = await self._scales_of(one for one, whole in located if whole)
         data = await self.get_all([one for one, _ in located])
-        time = datetime.fromtimestamp(self.clock.time() / 1e9, UTC)
+        time = datetime.fromtimestamp(self.station.clock.time() / 1e9, UTC)
         return [
             value_reading(str(name), one.class_id, one.name, found, scales.get(one.name), time)
             if whole
@@ -156,8 +159,7 @@ class CosemMeter:
         located = [(await self._locate(Name.parse(text)), value) for text, value in values.items()]
         objects = await self.objects()
         for (one, _), _ in located:
-            access = objects[one.name].attributes.get(one.attribute_id)
-            if access is None or not access.mode.writable:
+            if not may(objects[one.name], one.attribute_id, Access.WRITE):
                 raise ReadOnly(
                     f"{short(one.name)}/{one.attribute_id} cannot be written as client {self.station.place.sap}"
                 )
@@ -175,12 +177,24 @@ class CosemMeter:
     async def get_all(self, attributes: Sequence[Attribute]) -> list[Data | Result]:
         """Attributes in their order, with a result in the place of each that is refused.
 
+        As many as fit are asked for together, unless the meter answers that with rubbish, as some do.
+
         Raises what `Station.ask` raises.
         """
         found: list[Data | Result] = []
         for at in range(0, len(attributes), AT_ONCE):
-            found += await self.station.ask(_get_list(attributes[at : at + AT_ONCE]), priority=self.priority)
+            found += await self._get_part(attributes[at : at + AT_ONCE])
         return found
+
+    async def _get_part(self, attributes: Sequence[Attribute]) -> list[Data | Result]:
+        if self._lists:
+            try:
+                return await self.station.ask(_get_list(attributes), priority=self.priority)
+            except ProtocolError:
+                if len(attributes) == 1:
+                    raise
+                self._lists = False
+        return [(await self.station.ask(_get_list((one,)), priority=self.priority))[0] for one in attributes]
 
     async def _expand(self, text: str) -> list[Name]:
         if text.strip().casefold() != ALL:
@@ -188,7 +202,7 @@ class CosemMeter:
         return [
             Name(entry.name, "", entry.class_id)
             for entry in await self.objects()
-            if entry.class_id in VALUES and _is_readable(entry.attributes.get(VALUES[entry.class_id][0]))
+            if entry.class_id in VALUES and may(entry, VALUES[entry.class_id][0], Access.READ)
         ]
 
     async def _locate(self, name: Name) -> tuple[Attribute, bool]:
@@ -232,9 +246,10 @@ def _attribute(class_id: int, text: str) -> int:
     return 1 if text == "logical_name" else row.attribute(text).id
 
 
-def _is_readable(access: object) -> bool:
-    mode = getattr(access, "mode", None)
-    return bool(mode is not None and mode.readable)
+def may(entry: ObjectEntry, attribute: int, wanted: Access) -> bool:
+    """Whether this client may read or write an attribute. Some meters list no rights: there it may try."""
+    access = entry.attributes.get(attribute)
+    return not entry.attributes if access is None else bool(access.mode & wanted)
 
 
 def _scale(data: Data | Result) -> tuple[int, Unit] | None:

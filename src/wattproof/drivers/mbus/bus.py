@@ -30,6 +30,8 @@ from wattproof.wire.mbus.master import Exchange, Master, Steps, unfit
 T = TypeVar("T")
 #: Meters that failed one after the other, with nobody answering in between, until a converter counts as gone.
 GONE = 2
+#: In whose name the whole line is taken.
+NOBODY = ""
 
 
 class Bus:
@@ -59,7 +61,7 @@ class Bus:
     @property
     def statistics(self) -> Mapping[str, UnitState]:
         """By address: transactions (requests), good and failed ones, and when the meter answered last."""
-        return self._turns.statistics
+        return {meter: state for meter, state in self._turns.statistics.items() if meter != NOBODY}
 
     @asynccontextmanager
     async def session(self, address: Address, priority: int = Priority.POLL) -> AsyncIterator[Session]:
@@ -88,7 +90,7 @@ class Bus:
     @asynccontextmanager
     async def whole_line(self, priority: int = Priority.BACKGROUND) -> AsyncIterator[Line]:
         """The line itself for the time of the block, for those who ask who is there."""
-        entry = await self._turns.take("scan", priority)
+        entry = await self._turns.take(NOBODY, priority)
         try:
             yield self.line
         finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from wattproof.drivers.mbus.timing import LineTiming
 from wattproof.errors import Disconnected
@@ -16,11 +17,12 @@ from wattproof.io.tcp import CONNECT_LIMIT
 from wattproof.io.trace import Trace, TracedLink
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
-from wattproof.wire.mbus.frames import Ack, Frame
-from wattproof.wire.mbus.master import Exchange, Outcome
+from wattproof.wire.mbus.frames import SELECTED, Ack, Frame
+from wattproof.wire.mbus.master import Exchange, Outcome, Steps
 from wattproof.wire.mbus.receivers import Damaged, Echo, Expect, MasterReceiver
 from wattproof.wire.mbus.timing import Pause, Wait
 
+T = TypeVar("T")
 #: Opens the stream, each time it is called.
 Opener = Callable[[], Awaitable[ByteLink]]
 #: Says why a whole frame is not the answer, ``""`` if it is.
@@ -112,13 +114,25 @@ class Line:
                 self.pause(sending + self.timing.pause(Pause.BEFORE_REQ_UD2))
                 return None
             outcome = await self._await_answer(link, step.expect, first, judge)
-            if step.settle and outcome is not None:
+            # Several meters may be selected, and a second E5 would be taken for the answer to the next request.
+            crowded = step.expect is Expect.ACK and step.request.address == SELECTED
+            if outcome is not None and (step.settle or crowded):
                 outcome = await self._settle(link, outcome)
             return self._account(outcome)
         except Disconnected:
             self._link = None
             await link.close()
             raise
+
+    async def run(self, steps: Steps[T]) -> T:
+        """Carry out a procedure, and give its result."""
+        try:
+            step = next(steps)
+            while True:
+                step = steps.send(await self.exchange(step))
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
 
     def _after(self, seconds: float) -> int:
         return self.clock.now() + round(seconds * 1e9)

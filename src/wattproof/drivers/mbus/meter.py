@@ -26,8 +26,10 @@ from wattproof.wire.mbus.media import medium_name
 from wattproof.wire.mbus.records import Record
 from wattproof.wire.mbus.telegrams import Telegram, status_texts
 
-#: Records that say which firmware a meter has.
+#: Records that say which firmware a meter has, and which type it is.
 FIRMWARE = ("firmware_version", "software_version")
+TYPE = "type_designation"
+NOBODY = ("", 0x0F)
 
 
 class MbusMeter:
@@ -46,6 +48,8 @@ class MbusMeter:
         self.warnings: tuple[str, ...] = ()
         self._owner = owner
         self._known: DeviceInfo | None = None
+        #: Manufacturer's letters and medium of the last readout; of a meter that sends no header "" and 15, unknown.
+        self.maker_and_medium = NOBODY
         self._records: dict[str, Record] = {}
 
     @classmethod
@@ -88,7 +92,9 @@ class MbusMeter:
         async with self.bus.session(self.address, self.priority) as session:
             readout = await read_out(session, enough=enough)
         self.warnings = readout.warnings
-        self._known = self._describe(readout)
+        self._known = describe(readout, self.family, self._known)
+        if readout.header is not None:
+            self.maker_and_medium = (readout.header.address.letters, readout.header.address.medium)
         return readout
 
     async def read(self, names: Sequence[str] = ()) -> list[Reading]:
@@ -119,29 +125,28 @@ class MbusMeter:
         assert self._known is not None  # noqa: S101 - set by every readout
         return self._known
 
-    def _describe(self, readout: Readout) -> DeviceInfo:
-        before = self._known.firmware if self._known is not None else ""
-        return describe(readout, self.family, before)
-
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.time() / 1e9, UTC)
 
 
-def describe(readout: Readout, family: str = MbusMeter.family, firmware: str = "") -> DeviceInfo:
-    """Who a meter is by what it has sent: maker's letters, medium, identification number, firmware if it sends one."""
+def describe(readout: Readout, family: str = MbusMeter.family, known: DeviceInfo | None = None) -> DeviceInfo:
+    """Who a meter is by what it has sent: maker's letters, medium, identification number, type and firmware if it sends
+    them. ``known``: what an earlier readout said, where this one was not complete."""
+    firmware, type = ("", "") if known is None else (known.firmware, known.type)
     for record in readout:
-        if record.quantity in FIRMWARE and record.storage == 0 and isinstance(record.value, str):
+        if record.quantity in FIRMWARE and isinstance(record.value, str):
             firmware = record.value
-            break
+        elif record.quantity == TYPE and isinstance(record.value, str):
+            type = record.value
     header, fixed = readout.header, readout.fixed
+    letters, number = "", ""
     if header is not None:
         who = header.address
-        return DeviceInfo(
-            family, None, who.letters, medium_name(who.medium), who.number, firmware or f"{who.version:02X}", None
-        )
-    if fixed is not None:
-        return DeviceInfo(family, None, "", fixed.medium_name, fixed.number, firmware, None)
-    return DeviceInfo(family, None, "", "unknown", "", firmware, None)
+        letters, number = who.letters, who.number
+        type, firmware = type or medium_name(who.medium), firmware or f"{who.version:02X}"
+    elif fixed is not None:
+        type, number = fixed.medium_name, fixed.number
+    return DeviceInfo(family, None, letters, type or "unknown", number, firmware, None)
 
 
 def status_of(telegram: Telegram | FixedData) -> list[str]:

@@ -9,6 +9,7 @@
     power.max.t2.u1        highest power, tariff 2, subunit 1
     current.l1             phase L1
     volume.per_second      a value with a qualifier of the standard
+    voltage.manufacturer_vife_1  one with a qualifier that only its maker knows
     energy.n2              a second record of which all of this is equal
     record.12              the twelfth record: its quantity is in no table
 
@@ -48,7 +49,7 @@ def _slug(text: str) -> str:
 def name_of(record: Record, position: int) -> str:
     """The name of a record, ``position`` counted from 1; without the count that tells equal ones apart."""
     header = record.header
-    if header.quantity in NAMELESS or not header.known:
+    if header.quantity in NAMELESS:
         return f"record.{position}"
     dib = header.dib
     parts = [

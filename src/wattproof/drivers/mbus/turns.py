@@ -46,12 +46,6 @@ class Turns:
         """Whether a meter's last transaction failed."""
         return not self._schedule.state(self._number(meter)).is_healthy
 
-    def forgive(self, meter: str) -> None:
-        """Let a resting meter be asked at once."""
-        state = self._schedule.state(self._number(meter))
-        if state.resting_until is not None:
-            state.resting_until = self._clock.now()
-
     async def take(self, meter: str, priority: int = Priority.POLL) -> Entry[Turn]:
         """Wait for the line. Whoever gets it gives it back with `answered`, `failed` or `dropped`.
 

@@ -71,7 +71,7 @@ class AbbDriver(MeterDriver, Protocol):
         """Errors, warnings, information and alarms that are active."""
         ...
 
-    async def clock(self) -> ClockReading:
+    async def read_clock(self) -> ClockReading:
         """Date and time of the meter, which has no zone."""
         ...
 
@@ -95,20 +95,20 @@ class AbbDriver(MeterDriver, Protocol):
         end: datetime | None = None,
         count: int | None = None,
     ) -> LoadProfile:
-        """Rows of a channel (1 to 8) or of a quantity (its name): from ``start`` to ``end``, both inclusive; the first
-        ``count`` of them, oldest first."""
+        """Rows of a channel (1 to 8) or of a quantity (its name): from ``start`` to ``end``, both inclusive, oldest
+        first; at most the first ``count`` of them, without ``start`` the newest ``count``."""
         ...
 
     async def demand(
         self, *, start: datetime | None = None, end: datetime | None = None, count: int | None = None
     ) -> Demand:
-        """Demand of the periods that end between ``start`` and ``end``; the first ``count`` of them, oldest first."""
+        """Demand of periods that end between ``start`` and ``end``, the running one included; ``count`` as above."""
         ...
 
     async def previous_values(
         self, *, start: datetime | None = None, end: datetime | None = None, count: int | None = None
     ) -> PreviousValues:
-        """Registers at ends of periods between ``start`` and ``end``; the first ``count`` of them, oldest first."""
+        """Registers at the ends of periods between ``start`` and ``end``; ``count`` as above."""
         ...
 
     async def log(self, log: Log, *, until: datetime | None = None, count: int = 100) -> list[LogEntry]:

@@ -244,6 +244,11 @@ class Spectrum:
     thd: Decimal | None
     orders: tuple[Decimal | None, ...]
 
+    @property
+    def text(self) -> str:
+        """The orders as a reading has them: with commas, nothing between two where one is missing."""
+        return ",".join(value_text(order) or "" for order in self.orders)
+
     def as_dict(self) -> dict[str, object]:
         return {"harmonics": [_number(order) for order in self.orders], "thd": _number(self.thd)}
 

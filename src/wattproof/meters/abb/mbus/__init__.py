@@ -1,0 +1,1 @@
+"""ABB meters over wired M-Bus and the infrared head."""
