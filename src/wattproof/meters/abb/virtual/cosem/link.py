@@ -82,11 +82,6 @@ class HdlcFace:
         #: Number of the segment of an answer that was sent last, and the N(S) that it had.
         self._segment, self._sent = 0, -1
 
-    def advance(self, now: int, /) -> None:
-        """Real time has passed: a silent client is forgotten."""
-        if self._link is not None:
-            self._link.tick(now)
-
     def concerns(self, heard: Heard, /) -> bool:
         """Whether this meter is meant, be it among all stations."""
         to = heard.frame.destination

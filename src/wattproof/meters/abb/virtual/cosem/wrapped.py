@@ -53,11 +53,6 @@ class WrapperFace:
         if self._session is not None:
             self._session.association.disconnected()
 
-    def advance(self, now: int, /) -> None:
-        """Real time has passed: an association without requests ends."""
-        if self._session is not None:
-            self._session.tick(now)
-
     def concerns(self, heard: Heard, /) -> bool:
         """A port is one meter."""
         return True
