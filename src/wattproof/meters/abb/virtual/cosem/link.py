@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from wattproof.errors import FrameError
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.association import MeterAssociation
 from wattproof.meters.abb.virtual.cosem.device import device_of
@@ -144,6 +145,13 @@ class HdlcFace:
             field = control(Kind.I, ns + 1, answer.control.nr)
             return Frame(answer.destination, answer.source, field, answer.information, answer.segmented)
         return answer
+
+    def meaning(self, answer: bytes, /) -> str:
+        """What an answer says."""
+        try:
+            return frame_meaning(decode(answer))
+        except FrameError as error:
+            return f"damaged: {error}"
 
     def spoil(self, fault: str, value: object, request: Heard, answer: bytes, chance: random.Random, /) -> bytes | None:
         """The answer as a fault of the frame leaves it; ``None``: this answer cannot be hit."""
