@@ -85,9 +85,12 @@ class HdlcFace:
 
     def concerns(self, heard: Heard, /) -> bool:
         """Whether this meter is meant, be it among all stations."""
-        to = heard.frame.destination
-        if to.all_stations:
+        if heard.frame.destination.all_stations:
             return heard.frame.kind is Kind.SNRM
+        return self._is_here(heard.frame)
+
+    def _is_here(self, frame: Frame) -> bool:
+        to = frame.destination
         return to.lower == self._meter.hdlc_address and to.upper in (None, LOGICAL_DEVICE)
 
     def answer(self, heard: Heard, now: int, /) -> bytes | None:
@@ -118,7 +121,7 @@ class HdlcFace:
     def _struck(self, link: ServerLink, frame: Frame) -> Frame | None:
         """What a fault answers in place of the link; ``None`` if none does."""
         faults = self._meter.body.faults
-        if not self.concerns(Heard(frame)) or frame.destination.all_stations:
+        if not self._is_here(frame):
             return None
         if frame.kind is Kind.SNRM and faults.hit("dm"):
             return Frame(frame.source, frame.destination, control(Kind.DM))
