@@ -57,7 +57,7 @@ async def test_the_driver_of_abb_meters_takes_what_is_there(address: str) -> Non
         assert isinstance(meter, AbbCosemDriver)
         energy, voltage = await meter.read(["ACTIVE_ENERGY_IMPORT_TOTAL", "VOLTAGE_L1"])
         assert (energy.value, voltage.quality) == (Decimal(1234560), Quality.MISSING)
-        assert [one.point for one in await meter.read()] == [
+        assert [one.point for one in await meter.read(["all"])] == [
             "energy.ACTIVE_ENERGY_IMPORT_TOTAL", "tariffs.TARIFF_ACTIVE", "clock.CLOCK",
         ]  # fmt: skip
         await meter.write({"TARIFF_ACTIVE": 2})

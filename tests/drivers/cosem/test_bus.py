@@ -130,6 +130,23 @@ def test_over_udp_a_get_is_repeated_and_nothing_else() -> None:
     assert rig.meters[17]["tariff"] == 3
 
 
+@pytest.mark.proves("A-123")
+def test_an_association_that_is_forgotten_is_opened_again() -> None:
+    rig = Rig(UDP)
+    station = rig.station()
+    voltage(rig, station)
+    for service, expected in (
+        (lambda: voltage(rig, station), 2306),
+        (lambda: reset(station), None),
+        (lambda: run_blocking(station.set(TARIFF, unsigned(2))), None),
+    ):
+        rig.start()  # the meter has been switched off and on: exception 1/1
+        rig.requests.clear()
+        assert service() == expected
+        assert [request[8] for request in rig.requests][1:2] == [0x60], "nothing was done, so it is done now"
+    assert (rig.meters[17]["resets"], rig.meters[17]["tariff"]) == (1, 2)
+
+
 def test_over_tcp_a_time_out_costs_the_connection() -> None:
     rig = Rig(TCP)
     station = rig.station()

@@ -120,7 +120,9 @@ class Station:
 
     def forgive(self) -> None:
         """Let a meter that rests be asked at once."""
-        self.bus.turns.forgive(self.place.name)
+        state = self.bus.turns.statistics.get(self.place.name)
+        if state is not None and state.resting_until is not None:
+            state.resting_until = self.clock.now()
 
     async def ask(self, service: Service[T], *, priority: int = Priority.POLL) -> T:
         """Run a service in its turn, over a new connection if need be; its result.

@@ -9,6 +9,7 @@ from wattproof.drivers.cosem.timing import Timing, nanoseconds
 from wattproof.errors import InvalidURL
 from wattproof.io.url import MeterURL
 from wattproof.io.web import password_of
+from wattproof.wire.cosem.association_objects import SERVER_SAP
 from wattproof.wire.cosem.client import Link
 from wattproof.wire.cosem.wrapper_links import DatagramLink, StreamLink
 from wattproof.wire.hdlc.addresses import MANAGEMENT, PUBLIC, Address
@@ -60,8 +61,8 @@ class Place:
 
     @property
     def name(self) -> str:
-        """The meter among those of its line."""
-        return str(self.address) if self.transport == HDLC else ""
+        """The meter among those of its line: its HDLC address, or its port of the wrapper."""
+        return str(self.address if self.transport == HDLC else SERVER_SAP)
 
     def link(self, timing: Timing) -> Link:
         """What carries the APDUs to it."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from tests.meters.abb.cosem.rig import Rig
-from wattproof.errors import InvalidValue, UnknownName
+from wattproof.errors import FrameError, InvalidValue, UnknownName
 from wattproof.metering.demand import Entry
 from wattproof.metering.intervals import Period, Span
 from wattproof.meters.abb.cosem import recording
@@ -61,6 +61,10 @@ def test_a_load_profile_by_times_and_counts(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(rig.requests) < 100
     monkeypatch.setattr(recording, "PIECE", 7)
     assert times(rig.run(rig.driver.load_profile(1))) == everything
+    monkeypatch.setattr(recording, "MOST_PIECES", 5)
+    for endless in ({}, {"start": at(1)}, {"end": at(9), "count": 100}):
+        with pytest.raises(FrameError, match="more than 5 pieces"):
+            rig.run(rig.driver.load_profile(1, **endless))
     for wrong in (0, 9, 2, "VOLTAGE_L1", "nothing"):
         with pytest.raises(UnknownName):
             rig.run(rig.driver.load_profile(wrong))

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from wattproof.errors import FrameError, InvalidValue
 from wattproof.metering.dst import Rule
+from wattproof.meters.abb.calendarjson import rule_dict
 from wattproof.meters.abb.cosem.asking import Asking, steps, understood
 from wattproof.meters.abb.records import ClockReading
 from wattproof.meters.abb.shapes.summertime import RULE
@@ -39,11 +40,6 @@ class SummerClock(ClockReading):
             "dststart": None if self.begin is None else rule_dict(self.begin),
             "dstend": None if self.end is None else rule_dict(self.end),
         }
-
-
-def rule_dict(rule: Rule) -> dict[str, int]:
-    """A rule for JSON: ``day`` is the weekday, ``week`` 1 to 5 or 254 for the last."""
-    return {"month": rule.month, "day": rule.weekday, "week": rule.week, "hour": rule.hour}
 
 
 class ClockSetting(Asking):

@@ -36,11 +36,12 @@ from wattproof.meters.abb.cosem.resets import RESETS, Reset
 from wattproof.meters.abb.cosem.rights import rights_of
 from wattproof.meters.abb.cosem.settings import Settings
 from wattproof.meters.abb.cosem.writable import assignment
-from wattproof.meters.abb.points import ALL, POINTS, PORT_NUMBERS, Point, find
+from wattproof.meters.abb.points import ALL, POINTS, PORT_NUMBERS, Point, find, find_all
 from wattproof.meters.abb.quantities import by_name
 from wattproof.meters.abb.records import Port, Rights, Spectrum
 from wattproof.meters.abb.rows import Row
 from wattproof.meters.abb.statusword import StatusFlags
+from wattproof.meters.abb.variants import variant
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
 from wattproof.model.values import Quality
@@ -48,8 +49,11 @@ from wattproof.wire.cosem.data import Data, long_unsigned, octet_string
 from wattproof.wire.cosem.descriptors import Attribute, Method
 from wattproof.wire.cosem.shapes import flag, number
 
-#: Groups that are read when no point is named: what a meter measures and holds now.
-USUAL = tuple(group for group in POINTS if group not in ("previous", "harmonics"))
+#: What a read without points gives, as far as the meter has it: the same as over M-Bus.
+OVERVIEW = (
+    *("energy.ACTIVE_ENERGY_IMPORT_TOTAL", "energy.ACTIVE_ENERGY_EXPORT_TOTAL", "energy.REACTIVE_ENERGY_IMPORT_TOTAL"),
+    *("energy.REACTIVE_ENERGY_EXPORT_TOTAL", "instrument", "tariffs.TARIFF_ACTIVE", "flags"),
+)
 #: Places of harmonics by kind, in the order of their channels (1.14).
 PLACES_OF = {
     "voltage": ("L1", "L2", "L3", "L1_L2", "L2_L3", "L1_L3"),
@@ -68,13 +72,18 @@ class AbbCosemDriver(Recording, ClockSetting, CalendarSetting, Settings, ImageTr
     """
 
     async def info(self) -> DeviceInfo:
-        """Who the meter is."""
-        return (await self.identity()).info(self.family)
+        """Who the meter is; ``variant`` is its type label, where the type designation is one."""
+        identity = await self.identity()
+        try:
+            label = variant(identity.type.replace(" ", "-")).label
+        except UnknownName:
+            label = None
+        return identity.info(self.family, label)
 
     # points -------------------------------------------------------------------------------------------------------
 
     async def read(self, names: Sequence[str] = ()) -> list[Reading]:
-        """Points by name, see `wattproof.meters.abb.points`; without names everything that the meter measures now.
+        """Points by name, see `wattproof.meters.abb.points`; the main values without any.
 
         A point that is named and that the meter does not have has quality missing; of groups and of everything it is
         left out. Scaler and unit are those that the meter says.
@@ -195,7 +204,7 @@ class AbbCosemDriver(Recording, ClockSetting, CalendarSetting, Settings, ImageTr
             UnknownName: no such name, see `resettable`.
             MeterRefused: the meter says no.
         """
-        rows = RESETS.get(name.upper())
+        rows = RESETS.get(name.strip().rpartition(".")[2].upper())
         if rows is None:
             raise UnknownName(f"nothing called {name!r} can be reset: {', '.join(RESETS)} can")
         if len(rows) > 1:
@@ -235,14 +244,8 @@ class AbbCosemDriver(Recording, ClockSetting, CalendarSetting, Settings, ImageTr
 
 def _wanted(names: Sequence[str]) -> tuple[list[Point], frozenset[Point]]:
     """The points that names mean, each once, and those of them that were named one by one."""
-    points: dict[Point, None] = {}
-    named: set[Point] = set()
-    for name in names or USUAL:
-        found = find(name)
-        points.update(dict.fromkeys(found))
-        if len(found) == 1 and name.strip().casefold() != ALL:
-            named.update(found)
-    return list(points), frozenset(named)
+    single = (name for name in names if name.strip().casefold() not in {ALL, *POINTS})
+    return find_all(names or OVERVIEW), frozenset(point for name in single for point in find(name))
 
 
 def _spectrum(thd: Row, orders: Row, data: Mapping[Attribute, object], scale: Scale) -> Spectrum:

@@ -44,6 +44,8 @@ from wattproof.wire.cosem.times import DateTime
 T = TypeVar("T")
 #: Rows that are asked for at once.
 PIECE = 500
+#: Pieces after which a meter that always has more is not believed: it holds 40000 rows (3.10).
+MOST_PIECES = 10_000
 #: By how many rows a full buffer may have shifted since the piece before.
 SHIFTS = (0, 2, 16)
 _CLASS = 7
@@ -161,16 +163,11 @@ class Recording(Asking):
         start, end = (None if time is None else _local(time) for time in (start, end))
         if start is None and end is None:
             first = 1 if count is None else max(1, await self._stored(name) - count + 1)
-            rows = [row async for piece in self._everything(name, first) for row in piece]
+            rows = [row async for row in _limited(self._everything(name, first))]
             return rows if count is None else rows[-count:]
         if start is None and end is not None and count is not None:
             return (await self._newest(name, end, count, step))[-count:]
-        found: list[Row] = []
-        async for piece in self._window(name, start, end, count, step):
-            found += piece
-            if count is not None and len(found) >= count:
-                break
-        return found[:count]
+        return [row async for row in _limited(self._window(name, start, end, count, step), count)]
 
     async def _everything(self, name: str, first: int) -> AsyncIterator[list[Row]]:
         """All rows from number ``first`` on, in pieces.
@@ -228,11 +225,13 @@ class Recording(Asking):
         last = min(end, await self._now())
         width = step * min(PIECE, count)
         found: list[Row] = []
-        while oldest is not None and last >= oldest and len(found) < count:
+        for _ in range(MOST_PIECES):
+            if oldest is None or last < oldest or len(found) >= count:
+                return found
             first = max(last - width + _SECOND, oldest)
             found = [*await self._between(name, first, last), *found]
             last = first - _SECOND
-        return found
+        raise _endless()
 
     async def _stored(self, name: str) -> int:
         return number(await self.get(Attribute.of(_CLASS, name, IN_USE)))
@@ -258,6 +257,27 @@ class Recording(Asking):
         if now is None:
             raise FrameError("the clock of the meter shows no time: name the end of what is wanted")
         return now.replace(tzinfo=None, microsecond=0)
+
+
+async def _limited(pieces: AsyncIterator[list[Row]], count: int | None = None) -> AsyncIterator[Row]:
+    """The rows of pieces, at most ``count`` of them. Raises ``FrameError`` where there is no end to the pieces."""
+    left, done = count, 0
+    async for piece in pieces:
+        done += 1
+        if done > MOST_PIECES:
+            raise _endless()
+        for row in piece[:left]:
+            yield row
+        if left is not None:
+            left -= len(piece)
+            if left <= 0:
+                return
+
+
+def _endless() -> FrameError:
+    return FrameError(
+        f"the meter has rows in more than {MOST_PIECES} pieces of {PIECE}: that is no profile of an ABB meter"
+    )
 
 
 def _windows(begin: datetime, last: datetime, width: timedelta) -> Iterator[datetime]:
