@@ -448,24 +448,16 @@ def _frames_on(url: MeterURL, runtimes: Sequence[Runtime], line: Line, rate: Cal
 # -- the IP wrapper --------------------------------------------------------------------------------------------------
 
 
-def _alone(url: MeterURL, runtimes: Sequence[Runtime]) -> Runtime:
+async def _wrapped(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    from wattproof.virtual.wrapped import Datagrams, Port, Streams, WrapperStream
+
     if len(runtimes) != 1:
         raise InvalidURL(f"{url}: a port of the IP wrapper belongs to one meter; give each its own port")
-    return runtimes[0]
-
-
-async def _wrapped_stream(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.virtual.wrapped import Port, Streams, WrapperStream
-
-    streams = Streams(Port(_alone(url, runtimes), url.framing))
+    port = Port(runtimes[0], url.framing)
+    if _place(url) == "datagrams":
+        return await _behind_gate(url, runtimes, lambda host, number: Datagrams.listen(port, host, number), None)
+    streams = Streams(port)
     return await listen(url, runtimes, lambda: WrapperStream(streams), streams.close)
-
-
-async def _wrapped_datagrams(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.virtual.wrapped import Datagrams, Port
-
-    port = Port(_alone(url, runtimes), url.framing)
-    return await _behind_gate(url, runtimes, lambda host, number: Datagrams.listen(port, host, number), None)
 
 
 OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission | None], Any]] = {
@@ -482,8 +474,8 @@ OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission 
     ("hdlc", "socket"): _frame_socket,
     ("hdlc", "device"): _frame_device,
     ("hdlc", "pty"): _frame_pty,
-    ("dlms", "socket"): _wrapped_stream,
-    ("dlms", "datagrams"): _wrapped_datagrams,
+    ("dlms", "socket"): _wrapped,
+    ("dlms", "datagrams"): _wrapped,
 }
 
 

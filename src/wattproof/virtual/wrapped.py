@@ -118,7 +118,7 @@ class WrapperStream(Reading):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.used = self._streams.port.runtime.now()
         if not self._streams.admit(self, self.used):
-            cast(asyncio.Transport, transport).abort()
+            cast(asyncio.Transport, transport).close()
             return
         super().connection_made(transport)
         self._peer = _name(transport.get_extra_info("peername"))

@@ -185,7 +185,11 @@ def test_the_journal_tells_in_words_what_was_asked() -> None:
     assert bench.journal("request")[-1]["meaning"] == (
         "16 > 1 from 127.0.0.1:40000: GET Register 1-0:32.7.0*255 value (VOLTAGE_L1)"
     )
-    assert {entry["fault"] for entry in bench.journal("fault-hit")} == set()
+    told = [str(entry["meaning"]) for entry in bench.journal("answer")]
+    assert told[1] == "I N(S)=0 N(R)=1 1/17 > 1: association accepted"
+    assert [text.rpartition(": ")[2] for text in told[2:4]] == ["2300", "success (0)"]
+    assert told[-1] == "1 > 16: GET response: 2300"
+    assert bench.journal("fault-hit") == []
 
 
 # Faults of COSEM.

@@ -54,6 +54,7 @@ class MeterAssociation(Association[Body]):
         if not faults.active:
             return b""
         if tag == AssociationRequest.tag and faults.hit("aare-reject"):
+            self._release()
             diagnostic = int(cast(str, faults.get("aare-reject")))
             return AssociationResponse.of(AssociationResult.REJECTED_PERMANENT, diagnostic).encode()
         confirmed = tag in apdus.REQUESTS and (tag == _GET or (apdu[2:3] and apdu[2] & CONFIRMED))

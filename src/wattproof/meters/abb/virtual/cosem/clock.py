@@ -11,7 +11,6 @@ from wattproof.meters.abb.shapes.summertime import RULE
 from wattproof.meters.abb.variants import Variant
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.binding import CLOSED, Members, Object, executes, setting, zero
-from wattproof.meters.abb.virtual.refusals import out_of_range
 from wattproof.wire.cosem.classes import CLOCK
 from wattproof.wire.cosem.data import Data, Tag, boolean, enum, integer, long, unsigned
 from wattproof.wire.cosem.objects import Bound
@@ -20,15 +19,7 @@ from wattproof.wire.cosem.shapes import flag, number
 #: The clock is driven by a crystal.
 _CRYSTAL = 1
 QUARTER = 15 * MINUTE
-#: Minutes between local time and UTC.
-_ZONES = range(-720, 841)
 _MOMENT = (Tag.OCTET_STRING, Tag.DATE_TIME)
-
-
-def _set_time_zone(body: Body, minutes: int) -> None:
-    if minutes not in _ZONES:
-        raise out_of_range(f"a time zone of {minutes} min is not possible")
-    body.time_zone = minutes
 
 
 def _adjust(to: int) -> object:
@@ -42,7 +33,7 @@ def _adjust(to: int) -> object:
 _ATTRIBUTES: Members = {
     "time": setting(lambda body: STAMP.write(body.stamp), lambda body, stamp: body.set_clock(stamp.seconds), STAMP.read,
                     *_MOMENT),
-    "time_zone": setting(lambda body: long(body.time_zone), _set_time_zone, number),
+    "time_zone": setting(lambda body: long(body.time_zone), Body.set_time_zone, number),
     "status": lambda body: unsigned(body.stamp.status),
     "daylight_savings_begin": setting(
         lambda body: RULE.write(body.clock.summer.begin), lambda body, rule: body.set_summer_time(begin=rule),

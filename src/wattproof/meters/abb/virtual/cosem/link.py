@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from typing import Protocol
 
+from wattproof.errors import FrameError
 from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.association import MeterAssociation
 from wattproof.meters.abb.virtual.cosem.device import device_of
@@ -82,16 +83,14 @@ class HdlcFace:
         #: Number of the segment of an answer that was sent last, and the N(S) that it had.
         self._segment, self._sent = 0, -1
 
-    def advance(self, now: int, /) -> None:
-        """Real time has passed: a silent client is forgotten."""
-        if self._link is not None:
-            self._link.tick(now)
-
     def concerns(self, heard: Heard, /) -> bool:
         """Whether this meter is meant, be it among all stations."""
-        to = heard.frame.destination
-        if to.all_stations:
+        if heard.frame.destination.all_stations:
             return heard.frame.kind is Kind.SNRM
+        return self._is_here(heard.frame)
+
+    def _is_here(self, frame: Frame) -> bool:
+        to = frame.destination
         return to.lower == self._meter.hdlc_address and to.upper in (None, LOGICAL_DEVICE)
 
     def answer(self, heard: Heard, now: int, /) -> bytes | None:
@@ -122,7 +121,7 @@ class HdlcFace:
     def _struck(self, link: ServerLink, frame: Frame) -> Frame | None:
         """What a fault answers in place of the link; ``None`` if none does."""
         faults = self._meter.body.faults
-        if not self.concerns(Heard(frame)) or frame.destination.all_stations:
+        if not self._is_here(frame):
             return None
         if frame.kind is Kind.SNRM and faults.hit("dm"):
             return Frame(frame.source, frame.destination, control(Kind.DM))
@@ -149,6 +148,13 @@ class HdlcFace:
             field = control(Kind.I, ns + 1, answer.control.nr)
             return Frame(answer.destination, answer.source, field, answer.information, answer.segmented)
         return answer
+
+    def meaning(self, answer: bytes, /) -> str:
+        """What an answer says."""
+        try:
+            return frame_meaning(decode(answer))
+        except FrameError as error:
+            return f"damaged: {error}"
 
     def spoil(self, fault: str, value: object, request: Heard, answer: bytes, chance: random.Random, /) -> bytes | None:
         """The answer as a fault of the frame leaves it; ``None``: this answer cannot be hit."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from wattproof.errors import FrameError
 from wattproof.meters.abb.quantities import by_logical_name
 from wattproof.wire.cosem import acse, apdus
@@ -54,18 +57,26 @@ def _acse_meaning(apdu: acse.Acse) -> str:
 
 def _service_meaning(apdu: apdus.Apdu) -> str:
     words = _WORDS[type(apdu)]
-    if isinstance(apdu, ExceptionResponse):
-        return f"{words}: state {apdu.state}, service {apdu.service}"
-    parts = [_told(getattr(apdu, field)) for field in apdu.__slots__ if field not in ("invoke", "raw", "last")]
-    if "block" in apdu.__slots__:
-        parts[apdu.__slots__.index("block") - apdu.__slots__.count("invoke") - apdu.__slots__.count("last")] = ""
-        parts = [part for part in parts if part]
-        last = ", the last" if getattr(apdu, "last", False) else ""
-        parts.append(f"block {apdu.block}{last}")  # type: ignore[union-attr]
-    raw = getattr(apdu, "raw", b"")
-    parts.append(_told(raw) if isinstance(raw, Result) else f"{len(raw)} bytes" if raw else "")
-    separator = ": " if words.endswith("response") else " "
+    parts = [_FIELDS.get(field, _told)(getattr(apdu, field)) for field in apdu.__slots__ if field != "invoke"]
+    separator = " " if words in _SERVICES else ": "
     return words + separator + ", ".join(part for part in parts if part)
+
+
+def _raw(value: bytes | Result) -> str:
+    """The piece in a block, or why there is none."""
+    return value.text if isinstance(value, Result) else f"{len(value)} bytes"
+
+
+#: Fields of APDUs that are told in a way of their own.
+_FIELDS: Mapping[str, Callable[[Any], str]] = {
+    "last": lambda last: "last" if last else "",
+    "block": lambda number: f"block {number}",
+    "raw": _raw,
+    "state": lambda state: f"state {state}",
+    "service": lambda service: f"service {service}",
+}
+#: Requests, whose object follows their name.
+_SERVICES = ("GET", "SET", "ACTION")
 
 
 def _told(value: object) -> str:

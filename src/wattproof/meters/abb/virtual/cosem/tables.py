@@ -37,7 +37,6 @@ from wattproof.wire.cosem.descriptors import Selection
 from wattproof.wire.cosem.profiles import Row, encode_buffer
 from wattproof.wire.cosem.results import Result
 from wattproof.wire.cosem.selection import CLOCK_TIME, RANGE, CaptureObject, RangeDescriptor
-from wattproof.wire.cosem.times import DateTime
 
 _stamp = STAMP.writer
 
@@ -190,6 +189,3 @@ class LogTable(Table):
 
     def between(self, first: int, last: int) -> list[int]:
         return self._log.between(first, last)
-
-
-__all__ = ["ChannelTable", "DateTime", "DemandTable", "LogTable", "PreviousTable", "Table"]

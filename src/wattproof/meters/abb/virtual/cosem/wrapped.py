@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from wattproof.errors import FrameError
+from wattproof.meters.abb.virtual.body import Body
 from wattproof.meters.abb.virtual.cosem.association import MeterAssociation
 from wattproof.meters.abb.virtual.cosem.device import device_of
 from wattproof.meters.abb.virtual.cosem.link import Faced
@@ -32,16 +34,18 @@ class WrapperFace:
     Sessions are made when somebody asks.
     """
 
-    __slots__ = ("_meter", "_session", "_started", "delay")
+    __slots__ = ("_meter", "_peer", "_session", "_started", "delay")
 
     kind = "W"
 
     def __init__(self, meter: Faced) -> None:
         self.delay = meter.options.answer_delay or 0
         self._meter = meter
-        self._session: DatagramSession | None = None  # type: ignore[type-arg]
+        self._session: DatagramSession[Body] | None = None
         #: Which start of the meter the session belongs to: a power failure ends it.
         self._started = 0
+        #: Who was answered last.
+        self._peer = ""
 
     @staticmethod
     def wrap(message: Message, peer: str, /) -> Heard:
@@ -50,13 +54,8 @@ class WrapperFace:
 
     def left(self, peer: str, /) -> None:
         """A connection is gone, and the association that it had."""
-        if self._session is not None:
+        if self._session is not None and peer == self._peer:
             self._session.association.disconnected()
-
-    def advance(self, now: int, /) -> None:
-        """Real time has passed: an association without requests ends."""
-        if self._session is not None:
-            self._session.tick(now)
 
     def concerns(self, heard: Heard, /) -> bool:
         """A port is one meter."""
@@ -73,6 +72,7 @@ class WrapperFace:
         elif body.ready_at != self._started:
             session.association.disconnected()
             self._started = body.ready_at
+        self._peer = heard.peer
         answer = session.receive(heard.encode(), heard.peer, now)
         if not answer or not body.supplied:
             return None
@@ -80,6 +80,14 @@ class WrapperFace:
             length = int.from_bytes(answer[_LENGTH], "big") + 1
             answer = answer[:6] + length.to_bytes(2, "big") + answer[8:]
         return answer
+
+    def meaning(self, answer: bytes, /) -> str:
+        """What an answer says."""
+        try:
+            message = wrapper.decode(answer)
+        except FrameError as error:
+            return f"damaged: {error}"
+        return f"{message.source} > {message.destination}: {apdu_meaning(message.apdu)}"
 
     def spoil(self, fault: str, value: object, request: Heard, answer: bytes, chance: random.Random, /) -> bytes | None:
         """The answer as a fault of the frame leaves it; ``None``: this answer cannot be hit."""
