@@ -233,3 +233,21 @@ async def test_services_of_many_callers_take_turns() -> None:
     assert results == [2306] * 10
     await asyncio.gather(*(station.close() for station in stations))
     await rig.bus.close()
+
+
+async def test_a_caller_that_is_cancelled_leaves_the_meter_to_others() -> None:
+    rig = Rig()
+    station = rig.station()
+    assert (await station.ask(lambda client: client.get(VOLTAGE))).value == 2306
+    rig.spoil_answer = lambda data: None
+    waiting = asyncio.create_task(station.ask(lambda client: client.get(VOLTAGE)))
+    behind = asyncio.create_task(station.ask(lambda client: client.get(TARIFF)))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    rig.spoil_answer = lambda data: data
+    rig.requests.clear()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert (await behind).value == 1
+    assert rig.kinds() == "DISC SNRM I I", "nobody knows how far the meter is, so the link is opened anew"
