@@ -66,6 +66,9 @@ class Face:
         self.heard.append(frame)
         return bytes((self.address, 0xF0 | frame.question)) if self.concerns(frame) else None
 
+    def meaning(self, answer: bytes) -> str:
+        return f"{answer[0]} answers"
+
     def spoil(self, fault: str, value: object, request: Frame, answer: bytes, chance: random.Random) -> bytes | None:
         if fault == "wrong-address":
             return bytes((answer[0] + 1, *answer[1:]))

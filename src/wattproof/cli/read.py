@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from wattproof.cli import output
 from wattproof.cli.meter import TraceFile, able, meter_dict, opened, positive
+from wattproof.cli.objects import has_objects, objects_list, objects_table
 from wattproof.errors import InvalidValue
 from wattproof.model.readings import Reading, value_text
 from wattproof.model.values import Quality
@@ -47,6 +48,8 @@ def command(
         wattproof read dmed4+http://192.168.1.1 voltage power energy_cycle
         wattproof read 'mbus:///dev/ttyUSB1?address=5'
         wattproof read 'abb+mbus://192.168.1.30:10001?address=00217819' energy ACTIVE_POWER_TOTAL
+        wattproof read 'hdlc:///dev/ttyUSB1?address=17&baudrate=115200' instrument
+        wattproof read cosem+dlms://192.168.1.40 1-0:1.8.0 1-0:1.8.0/3
 
     Parameters
     ----------
@@ -82,8 +85,12 @@ def command(
             readings = _read(meter, _asked(points, key_format), key_format)
             for warning in getattr(meter, "warnings", ()):
                 output.warn(warning)
+            whole = has_objects(meter, points)
             if json:
-                output.print_json(_document(meter_dict(meter, url), meter, readings))
+                document = _document(meter_dict(meter, url), meter, readings)
+                output.print_json(document | {"objects": objects_list(meter)} if whole else document)
+            elif whole:
+                output.show(objects_table(meter, readings, shown))
             else:
                 output.show(records_table(meter, readings) if _has_records(meter) else readings_table(readings))
     return 0

@@ -35,7 +35,8 @@ def command(
 
     Every unit is asked; what answers is recognised by the known meter families. Several buses are searched at once. A
     bus that cannot be searched is named on stderr; exit code 4 if that is true of all. A web address is asked once,
-    and once a channel if that is a display. On M-Bus primary addresses are asked, or all numbers by wild cards.
+    and once a channel if that is a display. On M-Bus primary addresses are asked, or all numbers by wild cards, on HDLC
+    physical addresses.
 
     Examples:
 
@@ -46,6 +47,7 @@ def command(
         wattproof scan http://192.168.1.1 tcp://192.168.1.20:502
         wattproof scan 'mbus:///dev/ttyUSB1?baudrate=2400' --units 1-16
         wattproof scan mbus://192.168.1.30:10001 --secondary
+        wattproof scan 'hdlc:///dev/ttyUSB1?baudrate=115200' --units 17-49
 
     Parameters
     ----------
@@ -53,13 +55,13 @@ def command(
         Lines to search.
     units
         Unit identifiers to ask, such as 1-10,42; on a bus whose address has ?unit= that one alone. By default 1-247,
-        on M-Bus the primary addresses 0-250; there ?address= names a single one.
+        on M-Bus the primary addresses 0-250, on HDLC 16-125; there ?address= names a single one.
     secondary
         On M-Bus search by identification numbers instead, which finds meters whatever their primary address.
     baudrates
         Bit rates to try one after another on serial devices.
     timeout
-        Seconds given to each unit: 0.3, and on M-Bus as long as its bit rate asks for.
+        Seconds given to each unit: 0.3, on M-Bus and HDLC as long as the line asks for.
     json
         Print JSON.
     """
@@ -109,6 +111,7 @@ class Plan:
 
 
 async def _scan(urls: Sequence[str], plan: Plan, failed: Callable[[Failure], None]) -> list[Found]:
+    from wattproof.cli.cosemscan import COSEM, search_cosem
     from wattproof.cli.mbusscan import MBUS, search_mbus
     from wattproof.io.url import parse_url
     from wattproof.io.web import SCHEMES
@@ -116,13 +119,19 @@ async def _scan(urls: Sequence[str], plan: Plan, failed: Callable[[Failure], Non
     places = [parse_url(url) for url in urls]
     sites = [place for place in places if place.scheme in SCHEMES]
     buses = [place for place in places if place.framing == MBUS]
-    lines = [place for place in places if place not in sites and place not in buses]
+    links = [place for place in places if place.framing in COSEM]
+    lines = [place for place in places if place not in sites and place not in buses and place not in links]
     found = await _search_sites(sites, failed, alone=len(sites) == len(places))
     if buses:
         alone = len(buses) == len(places)
         found += await search_mbus(
             buses, secondary=plan.secondary, addresses=_primary(plan.units), rates=plan.rates, timeout=plan.timeout,
             quiet=plan.quiet, failed=failed, alone=alone,
+        )  # fmt: skip
+    if links:
+        found += await search_cosem(
+            links, addresses=plan.units, rates=plan.rates, timeout=plan.timeout, quiet=plan.quiet, failed=failed,
+            alone=len(links) == len(places),
         )  # fmt: skip
     return [*found, *(await _search_lines(lines, plan, failed) if lines else ())]
 

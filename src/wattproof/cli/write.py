@@ -31,6 +31,7 @@ def command(
         wattproof write dmed4+http://192.168.1.1 tariff=3 display_page=5
         wattproof write 'dmed4+http://192.168.1.1?password-file=secret' P05_03=192.168.1.7
         wattproof write 'abb+mbus:///dev/ttyUSB1?address=5' TARIFF_ACTIVE=2
+        wattproof write 'abb+hdlc:///dev/ttyUSB1?address=17&password-file=secret' NRG_CONVERSION_FACTOR_CO2=0.45
 
     Parameters
     ----------

@@ -383,7 +383,7 @@ class BlockingLink:
                 if self.clock.now() > limit:
                     self._over = True
                     raise Disconnected(f"{self.name} takes no more bytes; the connection was given up") from None
-                _ready(self._stream.fileno(), 1.0, write=True)
+                wait_ready(self._stream.fileno(), 1.0, write=True)
             except OSError as error:
                 self._lose(error)
                 raise ended(self.name, error) from error
@@ -395,7 +395,7 @@ class BlockingLink:
         until = self.clock.now() + round(max(0.0, timeout) * 1e9)
         eager = isinstance(self._stream, ssl.SSLSocket)
         while True:
-            if eager or _ready(self._stream.fileno(), (until - self.clock.now()) / 1e9):
+            if eager or wait_ready(self._stream.fileno(), (until - self.clock.now()) / 1e9):
                 data = self._read()
                 if data:
                     self.heard = self.clock.now()
@@ -407,7 +407,7 @@ class BlockingLink:
     def discard(self) -> bytes:
         taken = bytearray()
         with contextlib.suppress(Disconnected):
-            while not self._over and (_ready(self._stream.fileno(), 0.0) and (data := self._read())):
+            while not self._over and (wait_ready(self._stream.fileno(), 0.0) and (data := self._read())):
                 taken += data
         return bytes(taken)
 
@@ -443,7 +443,7 @@ class BlockingLink:
         self._cause = error
 
 
-def _ready(descriptor: int, timeout: float, *, write: bool = False) -> bool:
+def wait_ready(descriptor: int, timeout: float, *, write: bool = False) -> bool:
     """Wait until a descriptor is ready, at most ``timeout`` seconds."""
     timeout = max(0.0, timeout)
     if not hasattr(select, "poll"):

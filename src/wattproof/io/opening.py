@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from wattproof.errors import InvalidURL
-from wattproof.io import portable, tcp
+from wattproof.io import portable, tcp, udp
 from wattproof.io.link import BlockingLink, ByteLink, DescriptorLink, DescriptorStream
 from wattproof.io.settings import SerialSettings
 from wattproof.io.tls import Trust
@@ -13,6 +13,7 @@ from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
 
 _TLS = frozenset({"tls", "https"})
+_DATAGRAMS = "dlms+udp"
 
 
 async def open_link(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: Clock | None = None) -> ByteLink:
@@ -28,6 +29,8 @@ async def open_link(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock: C
             return await portable.open_link(url.path, SerialSettings.of(url), name=url.place, clock=clock)
         return DescriptorLink(serial.open_device(url.path, SerialSettings.of(url)), url.place, clock=clock)
     host, port = _socket(url)
+    if url.scheme == _DATAGRAMS:
+        return await udp.connect(host, port, name=url.place, limit=limit, clock=clock)
     trust = Trust.of(url) if url.scheme in _TLS else None
     return await tcp.connect(host, port, name=url.place, limit=limit, trust=trust, clock=clock)
 
@@ -40,6 +43,8 @@ def open_link_blocking(url: MeterURL, *, limit: float = tcp.CONNECT_LIMIT, clock
             return portable.open_link_blocking(url.path, SerialSettings.of(url), name=url.place, clock=clock)
         return BlockingLink(DescriptorStream(serial.open_device(url.path, SerialSettings.of(url))), url.place, clock)
     host, port = _socket(url)
+    if url.scheme == _DATAGRAMS:
+        return udp.connect_blocking(host, port, name=url.place, clock=clock)
     trust = Trust.of(url) if url.scheme in _TLS else None
     return tcp.connect_blocking(host, port, name=url.place, limit=limit, trust=trust, clock=clock)
 

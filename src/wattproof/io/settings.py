@@ -16,6 +16,8 @@ _CUSTOMS = {
     "mbus": (2400, "E", 8),
     "hdlc": (9600, "N", 8),
 }
+#: What has a custom of its own on a pseudo-terminal too.
+_FRAMED = frozenset({"mbus", "hdlc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,8 @@ class SerialSettings:
     @classmethod
     def of(cls, url: MeterURL) -> SerialSettings:
         """From the options of an address; what it leaves open is the custom of its scheme, 19200 8E1 for RTU."""
-        baudrate, parity, databits = _CUSTOMS.get(url.scheme, (19200, "E", 8))
+        custom = url.framing if url.scheme == "pty" and url.framing in _FRAMED else url.scheme
+        baudrate, parity, databits = _CUSTOMS.get(custom, (19200, "E", 8))
         return cls(
             baudrate=url.whole("baudrate", baudrate),
             parity=url.options.get("parity", parity).upper(),

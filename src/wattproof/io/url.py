@@ -111,6 +111,8 @@ OPTIONS: Mapping[str, Option] = {
     "get-request": Option(_MILLISECONDS, "milliseconds before a request is repeated"),
     "meter-contact": Option(_MILLISECONDS, "milliseconds after which a meter is initialised anew; 0: always"),
     "echo": Option(_SWITCH, "whether what is sent comes back; found out if not given"),
+    # times of HDLC (abb-meters.md 2)
+    "inter-octet": Option(_whole(20, 6000), "milliseconds that two bytes of a frame may lie apart"),
     # the serial line
     "baudrate": Option(_whole(50, 4_000_000), "bits per second"),
     "parity": Option(_one_of("N", "E", "O"), "parity bit"),
@@ -140,6 +142,7 @@ _MBUS = (
     *("address", "ir", "echo", "ack", "response-timeout-base", "response-timeout"),
     *("delay-before-requd2", "delay-after-telegram", "get-request", "meter-contact"),
 )
+_HDLC = ("client", "inter-octet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +165,7 @@ SCHEMES: Mapping[str, Scheme] = {
         False,
         True,
         None,
-        (*_MODBUS, *_LINE, "protocol", "mode", "serial", *_MBUS, *_LOGIN),
+        (*_MODBUS, *_LINE, "protocol", "mode", "serial", *_MBUS, *_HDLC, *_LOGIN),
         "pty:///tmp/meter?protocol=rtu&baudrate=19200",
     ),
     "http": Scheme(True, False, 80, ("channel", "serial", *_ASKING, *_LOGIN), "http://192.168.1.1?channel=2"),
@@ -170,7 +173,7 @@ SCHEMES: Mapping[str, Scheme] = {
         True, False, 443, ("channel", "serial", *_ASKING, *_LOGIN, *_TRUST), "https://192.168.1.1?verify=no"
     ),
     "mbus": Scheme(True, True, None, (*_MBUS, *_ASKING, *_LINE, "password-file"), "mbus:///dev/ttyUSB1?address=5"),
-    "hdlc": Scheme(True, True, None, ("address", "client", *_ASKING, *_LINE, *_LOGIN), "hdlc:///dev/ttyUSB1?address=5"),
+    "hdlc": Scheme(True, True, None, ("address", *_HDLC, *_ASKING, *_LINE, *_LOGIN), "hdlc:///dev/ttyUSB1?address=17"),
     "dlms": Scheme(True, False, 4059, ("client", *_ASKING, *_LOGIN), "dlms://192.168.1.40:4059?client=16"),
     "dlms+udp": Scheme(True, False, 4059, ("client", *_ASKING, *_LOGIN), "dlms+udp://192.168.1.40:4059?client=16"),
     "iec": Scheme(

@@ -7,7 +7,7 @@ that blocks.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from wattproof.meters import registry
 from wattproof.meters.registry import Family
 
 if TYPE_CHECKING:
+    from wattproof.drivers.cosem.meter import CosemMeter
     from wattproof.drivers.mbus.meter import MbusMeter
 
 MBUS = "mbus"
@@ -47,8 +48,9 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     family, variant = _family(place)
     if family is None and place.framing in SCHEMES:
         family = await detect_web(web_link(place, trace=trace), place.whole("channel", 0) or None)
-    if place.framing == MBUS and family is None:
-        driver = await on_mbus(await registry.family(MBUS).load_reader(MBUS).open(place, trace=trace), place)
+    if family is None and place.framing in ANY_METER:
+        name, recognise = ANY_METER[place.framing]
+        driver = await recognise(await registry.family(name).load_reader(place.framing).open(place, trace=trace), place)
     elif family is not None and place.framing in family.readers:
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
@@ -75,9 +77,10 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     family, variant = _family(place)
     if family is None and place.framing in SCHEMES:
         family = run_blocking(detect_web(web_link_blocking(place, trace=trace), place.whole("channel", 0) or None))
-    if place.framing == MBUS and family is None:
-        any_meter = registry.family(MBUS).load_reader(MBUS).open_blocking(place, trace=trace)
-        driver = run_blocking(on_mbus(any_meter, place))
+    if family is None and place.framing in ANY_METER:
+        name, recognise = ANY_METER[place.framing]
+        any_meter = registry.family(name).load_reader(place.framing).open_blocking(place, trace=trace)
+        driver = run_blocking(recognise(any_meter, place))
     elif family is not None and place.framing in family.readers:
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
@@ -262,6 +265,30 @@ async def on_mbus(meter: MbusMeter, place: MeterURL) -> MbusMeter:
         await meter.close()
         raise
     return driver
+
+
+async def on_cosem(meter: CosemMeter, place: MeterURL) -> CosemMeter:
+    """The driver of the meter that answers, on the same connection: that of its family, else the one for any meter.
+
+    Raises what ``CosemMeter.identity`` raises; the line is closed then.
+    """
+    try:
+        identity = await meter.identity()
+        family = registry.on_cosem(identity.logical_device)
+        driver: CosemMeter = (
+            meter if family.name == meter.family else family.load_reader(place.framing).instead_of(meter)
+        )
+    except BaseException:
+        await meter.close()
+        raise
+    return driver
+
+
+#: Where any meter can be asked who it is: the family of any such meter, and what finds its own driver.
+ANY_METER: Mapping[str, tuple[str, Callable[[Any, MeterURL], Coroutine[Any, Any, Any]]]] = {
+    MBUS: (MBUS, on_mbus),
+    **dict.fromkeys(("hdlc", "dlms", "dlms+udp"), ("cosem", on_cosem)),
+}
 
 
 async def at_site(place: MeterURL) -> list[Found]:

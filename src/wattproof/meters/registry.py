@@ -36,6 +36,7 @@ class Family:
     ``(link, unit) -> DeviceInfo | None`` that recognises the meter on a bus; without it scanning calls it unknown.
     ``web_probe``: the same for HTTP, coroutine function ``(link, channel) -> DeviceInfo | None``.
     ``mbus``: manufacturer's letters and medium of its meters on M-Bus, each as in ``("ABB", 2)``.
+    ``logical_devices``: how the logical device names of its COSEM meters begin.
     ``quantities``: rows of what it measures, by group, where it has no registers.
     ``parameters``: rows of what its own menu sets. ``openapi``: function that makes the OpenAPI document of its REST
     interface. ``formats``: files that a charging session can be written as, by name, each a
@@ -55,6 +56,7 @@ class Family:
     tables: Mapping[str, str] = field(default_factory=dict)
     readers: Mapping[str, str] = field(default_factory=dict)
     mbus: Sequence[tuple[str, int]] = ()
+    logical_devices: Sequence[str] = ()
     resources: str | None = None
     quantities: str | None = None
     parameters: str | None = None
@@ -164,8 +166,14 @@ BUILT_IN = (
             "controls": "wattproof.meters.abb.virtual.tables:CONTROLS",
         },
         listen="mbus://127.0.0.1:5021",
-        readers={"mbus": "wattproof.meters.abb.mbus.driver:AbbMbusDriver"},
+        readers={
+            "mbus": "wattproof.meters.abb.mbus.driver:AbbMbusDriver",
+            "hdlc": "wattproof.meters.abb.cosem.driver:AbbCosemDriver",
+            "dlms": "wattproof.meters.abb.cosem.driver:AbbCosemDriver",
+            "dlms+udp": "wattproof.meters.abb.cosem.driver:AbbCosemDriver",
+        },
         mbus=(("ABB", 0x02),),
+        logical_devices=("ABB",),
         quantities="wattproof.meters.abb.quantities:GROUPS",
         labels="wattproof.meters.abb.variants:variant",
         variants=("A41", "A42", "A43", "A44", "B21", "B23", "B24"),
@@ -188,6 +196,13 @@ BUILT_IN = (
         readers={"mbus": "wattproof.drivers.mbus.meter:MbusMeter"},
         unit=1,
         example="mbus+mbus:///dev/ttyUSB1?address=5",
+    ),
+    Family(
+        name="cosem",
+        label="any meter that speaks COSEM, of any maker",
+        readers=dict.fromkeys(("hdlc", "dlms", "dlms+udp"), "wattproof.drivers.cosem.meter:CosemMeter"),
+        unit=1,
+        example="cosem+hdlc:///dev/ttyUSB1?address=17",
     ),
 )
 
@@ -242,6 +257,14 @@ def on_mbus(manufacturer: str, medium: int) -> Family:
         if (manufacturer, medium) in row.mbus:
             return row
     return family("mbus")
+
+
+def on_cosem(logical_device: str) -> Family:
+    """The family of a COSEM meter by its logical device name: one of its own, or that of any meter."""
+    for row in families().values():
+        if any(logical_device.startswith(name) for name in row.logical_devices):
+            return row
+    return family("cosem")
 
 
 def _recognises(row: Family) -> bool:

@@ -162,6 +162,8 @@ def as_dict(entry: Entry, times: Times, describe: Describe | None = None) -> dic
     elif entry.kind == "answer" and entry.pdu:
         result["meaning"] = answer_meaning(entry.pdu, asked if isinstance(asked, bytes) else b"", describe)
     result.update(details)
+    if "meaning" in result:
+        result["meaning"] = str(result["meaning"])
     return result
 
 

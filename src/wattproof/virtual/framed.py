@@ -57,6 +57,10 @@ class Face(Protocol):
         """Take a frame in, whomever it is for, and answer it or not. The meter has been advanced to the present."""
         ...
 
+    def meaning(self, answer: bytes, /) -> str:
+        """What an answer says, for the journal; it may have been damaged."""
+        ...
+
     def spoil(self, fault: str, value: object, request: Any, answer: bytes, chance: random.Random, /) -> bytes | None:
         """The answer as a fault of the frame leaves it; ``None``: this answer cannot be hit."""
         ...
@@ -79,6 +83,18 @@ class FramedMeter(Protocol):
         """Bytes have come at the real instant ``now`` (ns), whether or not they are a frame: a link may have timed
         out meanwhile."""
         ...
+
+
+class Words:
+    """What an answer says, found when somebody reads it."""
+
+    __slots__ = ("_data", "_find")
+
+    def __init__(self, find: Callable[[bytes], str], data: bytes) -> None:
+        self._find, self._data = find, data
+
+    def __str__(self) -> str:
+        return self._find(self._data)
 
 
 class FrameBus:
@@ -125,7 +141,7 @@ class FrameBus:
             runtime.catch_up()
         meant = face.concerns(frame)
         if meant:
-            ring.record(arrived, "request", data=frame.encode(), details={"meaning": str(frame)})
+            ring.record(arrived, "request", data=frame.encode(), details={"meaning": frame})
         lost = self._deaf(runtime)
         if not lost and (meter.silent or runtime.failure is not None):
             lost = "the meter has no supply, or is starting" if meter.silent else "the meter's state cannot be kept"
@@ -143,7 +159,8 @@ class FrameBus:
         struck = link.strike(face.kind, connection=connection, before=struck)
         delivery = link.deliver(struck.hits, face, frame, answer)
         if delivery.data:
-            ring.record(runtime.now(), "answer", data=delivery.data)
+            details = {"meaning": Words(face.meaning, delivery.data)}
+            ring.record(runtime.now(), "answer", data=delivery.data, details=details)
         else:
             took = "disconnect" if delivery.close else "drop-answer"
             ring.record(runtime.now(), "lost", details={"reason": f"the fault {took} took the answer"})

@@ -10,6 +10,7 @@
     iec://HOST:PORT, iec:///   the optical head
     mbus://HOST:PORT, mbus:/// wired M-Bus; ?ir=1: the infrared head
     hdlc://HOST:PORT, hdlc:/// COSEM over HDLC
+    dlms://HOST:PORT           COSEM over TCP, with the IP wrapper; dlms+udp://: over UDP
     http://HOST:PORT, https:// what the meter serves over HTTP; TLS as above
 
 Port 0 takes a free one. A listener's ``url`` is what a client needs.
@@ -77,7 +78,7 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
     :raises Unreachable: the serial device cannot be opened.
     """
     kind = _KINDS.get(url.framing, "")
-    opener = OPENERS.get((kind, "pty" if url.scheme == "pty" else "device" if url.is_device else "socket"))
+    opener = OPENERS.get((kind, _place(url)))
     if opener is None or not runtimes[0].meter.speaks(kind):
         known = ", ".join(f"{scheme}://" for scheme, of in _KINDS.items() if runtimes[0].meter.speaks(of))
         raise InvalidURL(f"{url}: no {runtimes[0].meter.model} listens there, but at {known}")
@@ -85,6 +86,12 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
         raise InvalidURL(f"{url}: a meter serves its own paths; give {url.scheme}://HOST:PORT alone")
     listener: Listener = await opener(url, runtimes, admission)
     return listener
+
+
+def _place(url: MeterURL) -> str:
+    if url.scheme == "dlms+udp":
+        return "datagrams"
+    return "pty" if url.scheme == "pty" else "device" if url.is_device else "socket"
 
 
 #: What is spoken, by framing.
@@ -97,6 +104,8 @@ _KINDS = {
     "https": "web",
     "mbus": "mbus",
     "hdlc": "hdlc",
+    "dlms": "dlms",
+    "dlms+udp": "dlms",
 }
 
 
@@ -436,6 +445,21 @@ def _frames_on(url: MeterURL, runtimes: Sequence[Runtime], line: Line, rate: Cal
     return LineListener(url, line, runtimes)
 
 
+# -- the IP wrapper --------------------------------------------------------------------------------------------------
+
+
+async def _wrapped(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    from wattproof.virtual.wrapped import Datagrams, Port, Streams, WrapperStream
+
+    if len(runtimes) != 1:
+        raise InvalidURL(f"{url}: a port of the IP wrapper belongs to one meter; give each its own port")
+    port = Port(runtimes[0], url.framing)
+    if _place(url) == "datagrams":
+        return await _behind_gate(url, runtimes, lambda host, number: Datagrams.listen(port, host, number), None)
+    streams = Streams(port)
+    return await listen(url, runtimes, lambda: WrapperStream(streams), streams.close)
+
+
 OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission | None], Any]] = {
     ("modbus", "socket"): _modbus_socket,
     ("modbus", "device"): _modbus_device,
@@ -450,6 +474,8 @@ OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission 
     ("hdlc", "socket"): _frame_socket,
     ("hdlc", "device"): _frame_device,
     ("hdlc", "pty"): _frame_pty,
+    ("dlms", "socket"): _wrapped,
+    ("dlms", "datagrams"): _wrapped,
 }
 
 

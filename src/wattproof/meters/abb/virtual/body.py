@@ -52,7 +52,7 @@ class Body(Commands):
     answer shows a glitch.
     """
 
-    __slots__ = ("access", "frozen", "glitched", "hardware", "password", "serial", "time_zone")
+    __slots__ = ("access", "frozen", "glitched", "hardware", "password", "serial")
 
     def __init__(
         self, variant: Variant, serial: str, load: Load, clock: Clock, faults: Faults, *, seed: int = 0, start: int = 0

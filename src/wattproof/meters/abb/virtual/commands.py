@@ -30,6 +30,8 @@ from wattproof.meters.abb.virtual.tariff_commands import TariffCommands
 
 #: The clock shows years of two digits on M-Bus.
 FIRST, LAST = 0, seconds_of(2099, 12, 31, 23, 59, 59)
+#: Time zones, minutes.
+ZONES = range(-720, 841)
 #: Largest transformer ratio terms and conversion factors.
 MOST_RATIO, MOST_CO2, MOST_CURRENCY = 999_999, 9_999, 999_999_999
 #: What can be recorded: registers as they stand, and averages of gauges.
@@ -43,7 +45,9 @@ _RATIOS = {141: ("current", 0), 142: ("current", 1), 143: ("voltage", 0), 144: (
 class Commands(TariffCommands):
     """All of them."""
 
-    __slots__ = ()
+    __slots__ = ("time_zone",)
+
+    time_zone: int
 
     # clock (2.11)
 
@@ -83,6 +87,14 @@ class Commands(TariffCommands):
         self.recorder.replan(self.clock, self.at)
         self._changed()
         self.time_changed()
+
+    def set_time_zone(self, minutes: int) -> None:
+        """Minutes between UTC and local time, which nothing here uses (2.11)."""
+        self._need(GOLD, "clock")
+        if minutes not in ZONES:
+            raise out_of_range(f"a time zone of {minutes} min is not possible: write {ZONES.start} to {ZONES.stop - 1}")
+        self.time_zone = minutes
+        self._changed()
 
     # ratios and factors
 
@@ -244,7 +256,7 @@ class Commands(TariffCommands):
             self._recordable(quantity, PROFILED)
         if interval not in INTERVALS:
             raise out_of_range(f"an interval of {interval} s is not possible: write one of {INTERVALS}")
-        others = sum(c.capacity for n, c in enumerate(self.recorder.channels, 1) if c is not None and n != number)
+        others = sum(kept for n, (_, kept) in enumerate(self.recorder.settings, 1) if n != number)
         if not 0 <= capacity <= ROWS - others:
             raise out_of_range(f"{capacity} rows are not possible: {ROWS - others} of {ROWS} are free")
         self.recorder.configure(number - 1, quantity, interval, capacity, self.clock, self.at)

@@ -17,14 +17,17 @@ _HERE = "wattproof.meters.abb.virtual"
 @dataclass(frozen=True, slots=True)
 class Bus:
     """One row. ``face``: class that is made of a meter, once; ``framer``: callable that makes a receiver of a stream,
-    given ``network``. Both as ``module:name``."""
+    given ``network``, where frames must be found in it. Both as ``module:name``."""
 
     face: str
-    framer: str
+    framer: str = ""
 
 
 BUSES: Mapping[str, Bus] = {
     "mbus": Bus("mbus.face:MbusFace", "mbus.face:MbusFramer"),
+    "hdlc": Bus("cosem.link:HdlcFace", "cosem.link:HdlcFramer"),
+    "dlms": Bus("cosem.wrapped:WrapperFace"),
+    "dlms+udp": Bus("cosem.wrapped:WrapperFace"),
 }
 
 

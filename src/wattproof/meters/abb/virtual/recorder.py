@@ -23,6 +23,8 @@ from wattproof.meters.abb.virtual.registers import Registers
 
 #: Channels of the load profile, and rows of all of them together.
 CHANNELS, ROWS = 8, 40_000
+#: Interval (s) and capacity of a channel that nobody has set.
+UNUSED = (900, 0)
 #: Ids of the counters of inputs 1 to 4.
 COUNTERS = range(51, 55)
 HOUR = 3_600_000
@@ -34,16 +36,18 @@ _WIDTH = {**dict.fromkeys(GAUGES, 1), **dict.fromkeys(DISTORTIONS, 2), **dict.fr
 class Recorder:
     """:param count: the counter of an input, by port.
 
-    ``quantities`` are the ids that the channels record, ``None`` for a channel that records nothing.
+    ``quantities`` are the ids that the channels record, ``None`` for a channel that records nothing; ``settings`` their
+    intervals (s) and capacities, which such a channel has too.
     """
 
     __slots__ = ("_count", "_gauges", "_places", "_spectra", "channels", "demand", "previous", "quantities",
-                 "registers")  # fmt: skip
+                 "registers", "settings")  # fmt: skip
 
     def __init__(self, registers: Registers, count: Callable[[int], int]) -> None:
         self.registers, self._count = registers, count
         self.quantities: list[int | None] = [None] * CHANNELS
         self.channels: list[Channel | None] = [None] * CHANNELS
+        self.settings = [UNUSED] * CHANNELS
         self.previous = PreviousValues()
         self.demand = Demand()
         self._places: dict[int, int] = {}
@@ -141,6 +145,7 @@ class Recorder:
     ) -> None:
         """Channel ``number`` (0 to 7) begins anew."""
         self.quantities[number] = quantity
+        self.settings[number] = interval, capacity
         self.channels[number] = None
         self.track()
         if quantity is not None:
@@ -237,6 +242,7 @@ class Recorder:
         return {
             "tracked": [[id, sums[place : place + _WIDTH[id]]] for id, place in self._places.items()],
             "quantities": list(self.quantities),
+            "settings": [list(setting) for setting in self.settings],
             "channels": [None if channel is None else channel.save() for channel in self.channels],
             "previous": self.previous.save(),
             "demand": self.demand.save(),
@@ -245,6 +251,7 @@ class Recorder:
     def restore(self, data: dict[str, Any]) -> None:
         """As :meth:`save` left it."""
         self.quantities = list(data["quantities"])
+        self.settings = [(interval, capacity) for interval, capacity in data["settings"]]
         self.channels = [None if channel is None else Channel.restore(channel) for channel in data["channels"]]
         self.previous = PreviousValues.restore(data["previous"])
         self.demand = Demand.restore(data["demand"])

@@ -15,7 +15,7 @@ from wattproof.meters.abb.virtual.mbus.special import special_readout
 from wattproof.meters.abb.virtual.refusals import Refusal, denied
 from wattproof.wire.mbus import ci_fields
 from wattproof.wire.mbus.addresses import SecondaryAddress, Selection
-from wattproof.wire.mbus.frames import BROADCAST, EVERY_ANSWERS, REQ_UD2, SELECTED, Long, Short, service
+from wattproof.wire.mbus.frames import BROADCAST, EVERY_ANSWERS, REQ_UD2, SELECTED, Long, Short, decode, service
 from wattproof.wire.mbus.receivers import SlaveReceiver
 from wattproof.wire.mbus.records import Record
 from wattproof.wire.mbus.requests import Request
@@ -111,6 +111,13 @@ class MbusFace:
         except FrameError:
             return False
         return selection.matches(self.identity, self.fabrication)
+
+    def meaning(self, answer: bytes) -> str:
+        """What an answer says, for the journal."""
+        try:
+            return str(decode(answer))
+        except FrameError as error:
+            return f"damaged: {error}"
 
     def spoil(
         self, fault: str, value: object, request: Short | Long, answer: bytes, chance: random.Random

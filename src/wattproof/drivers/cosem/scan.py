@@ -1,0 +1,175 @@
+"""Who is on an HDLC line? Address after address is asked; who answers says its name (abb-meters.md 2.14).
+
+What is found comes as soon as it is known, as `wattproof.drivers.scan.Found`: who it is, or in ``answer`` what is
+wrong.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from wattproof.drivers.cosem.bus import Bus
+from wattproof.drivers.cosem.line import line_of
+from wattproof.drivers.cosem.meter import CosemMeter, Identity
+from wattproof.drivers.cosem.place import Place
+from wattproof.drivers.cosem.timing import NETWORK_OCTET, OCTET, Timing
+from wattproof.drivers.scan import Found
+from wattproof.drivers.schedule import Priority
+from wattproof.errors import Disconnected, InvalidURL, LinkError, ProtocolError, Refused, ResponseTimeout
+from wattproof.io.clock import SystemClock
+from wattproof.io.url import MeterURL
+from wattproof.wire.hdlc.addresses import FIRST, LAST, PUBLIC
+from wattproof.wire.hdlc.client import ClientLink
+
+#: Physical addresses that meters have.
+ADDRESSES = range(FIRST, LAST + 1)
+#: Most meters that a scan finds.
+MOST = 32
+#: Seconds that a meter has to answer SNRM, beside four inter-octet time-outs; a network takes its own on top.
+ANSWER = 0.150
+ATTEMPTS = 2
+COLLISION = "damaged bytes: two meters with this address?"
+REFUSES = "refuses the connection (DM)"
+#: Names the family of a meter by its logical device name.
+Recognise = Callable[[str], str]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a scan is: ``done`` of ``total`` addresses, ``address`` the last one."""
+
+    url: MeterURL
+    address: int
+    done: int
+    total: int
+    found: int
+
+
+Told = Callable[[Progress], None]
+
+
+def _ignore(progress: Progress) -> None: ...
+
+
+def _any_meter(logical_device: str) -> str:
+    return CosemMeter.family
+
+
+def knock_time(timing: Timing) -> float:
+    """Seconds given to an address."""
+    return ANSWER + 4 * min(timing.octet, OCTET) + NETWORK_OCTET if timing.network else ANSWER + 4 * timing.octet
+
+
+async def search(
+    bus: Bus,
+    url: MeterURL,
+    addresses: Iterable[int] = ADDRESSES,
+    progress: Told = _ignore,
+    *,
+    timeout: float | None = None,
+    recognise: Recognise = _any_meter,
+) -> AsyncGenerator[Found, None]:
+    """The meters at these addresses, in their order; at most `MOST`. Two at one address are told as a collision.
+
+    Services of the bus go on between two addresses. ``timeout``: seconds given to each address.
+
+    Raises ``Unreachable``, ``Disconnected``.
+    """
+    asked = list(addresses)
+    wait = knock_time(bus.line.timing) if timeout is None else timeout
+    found = 0
+    for done, address in enumerate(asked, 1):
+        answer = await _knock(bus, address, wait)
+        if answer is not None:
+            item = await _identify(bus, url, address, recognise) if not answer else _unknown(url, address, answer)
+            found += 1
+            if answer == COLLISION:
+                _log.warning("%s: damaged frames from HDLC address %d: two meters have it?", url.place, address)
+            yield item
+        progress(Progress(url, address, done, len(asked), found))
+        if found >= MOST:
+            return
+
+
+async def scan_line(
+    url: MeterURL,
+    *,
+    addresses: Iterable[int] = ADDRESSES,
+    timeout: float | None = None,
+    progress: Told = _ignore,
+    recognise: Recognise = _any_meter,
+) -> AsyncIterator[Found]:
+    """The same on a line that is opened for it. Of a URL with ``?address=`` only this one is asked.
+
+    Raises:
+        Unreachable: no connection, or no such device.
+    """
+    asked = [Place.of(url).address] if "address" in url.options else list(addresses)
+    bus = Bus(line_of(url.line, clock=SystemClock()))
+    try:
+        await bus.line.open()
+        found = search(bus, url, asked, progress, timeout=timeout, recognise=recognise)
+        async with aclosing(found):
+            async for item in found:
+                yield item
+    finally:
+        await bus.close()
+
+
+async def _knock(bus: Bus, address: int, wait: float) -> str | None:
+    """What comes back from an address: nothing (``None``), a connection (``""``), or what is wrong. A connection that
+    was opened is closed again."""
+    timing = replace(bus.line.timing, answer=wait, repetitions=0)
+    problem: str | None = None
+    for _ in range(ATTEMPTS):
+        link = ClientLink(address, PUBLIC, timing=timing.link)
+        entry = await bus.turns.take("scan", Priority.BACKGROUND)
+        try:
+            await bus.line.run(link.connect())
+            await bus.line.run(link.disconnect())
+            return ""
+        except ResponseTimeout:
+            if not link.receiver.dropped:
+                return problem
+            problem = COLLISION
+        except Disconnected:
+            if not bus.line.connection:
+                raise
+            problem = REFUSES
+        except ProtocolError:
+            problem = COLLISION
+        finally:
+            bus.turns.dropped(entry)
+    return problem
+
+
+async def _identify(bus: Bus, url: MeterURL, address: int, recognise: Recognise) -> Found:
+    """Who answers at an address, asked as the public client."""
+    station = bus.station(Place(address=address, client=PUBLIC))
+    meter = CosemMeter(station, priority=Priority.BACKGROUND)
+    try:
+        who = await meter.identity()
+    except (LinkError, ProtocolError, Refused) as error:
+        return _unknown(url, address, f"connects, but does not say who it is: {error}")
+    finally:
+        await meter.close()
+    return _known(url, address, who, recognise(who.logical_device))
+
+
+def _known(url: MeterURL, address: int, who: Identity, family: str) -> Found:
+    place = url.line.with_options(address=address).with_model(family)
+    return Found(place, address, family, who.info(family), "COSEM")
+
+
+def _unknown(url: MeterURL, address: int, answer: str) -> Found:
+    return Found(url.line.with_options(address=address), address, None, None, answer)
+
+
+def check_scheme(url: MeterURL) -> None:
+    """Raises ``InvalidURL`` for a place that has no line: one port of the wrapper is one meter."""
+    if url.framing != "hdlc":
+        raise InvalidURL(f"{url}: one port is one meter here, so there is nothing to scan; read it instead")
