@@ -81,7 +81,7 @@ def stream(virtual_meter: Start) -> VirtualMeter:
     return virtual_meter("abb", listen="dlms://127.0.0.1:0", **OPTIONS)
 
 
-@pytest.mark.proves("A-194", "A-192", "A-132")
+@pytest.mark.proves("A-194")
 def test_the_same_over_every_transport(virtual_meter: Start, tmp_path: Path) -> None:
     line = f"{tmp_path}/line"
     listen = ["hdlc://127.0.0.1:0", "dlms://127.0.0.1:0", "dlms+udp://127.0.0.1:0", f"pty://{line}?protocol=hdlc"]

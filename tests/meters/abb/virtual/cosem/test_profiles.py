@@ -233,7 +233,7 @@ def test_a_negative_demand_keeps_its_sign() -> None:
     assert [cell[1] for cell in asking.get(7, DEMAND)[0][1:]] == [-50_000, -50_000]
 
 
-@pytest.mark.proves("A-150", "A-162")
+@pytest.mark.proves("A-150")
 def test_logs() -> None:
     bench = Bench()
     asking = bench.client()
