@@ -19,8 +19,8 @@ from typing import TypeVar
 from wattproof.drivers.cosem.line import Line
 from wattproof.drivers.cosem.place import HDLC, TCP, UDP, Place
 from wattproof.drivers.cosem.timing import IDLE, Timing, nanoseconds
-from wattproof.drivers.mbus.turns import BACK_OFF, Turns
 from wattproof.drivers.schedule import BackOff, Priority, UnitState
+from wattproof.drivers.turns import BACK_OFF, Turns
 from wattproof.errors import (
     AssociationRefused,
     CosemRefused,

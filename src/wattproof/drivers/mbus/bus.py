@@ -20,8 +20,8 @@ from typing import TypeVar
 from wattproof.drivers.mbus.address import Address
 from wattproof.drivers.mbus.line import Judge, Line
 from wattproof.drivers.mbus.timing import LineTiming
-from wattproof.drivers.mbus.turns import BACK_OFF, Turn, Turns
 from wattproof.drivers.schedule import BackOff, Entry, Priority, UnitState
+from wattproof.drivers.turns import BACK_OFF, Turn, Turns
 from wattproof.errors import FrameError, ResponseTimeout
 from wattproof.model.clock import Clock
 from wattproof.wire.mbus.frames import Ack, Long

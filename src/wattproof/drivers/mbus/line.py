@@ -5,16 +5,15 @@ Nothing is repeated and nothing judged here but where an answer begins and ends 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from wattproof.drivers.exclusive import ExclusiveLine, LineStatistics, Opener, blocking_opener_of, opener_of
 from wattproof.drivers.mbus.timing import LineTiming
 from wattproof.errors import Disconnected
 from wattproof.io.link import ByteLink
-from wattproof.io.opening import open_link, open_link_blocking
-from wattproof.io.tcp import CONNECT_LIMIT
-from wattproof.io.trace import Trace, TracedLink
+from wattproof.io.trace import Trace
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
 from wattproof.wire.mbus.frames import SELECTED, Ack, Frame
@@ -23,8 +22,6 @@ from wattproof.wire.mbus.receivers import Damaged, Echo, Expect, MasterReceiver
 from wattproof.wire.mbus.timing import Pause, Wait
 
 T = TypeVar("T")
-#: Opens the stream, each time it is called.
-Opener = Callable[[], Awaitable[ByteLink]]
 #: Says why a whole frame is not the answer, ``""`` if it is.
 Judge = Callable[[Frame], str]
 #: Seconds by which timers of event loops may be late; nobody should rest longer than the answer takes.
@@ -34,22 +31,18 @@ PATIENCE = 1.0
 
 
 @dataclass(slots=True)
-class LineStatistics:
-    """What happened on a line since it was made. ``late``: bytes that belonged to nothing were dropped so often."""
+class Statistics(LineStatistics):
+    """The same for M-Bus: good answers, and bytes that were none."""
 
-    requests: int = 0
     answers: int = 0
-    silences: int = 0
     damaged: int = 0
-    late: int = 0
-    connections: int = 0
 
 
 def _any(frame: Frame) -> str:
     return ""
 
 
-class Line:
+class Line(ExclusiveLine[Statistics]):
     """A bus at the end of a byte stream, opened when it is needed and again after it has ended.
 
     ``echo``: whether what is sent comes back, ``None`` finds out. ``timing`` may be changed between exchanges.
@@ -58,31 +51,15 @@ class Line:
     def __init__(
         self, opener: Opener, *, name: str, clock: Clock, timing: LineTiming | None = None, echo: bool | None = None
     ) -> None:
-        self.name = name
-        self.clock = clock
+        super().__init__(opener, Statistics(), name=name, clock=clock)
         self.timing = timing or LineTiming()
-        self.statistics = LineStatistics()
-        self._opener = opener
-        self._link: ByteLink | None = None
         self._receiver = MasterReceiver()
         self._echo = Echo(echo)
         self._quiet_until = 0
 
-    async def open(self) -> None:
-        """Connect now instead of at the first request. Raises ``Unreachable``."""
-        await self._connected()
-
-    async def close(self) -> None:
-        """End the connection; a later exchange opens it again."""
-        link, self._link = self._link, None
-        if link is not None:
-            await link.close()
-
-    def renew(self) -> None:
-        """A converter may have gone without a word: the next request opens a new connection. Devices stay open."""
-        if self._link is not None and self.timing.network:
-            self._link.abort()
-            self._link = None
+    @property
+    def network(self) -> bool:
+        return self.timing.network
 
     def pause(self, seconds: float) -> None:
         """Keep silent for so long from now on, before whatever is sent next."""
@@ -192,17 +169,6 @@ class Line:
             self.pause(self.timing.pause(Pause.BEFORE_REQ_UD2 if acknowledged else Pause.AFTER_TELEGRAM))
         return outcome
 
-    async def _connected(self) -> ByteLink:
-        link = self._link
-        if link is not None and not link.closed:
-            return link
-        if link is not None:
-            self._link = None
-            await link.close()
-        self._link = link = await self._opener()
-        self.statistics.connections += 1
-        return link
-
     async def _keep_quiet(self, link: ByteLink) -> None:
         """Wait until the pause is over and nobody else speaks; what comes meanwhile is dropped: noise, or late."""
         silence = round(self.timing.silence * 1e9)
@@ -219,29 +185,15 @@ class Line:
 
 def line_of(url: MeterURL, *, timing: LineTiming | None = None, trace: Trace | None = None, clock: Clock) -> Line:
     """The line of an address on the running event loop; it connects when the first request is sent."""
-    limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
-
-    async def opener() -> ByteLink:
-        return _traced(await open_link(url, limit=limit, clock=clock), trace)
-
-    return _line(url, opener, timing, clock)
+    return _line(url, opener_of(url, clock=clock, trace=trace), timing, clock)
 
 
 def blocking_line_of(
     url: MeterURL, *, timing: LineTiming | None = None, trace: Trace | None = None, clock: Clock
 ) -> Line:
     """The same without an event loop: no method of the line ever suspends."""
-    limit = max(CONNECT_LIMIT, url.number("timeout", 0.0))
-
-    async def opener() -> ByteLink:
-        return _traced(open_link_blocking(url, limit=limit, clock=clock), trace)
-
-    return _line(url, opener, timing, clock)
+    return _line(url, blocking_opener_of(url, clock=clock, trace=trace), timing, clock)
 
 
 def _line(url: MeterURL, opener: Opener, timing: LineTiming | None, clock: Clock) -> Line:
     return Line(opener, name=url.place, clock=clock, timing=timing or LineTiming.of(url), echo=url.switch("echo"))
-
-
-def _traced(link: ByteLink, trace: Trace | None) -> ByteLink:
-    return link if trace is None else TracedLink(link, trace)
