@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from wattproof.cli import output
 from wattproof.cli.meter import positive
-from wattproof.errors import InvalidValue, LinkError, UsageError
+from wattproof.errors import InvalidValue, UsageError
 
 if TYPE_CHECKING:
     from wattproof.drivers.scan import Failure, Found, Probe
@@ -111,8 +111,7 @@ class Plan:
 
 
 async def _scan(urls: Sequence[str], plan: Plan, failed: Callable[[Failure], None]) -> list[Found]:
-    from wattproof.cli.cosemscan import COSEM, search_cosem
-    from wattproof.cli.mbusscan import MBUS, search_mbus
+    from wattproof.cli.searching import COSEM, MBUS, on_cosem, on_mbus, search_lines, search_places
     from wattproof.io.url import parse_url
     from wattproof.io.web import SCHEMES
 
@@ -121,22 +120,26 @@ async def _scan(urls: Sequence[str], plan: Plan, failed: Callable[[Failure], Non
     buses = [place for place in places if place.framing == MBUS]
     links = [place for place in places if place.framing in COSEM]
     lines = [place for place in places if place not in sites and place not in buses and place not in links]
-    found = await _search_sites(sites, failed, alone=len(sites) == len(places))
+    found: list[Found] = []
+    if sites:
+        from wattproof.meters.connecting import at_site
+
+        found += await search_places(sites, at_site, failed, alone=len(sites) == len(places))
     if buses:
+        ways = on_mbus(_primary(plan.units), secondary=plan.secondary, timeout=plan.timeout)
         alone = len(buses) == len(places)
-        found += await search_mbus(
-            buses, secondary=plan.secondary, addresses=_primary(plan.units), rates=plan.rates, timeout=plan.timeout,
-            quiet=plan.quiet, failed=failed, alone=alone,
-        )  # fmt: skip
+        found += await search_lines(buses, ways, failed, rates=plan.rates, quiet=plan.quiet, alone=alone)
     if links:
-        found += await search_cosem(
-            links, addresses=plan.units, rates=plan.rates, timeout=plan.timeout, quiet=plan.quiet, failed=failed,
-            alone=len(links) == len(places),
-        )  # fmt: skip
-    return [*found, *(await _search_lines(lines, plan, failed) if lines else ())]
+        from wattproof.drivers.cosem.scan import check_scheme
+
+        for link in links:
+            check_scheme(link)
+        ways, alone = on_cosem(plan.units, timeout=plan.timeout), len(links) == len(places)
+        found += await search_lines(links, ways, failed, rates=plan.rates, quiet=plan.quiet, alone=alone)
+    return [*found, *(await _search_modbus(lines, plan, failed) if lines else ())]
 
 
-async def _search_lines(lines: Sequence[MeterURL], plan: Plan, failed: Callable[[Failure], None]) -> list[Found]:
+async def _search_modbus(lines: Sequence[MeterURL], plan: Plan, failed: Callable[[Failure], None]) -> list[Found]:
     """The meters on lines of Modbus."""
     from rich.progress import Progress
 
@@ -163,22 +166,6 @@ def _primary(units: Sequence[int] | None) -> Sequence[int] | None:
     if units is not None and max(units) > PRIMARY_LIMIT:
         raise InvalidValue(f"--units {max(units)}: primary addresses on M-Bus are 0 to {PRIMARY_LIMIT}")
     return units
-
-
-async def _search_sites(sites: Sequence[MeterURL], failed: Callable[[Failure], None], *, alone: bool) -> list[Found]:
-    """The meters at web addresses. Raises the first failure if there is nothing else, and all of them fail."""
-    from wattproof.drivers.scan import Failure
-    from wattproof.meters.connecting import at_site
-
-    results = await asyncio.gather(*(at_site(site) for site in sites), return_exceptions=True)
-    errors = [result for result in results if isinstance(result, BaseException)]
-    for error in errors:
-        if not isinstance(error, LinkError) or (alone and len(errors) == len(sites)):
-            raise error
-    for site, result in zip(sites, results, strict=True):
-        if isinstance(result, LinkError):
-            failed(Failure(site, result))
-    return [item for result in results if not isinstance(result, BaseException) for item in result]
 
 
 def probes() -> list[Probe]:

@@ -64,6 +64,26 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class LineProgress:
+    """The same for a line that is searched otherwise: ``where`` it is, an address or the part of a number, ``done`` of
+    ``total`` addresses or parts of all numbers."""
+
+    url: MeterURL
+    where: str
+    done: int
+    total: int
+    found: int
+
+
+#: Is told how far a search of a line is.
+Told = Callable[[LineProgress], None]
+
+
+def untold(progress: LineProgress) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A line that could not be searched, or not to its end, and why."""
 

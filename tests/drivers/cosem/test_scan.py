@@ -8,9 +8,10 @@ import pytest
 
 from tests.drivers.cosem.rig import Rig
 from wattproof.drivers.cosem.meter import CosemMeter
-from wattproof.drivers.cosem.scan import ADDRESSES, COLLISION, MOST, REFUSES, Progress, knock_time, search
+from wattproof.drivers.cosem.scan import ADDRESSES, COLLISION, MOST, REFUSES, knock_time, search
 from wattproof.drivers.cosem.timing import Timing
 from wattproof.drivers.modbus import run_blocking
+from wattproof.drivers.scan import LineProgress
 from wattproof.io.url import parse_url
 
 URL = parse_url("hdlc://127.0.0.1:4059")
@@ -25,7 +26,7 @@ def scanned(rig: Rig, **options):
 
 def test_every_address_is_asked_and_says_who_it_is() -> None:
     rig = Rig(addresses=(16, 17, 99, 125))
-    progress: list[Progress] = []
+    progress: list[LineProgress] = []
     began = rig.clock.now()
     found = scanned(
         rig, progress=progress.append, timeout=0.3, recognise=lambda name: "abb" if name[:3] == "ABB" else "x"

@@ -12,9 +12,9 @@ import pytest
 from tests.mbusline import BusLink, PlayedMeter, good_frame
 from wattproof.drivers.mbus.address import Address
 from wattproof.drivers.mbus.meter import MbusMeter
-from wattproof.drivers.mbus.scan import ADDRESSES, Progress, scan_one, scan_primary, scan_secondary, scanned
+from wattproof.drivers.mbus.scan import ADDRESSES, scan_one, scan_primary, scan_secondary, scanned
 from wattproof.drivers.modbus import run_blocking
-from wattproof.drivers.scan import Found
+from wattproof.drivers.scan import Found, LineProgress
 from wattproof.io.url import parse_url
 from wattproof.wire.mbus.ci_fields import SELECT
 from wattproof.wire.mbus.frames import SELECTED, Long, Short, service, snd_nke
@@ -54,7 +54,7 @@ def test_a_search_finds_every_meter_in_order(a41: list[bytes], meters: list[str]
     link = BusLink(
         [PlayedMeter(a41, n, number, delay=chance.uniform(0.035, 0.08)) for n, number in enumerate(meters, 1)]
     )
-    told: list[Progress] = []
+    told: list[LineProgress] = []
     found = run_blocking(everything(scan_secondary(link.bus(), URL, told.append, recognise=family)))
     assert numbers(found) == sorted(meters)
     assert {item.family for item in found} == {"abb"}
@@ -88,7 +88,7 @@ def test_meters_that_answer_in_the_very_same_moment_are_no_other_meter(a41: list
     """63 and 64 and 65 make 60, of a telegram whose check sum fits by chance: nobody has that number."""
     serials = ["18034063", "18034064", "18034065"]
     link = BusLink([PlayedMeter(a41, address, number) for address, number in enumerate(serials, 1)])
-    told: list[Progress] = []
+    told: list[LineProgress] = []
     found = run_blocking(everything(scan_secondary(link.bus(), URL, told.append)))
     assert numbers(found) == serials
     assert [progress.found for progress in told][-1] == 3
@@ -140,7 +140,7 @@ def test_a_scan_of_primary_addresses_tells_meters_and_collisions(a41: list[bytes
             *(mute, PlayedMeter([old], 250)),
         ]
     )
-    told: list[Progress] = []
+    told: list[LineProgress] = []
     found = run_blocking(everything(scan_primary(link.bus(), URL, ADDRESSES, told.append, recognise=family)))
     assert [(item.unit, item.family) for item in found] == [
         *((5, "abb"), (6, "mbus"), (7, None), (9, None), (250, "mbus"))

@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wattproof.drivers.cosem.bus import Bus
 from wattproof.drivers.cosem.line import line_of
 from wattproof.drivers.cosem.meter import CosemMeter, Identity
 from wattproof.drivers.cosem.place import Place
 from wattproof.drivers.cosem.timing import NETWORK_OCTET, OCTET, Timing
-from wattproof.drivers.scan import Found
+from wattproof.drivers.scan import Found, LineProgress, Told, untold
 from wattproof.drivers.schedule import Priority
 from wattproof.errors import Disconnected, InvalidURL, LinkError, ProtocolError, Refused, ResponseTimeout
 from wattproof.io.clock import SystemClock
@@ -38,23 +38,6 @@ Recognise = Callable[[str], str]
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a scan is: ``done`` of ``total`` addresses, ``address`` the last one."""
-
-    url: MeterURL
-    address: int
-    done: int
-    total: int
-    found: int
-
-
-Told = Callable[[Progress], None]
-
-
-def _ignore(progress: Progress) -> None: ...
-
-
 def _any_meter(logical_device: str) -> str:
     return CosemMeter.family
 
@@ -68,7 +51,7 @@ async def search(
     bus: Bus,
     url: MeterURL,
     addresses: Iterable[int] = ADDRESSES,
-    progress: Told = _ignore,
+    progress: Told = untold,
     *,
     timeout: float | None = None,
     recognise: Recognise = _any_meter,
@@ -90,7 +73,7 @@ async def search(
             if answer == COLLISION:
                 _log.warning("%s: damaged frames from HDLC address %d: two meters have it?", url.place, address)
             yield item
-        progress(Progress(url, address, done, len(asked), found))
+        progress(LineProgress(url, str(address), done, len(asked), found))
         if found >= MOST:
             return
 
@@ -100,7 +83,7 @@ async def scan_line(
     *,
     addresses: Iterable[int] = ADDRESSES,
     timeout: float | None = None,
-    progress: Told = _ignore,
+    progress: Told = untold,
     recognise: Recognise = _any_meter,
 ) -> AsyncIterator[Found]:
     """The same on a line that is opened for it. Of a URL with ``?address=`` only this one is asked.

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from wattproof.drivers.mbus.address import Address, address_of
 from wattproof.drivers.mbus.bus import Bus
 from wattproof.drivers.mbus.line import Line, line_of
 from wattproof.drivers.mbus.meter import MbusMeter, describe
 from wattproof.drivers.mbus.readout import Readout
-from wattproof.drivers.scan import Found
+from wattproof.drivers.scan import Found, LineProgress, Told, untold
 from wattproof.errors import LinkError, ProtocolError, ResponseTimeout
 from wattproof.io.clock import SystemClock
 from wattproof.io.url import MeterURL
@@ -40,23 +40,6 @@ DUPLICATE = "duplicate identification number"
 PARTS_DIGITS, PARTS = 3, 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a scan is: ``done`` of ``total`` addresses or thousandths of all numbers, ``where`` the one under way."""
-
-    url: MeterURL
-    where: str
-    done: int
-    total: int
-    found: int
-
-
-Told = Callable[[Progress], None]
-
-
-def _ignore(progress: Progress) -> None: ...
-
-
 def _any_meter(manufacturer: str, medium: int) -> str:
     return MbusMeter.family
 
@@ -65,7 +48,7 @@ async def scan_primary(
     bus: Bus,
     url: MeterURL,
     addresses: Iterable[int] = ADDRESSES,
-    progress: Told = _ignore,
+    progress: Told = untold,
     *,
     recognise: Recognise = _any_meter,
 ) -> AsyncGenerator[Found, None]:
@@ -83,7 +66,7 @@ async def scan_primary(
         for finding in findings:
             found += 1
             yield _primary(finding, url, recognise)
-        progress(Progress(url, str(address), done, len(asked), found))
+        progress(LineProgress(url, str(address), done, len(asked), found))
 
 
 def _primary(finding: Finding, url: MeterURL, recognise: Recognise) -> Found:
@@ -99,7 +82,7 @@ def _primary(finding: Finding, url: MeterURL, recognise: Recognise) -> Found:
 async def scan_secondary(
     bus: Bus,
     url: MeterURL,
-    progress: Told = _ignore,
+    progress: Told = untold,
     *,
     prefix: str = "",
     versions: bool = False,
@@ -163,7 +146,7 @@ class _Hunt:
                 if step is not None and (number := _mask(step)):
                     progress(self._progress(number))
         self.over = True
-        progress(Progress(self._url, "", PARTS, PARTS, len(self._found)))
+        progress(LineProgress(self._url, "", PARTS, PARTS, len(self._found)))
 
     def _meter(self, who: SecondaryAddress) -> Found:
         family = self._recognise(who.letters, who.medium)
@@ -179,10 +162,10 @@ class _Hunt:
                     self._told.add((number, what))
                     yield Found(self._url.line.with_options(address=number), None, None, None, what)
 
-    def _progress(self, number: str) -> Progress:
+    def _progress(self, number: str) -> LineProgress:
         """How far it is: where the mask under way begins among all numbers."""
         done = int(number[:PARTS_DIGITS].replace("F", "0"))
-        return Progress(self._url, number, done, PARTS, len(self._found))
+        return LineProgress(self._url, number, done, PARTS, len(self._found))
 
 
 def _mask(step: Exchange) -> str:
@@ -233,7 +216,7 @@ async def scan_line(
     secondary: bool = False,
     addresses: Iterable[int] = ADDRESSES,
     timeout: float | None = None,
-    progress: Told = _ignore,
+    progress: Told = untold,
     recognise: Recognise = _any_meter,
 ) -> AsyncIterator[Found]:
     """Open the line of an address, and search it; of one with ``?address=`` this address alone.
