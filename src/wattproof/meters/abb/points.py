@@ -18,6 +18,11 @@ from wattproof.meters.abb.rows import COUNTER, STATE, TIME, Row
 from wattproof.model.quantities import Quantity
 
 ALL = "all"
+#: What a read without points gives on every bus, as far as the meter has it.
+OVERVIEW = (
+    *("energy.ACTIVE_ENERGY_IMPORT_TOTAL", "energy.ACTIVE_ENERGY_EXPORT_TOTAL", "energy.REACTIVE_ENERGY_IMPORT_TOTAL"),
+    *("energy.REACTIVE_ENERGY_EXPORT_TOTAL", "instrument", "tariffs.TARIFF_ACTIVE", "flags"),
+)
 PORT_NUMBERS = (1, 2, 3, 4)
 #: Type of rows that have a shape of their own: methods of the drivers read them.
 TABLE = "table"

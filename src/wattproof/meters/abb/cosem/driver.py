@@ -36,7 +36,7 @@ from wattproof.meters.abb.cosem.resets import RESETS, Reset
 from wattproof.meters.abb.cosem.rights import rights_of
 from wattproof.meters.abb.cosem.settings import Settings
 from wattproof.meters.abb.cosem.writable import assignment
-from wattproof.meters.abb.points import ALL, POINTS, PORT_NUMBERS, Point, find, find_all
+from wattproof.meters.abb.points import ALL, OVERVIEW, POINTS, PORT_NUMBERS, Point, find, find_all
 from wattproof.meters.abb.quantities import by_name
 from wattproof.meters.abb.records import Port, Rights, Spectrum
 from wattproof.meters.abb.rows import Row
@@ -49,11 +49,6 @@ from wattproof.wire.cosem.data import Data, long_unsigned, octet_string
 from wattproof.wire.cosem.descriptors import Attribute, Method
 from wattproof.wire.cosem.shapes import flag, number
 
-#: What a read without points gives, as far as the meter has it: the same as over M-Bus.
-OVERVIEW = (
-    *("energy.ACTIVE_ENERGY_IMPORT_TOTAL", "energy.ACTIVE_ENERGY_EXPORT_TOTAL", "energy.REACTIVE_ENERGY_IMPORT_TOTAL"),
-    *("energy.REACTIVE_ENERGY_EXPORT_TOTAL", "instrument", "tariffs.TARIFF_ACTIVE", "flags"),
-)
 #: Places of harmonics by kind, in the order of their channels (1.14).
 PLACES_OF = {
     "voltage": ("L1", "L2", "L3", "L1_L2", "L2_L3", "L1_L3"),

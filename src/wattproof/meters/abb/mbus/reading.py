@@ -10,7 +10,7 @@ from wattproof.drivers.mbus.readout import Enough, Readout, ask_for
 from wattproof.errors import InvalidValue, ProtocolError, UnknownName
 from wattproof.meters.abb.mbus.binding import OUTPUT_SENSES, SENSES, Sense, by_sense, missing, needed, reading_of
 from wattproof.meters.abb.mbus.recorded import spectra
-from wattproof.meters.abb.points import FLAGS, POINTS, PORT_NUMBERS, Point, find, find_all
+from wattproof.meters.abb.points import FLAGS, OVERVIEW, POINTS, PORT_NUMBERS, Point, find, find_all
 from wattproof.meters.abb.records import ClockReading, Port, Spectrum
 from wattproof.meters.abb.statusword import FIRST_ALARM, StatusFlags
 from wattproof.meters.abb.variants import variant
@@ -21,11 +21,6 @@ from wattproof.wire.mbus.records import Record
 from wattproof.wire.mbus.requests import Request
 from wattproof.wire.mbus.telegrams import Telegram
 
-#: What a read without points gives, as far as the meter has it.
-OVERVIEW = (
-    *("energy.ACTIVE_ENERGY_IMPORT_TOTAL", "energy.ACTIVE_ENERGY_EXPORT_TOTAL", "energy.REACTIVE_ENERGY_IMPORT_TOTAL"),
-    *("energy.REACTIVE_ENERGY_EXPORT_TOTAL", "instrument", "tariffs.TARIFF_ACTIVE", "flags"),
-)
 HARMONICS = frozenset(POINTS["harmonics"])
 #: Texts that mean one point, which is shown even where the meter does not have it.
 _GROUPS = frozenset({"all", *POINTS})
