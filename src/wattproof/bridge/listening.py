@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from wattproof.errors import InvalidURL
 from wattproof.io.serial import SerialSettings
 from wattproof.virtual.base import Admission
-from wattproof.virtual.listeners import Listener, framer, listen, listen_on_line
+from wattproof.virtual.listeners import framer, listen_on_line
 from wattproof.virtual.serialline import Line, open_pseudo_terminal, open_serial_line
+from wattproof.virtual.sockets import Listener, listen
 from wattproof.virtual.tcp import Connections, ModbusStream
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from wattproof.virtual.line import LineFaults
 from wattproof.virtual.timers import LoopTimers
 
 if TYPE_CHECKING:
-    from wattproof.virtual.listeners import Listener
+    from wattproof.virtual.sockets import Listener
 
 #: Records that the journal holds.
 JOURNAL = 4096

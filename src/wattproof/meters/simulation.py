@@ -28,8 +28,9 @@ from wattproof.meters.places import first_unit_of, listen_url, named_unit, path_
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
 from wattproof.virtual.job import Forwarder
-from wattproof.virtual.listeners import Listener, SocketListener, is_line, open_listener
+from wattproof.virtual.listeners import is_line, open_listener
 from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.sockets import Listener, SocketListener
 from wattproof.virtual.timers import LoopTimers
 
 STATE_FILE, LOG_FILE = "state.journal", "log.journal"

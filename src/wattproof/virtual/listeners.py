@@ -19,43 +19,22 @@ Port 0 takes a free one. A listener's ``url`` is what a client needs.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import ipaddress
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from wattproof.errors import InvalidURL, UnknownName
-from wattproof.io.http import closed, listening
-from wattproof.io.serial import SerialSettings, open_device
+from wattproof.errors import InvalidURL
+from wattproof.io.serial import SerialSettings
 from wattproof.io.url import MeterURL
 from wattproof.virtual.base import Admission
-from wattproof.virtual.gate import Gate, Server
 from wattproof.virtual.runtime import Runtime
 from wattproof.virtual.serialline import Line, Settings, open_pseudo_terminal, open_serial_line
+from wattproof.virtual.sockets import LineListener, Listener, listen
 from wattproof.virtual.station import Respondent, Station, Stream
 from wattproof.virtual.tcp import Connection, Connections, ModbusStream, ModbusTcp
 from wattproof.wire.modbus.framing import ServerFramer, rtu, tcp
 from wattproof.wire.modbus.framing import ascii as ascii_framing
-
-if TYPE_CHECKING:
-    from wattproof.virtual.optical import Head
-
-#: Connections that wait to be accepted.
-BACKLOG = 128
-
-
-class Listener(Protocol):
-    """An open listener."""
-
-    @property
-    def url(self) -> MeterURL:
-        """How a client reaches it."""
-        ...
-
-    async def close(self) -> None:
-        """Hear no more and end what is open."""
-        ...
 
 
 def framer(name: str, station: Respondent) -> ServerFramer:
@@ -78,12 +57,14 @@ async def open_listener(url: MeterURL, runtimes: Sequence[Runtime], *, admission
     :raises Unreachable: the serial device cannot be opened.
     """
     kind = _KINDS.get(url.framing, "")
-    opener = OPENERS.get((kind, _place(url)))
-    if opener is None or not runtimes[0].meter.speaks(kind):
+    target = OPENERS.get((kind, _place(url)))
+    if target is None or not runtimes[0].meter.speaks(kind):
         known = ", ".join(f"{scheme}://" for scheme, of in _KINDS.items() if runtimes[0].meter.speaks(of))
         raise InvalidURL(f"{url}: no {runtimes[0].meter.model} listens there, but at {known}")
     if kind == "web" and url.path:
         raise InvalidURL(f"{url}: a meter serves its own paths; give {url.scheme}://HOST:PORT alone")
+    module, _, name = target.partition(":")
+    opener = getattr(importlib.import_module(f"wattproof.virtual.{module}"), name)
     listener: Listener = await opener(url, runtimes, admission)
     return listener
 
@@ -109,91 +90,6 @@ _KINDS = {
 }
 
 
-# -- sockets ---------------------------------------------------------------------------------------------------------
-
-
-class SocketListener:
-    """A listening socket with its connections, open while the interface of its meters is."""
-
-    __slots__ = ("_gate", "_runtimes", "url")
-
-    def __init__(self, url: MeterURL, gate: Gate, runtimes: Sequence[Runtime]) -> None:
-        self.url = url
-        self._gate = gate
-        self._runtimes = runtimes
-        for runtime in runtimes:
-            runtime.listeners[str(url)] = lambda: gate.is_open
-            runtime.on_network.append(gate.follow)
-
-    async def settle(self) -> None:
-        """Wait until it is open or shut as the interface of its meters is."""
-        await self._gate.settle()
-
-    async def close(self) -> None:
-        for runtime in self._runtimes:
-            runtime.on_network.remove(self._gate.follow)
-        await self._gate.close()
-
-
-class _Sockets:
-    """What listens behind a gate: a server and the connections it has made (see ``gate.Server``)."""
-
-    __slots__ = ("_close", "_server", "port")
-
-    def __init__(self, server: asyncio.Server, close: Callable[[], None]) -> None:
-        self._server = server
-        self._close = close
-        self.port: int = server.sockets[0].getsockname()[1]
-
-    async def close(self) -> None:
-        self._server.close()
-        self._close()
-        await closed(self._server)
-
-
-async def listen(
-    url: MeterURL, runtimes: Sequence[Runtime], factory: Callable[[], asyncio.Protocol], close: Callable[[], None]
-) -> SocketListener:
-    """Listen on a socket while the interface of all these meters is open; without any, until it is closed.
-
-    ``factory`` makes the protocol of each connection, ``close`` ends them all.
-
-    :raises PortInUse: the address is taken, or not one of this machine.
-    """
-    tls, pin = _tls(url) if url.scheme == "tls" else (None, None)
-
-    async def start(host: str, port: int) -> _Sockets:
-        server = await listening(factory, host, port, name=url.place, tls=tls, backlog=BACKLOG)
-        return _Sockets(server, close)
-
-    return await _behind_gate(url, runtimes, start, pin)
-
-
-async def _behind_gate(
-    url: MeterURL, runtimes: Sequence[Runtime], start: Callable[[str, int], Awaitable[Server]], pin: str | None
-) -> SocketListener:
-    """Listen while the interface of all these meters is open; the listener's address names port and certificate."""
-    gate = Gate(
-        url.host or "127.0.0.1",
-        url.port or 0,
-        start,
-        lambda: not any(url.scheme in runtime.meter.closed for runtime in runtimes),
-    )
-    await gate.open()
-    options = {name: value for name, value in url.options.items() if name not in ("certificate", "key", "ca")}
-    if pin:
-        options["pin"] = pin
-    return SocketListener(replace(url, host=gate.host, port=gate.port, options=options), gate, runtimes)
-
-
-def _tls(url: MeterURL) -> tuple[Any, str | None]:
-    from wattproof.virtual.certificate import make_certificate, server_context
-
-    certificate, key, authorities = (url.options.get(name) for name in ("certificate", "key", "ca"))
-    made = None if certificate else make_certificate("virtual meter", url.host or "localhost")
-    return server_context(certificate, key, authorities, made), made.pin if made else None
-
-
 async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: Admission | None) -> Listener:
     meter = runtimes[0].meter
     station = Station(runtimes, network=meter.is_network(url))
@@ -207,17 +103,6 @@ async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: 
             station, connections, framer(framing, station), now, tcp=framing == "tcp"
         )
     return await listen(url, runtimes, factory, connections.close)
-
-
-async def _web_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.virtual import web
-
-    (runtime,) = runtimes
-    site = runtime.meter.site()
-    if site is None:
-        raise UnknownName(f"{url}: a {runtime.meter.model} does not listen there: it serves nothing over HTTP")
-    tls, pin = _tls(url) if url.scheme == "https" else (None, None)
-    return await _behind_gate(url, runtimes, lambda host, port: web.serve(site, runtime, host, port, tls), pin)
 
 
 class _Factory:
@@ -234,24 +119,6 @@ class _Factory:
 
 
 # -- lines -----------------------------------------------------------------------------------------------------------
-
-
-class LineListener:
-    """A terminal with one or more meters on it."""
-
-    __slots__ = ("_line", "_runtimes", "url")
-
-    def __init__(self, url: MeterURL, line: Line, runtimes: Sequence[Runtime] = ()) -> None:
-        self.url = url
-        self._line = line
-        self._runtimes = runtimes
-        for runtime in runtimes:
-            runtime.on_network.append(line.follow)
-
-    async def close(self) -> None:
-        for runtime in self._runtimes:
-            runtime.on_network.remove(self._line.follow)
-        self._line.close()
 
 
 def _line_settings(url: MeterURL, runtimes: Sequence[Runtime]) -> Settings:
@@ -315,167 +182,23 @@ def listen_on_line(url: MeterURL, station: Respondent, line: Line) -> LineListen
     return LineListener(url, line)
 
 
-# -- optical heads ---------------------------------------------------------------------------------------------------
-
-
-def _head(url: MeterURL, runtimes: Sequence[Runtime]) -> Head:
-    if len(runtimes) != 1:
-        raise InvalidURL(f"{url}: an optical head belongs to one meter; give each its own address")
-    head = runtimes[0].meter.optical()
-    if head is None:
-        raise UnknownName(f"{url}: a {runtimes[0].meter.model} has no optical head")
-    return head
-
-
-async def _optical_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.virtual.optical import OpticalConnection, OpticalPort
-
-    clients: set[OpticalConnection] = set()
-
-    def write(data: bytes, baudrate: int) -> None:
-        for client in list(clients):
-            client.write(data)
-
-    def drop() -> None:
-        for client in list(clients):
-            client.abort()
-
-    port = OpticalPort(_head(url, runtimes), runtimes[0], asyncio.get_running_loop(), write, drop)
-
-    def close() -> None:
-        drop()
-        port.close()
-
-    return await listen(url, runtimes, lambda: OpticalConnection(port, clients), close)
-
-
-@dataclass(slots=True)
-class OpticalTerminal:
-    """An optical head on a serial device or pseudo-terminal."""
-
-    url: MeterURL
-    end: Callable[[], None]
-
-    async def close(self) -> None:
-        self.end()
-
-
-async def _optical_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.virtual.optical import OpticalLine
-
-    head = _head(url, runtimes)
-    settings = SerialSettings.of(url)
-    descriptor = open_device(url.path, settings)
-    line = OpticalLine(descriptor, settings, url.path)
-    line.attach(head, runtimes[0], asyncio.get_running_loop())
-
-    def end() -> None:
-        line.close()
-        os.close(descriptor)
-
-    return OpticalTerminal(url, end)
-
-
-async def _optical_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.io.pty import PseudoTerminal
-    from wattproof.virtual.optical import OpticalLine
-
-    head = _head(url, runtimes)
-    pair = PseudoTerminal("" if url.path == "/" else url.path)
-    line = OpticalLine(pair.master, None, pair.path)
-    line.attach(head, runtimes[0], asyncio.get_running_loop())
-
-    def end() -> None:
-        line.close()
-        pair.close()
-
-    return OpticalTerminal(replace(url, path=pair.path), end)
-
-
-# -- buses of frames -------------------------------------------------------------------------------------------------
-
-
-async def _frame_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: Admission | None) -> Listener:
-    from wattproof.virtual.framed import CLIENTS, FrameBus, FrameConnection
-
-    bus = FrameBus(runtimes, url.framing)
-    clients: set[FrameConnection] = set()
-    limit = admission.limit if admission is not None else CLIENTS
-
-    def close() -> None:
-        for client in list(clients):
-            client.abort()
-
-    return await listen(url, runtimes, lambda: FrameConnection(bus, clients, limit), close)
-
-
-async def _frame_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    wanted, rate = _frame_settings(url, runtimes)
-    line = open_serial_line(url.path, wanted, asyncio.get_running_loop())
-    return _frames_on(url, runtimes, line, rate)
-
-
-async def _frame_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    wanted, rate = _frame_settings(url, runtimes)
-    line = open_pseudo_terminal(url.path, wanted, asyncio.get_running_loop())
-    return _frames_on(replace(url, path=line.name), runtimes, line, rate)
-
-
-def _frame_settings(
-    url: MeterURL, runtimes: Sequence[Runtime]
-) -> tuple[Callable[[], SerialSettings], Callable[[Runtime], int]]:
-    """How a line of frames is set, and at which rate each meter listens: on M-Bus a meter may be told another one."""
-    from wattproof.virtual.framed import line_settings
-
-    address = line_settings(url)
-    if url.framing != "mbus":
-        return lambda: address, lambda _: address.baudrate
-    settings = Settings(address, given="baudrate" in url.options, runtimes=runtimes)
-    return settings, lambda runtime: settings.of(runtime).baudrate
-
-
-def _frames_on(url: MeterURL, runtimes: Sequence[Runtime], line: Line, rate: Callable[[Runtime], int]) -> LineListener:
-    from wattproof.virtual.framed import FrameBus, attach
-
-    def deaf(runtime: Runtime) -> str:
-        own = rate(runtime)
-        return "" if line.carries(own) else f"the meter listens at {own} bit/s, the line has another rate"
-
-    attach(FrameBus(runtimes, url.framing, deaf=deaf), line)
-    return LineListener(url, line, runtimes)
-
-
-# -- the IP wrapper --------------------------------------------------------------------------------------------------
-
-
-async def _wrapped(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
-    from wattproof.virtual.wrapped import Datagrams, Port, Streams, WrapperStream
-
-    if len(runtimes) != 1:
-        raise InvalidURL(f"{url}: a port of the IP wrapper belongs to one meter; give each its own port")
-    port = Port(runtimes[0], url.framing)
-    if _place(url) == "datagrams":
-        return await _behind_gate(url, runtimes, lambda host, number: Datagrams.listen(port, host, number), None)
-    streams = Streams(port)
-    return await listen(url, runtimes, lambda: WrapperStream(streams), streams.close)
-
-
-OPENERS: dict[tuple[str, str], Callable[[MeterURL, Sequence[Runtime], Admission | None], Any]] = {
-    ("modbus", "socket"): _modbus_socket,
-    ("modbus", "device"): _modbus_device,
-    ("modbus", "pty"): _modbus_pty,
-    ("iec", "socket"): _optical_socket,
-    ("iec", "device"): _optical_device,
-    ("iec", "pty"): _optical_pty,
-    ("web", "socket"): _web_socket,
-    ("mbus", "socket"): _frame_socket,
-    ("mbus", "device"): _frame_device,
-    ("mbus", "pty"): _frame_pty,
-    ("hdlc", "socket"): _frame_socket,
-    ("hdlc", "device"): _frame_device,
-    ("hdlc", "pty"): _frame_pty,
-    ("dlms", "socket"): _wrapped,
-    ("dlms", "datagrams"): _wrapped,
+#: What opens a listener, by kind and place; imported when it is needed.
+OPENERS: Mapping[tuple[str, str], str] = {
+    ("modbus", "socket"): "listeners:_modbus_socket",
+    ("modbus", "device"): "listeners:_modbus_device",
+    ("modbus", "pty"): "listeners:_modbus_pty",
+    ("iec", "socket"): "opticallisteners:open_socket",
+    ("iec", "device"): "opticallisteners:open_terminal",
+    ("iec", "pty"): "opticallisteners:open_pseudo",
+    ("web", "socket"): "web:open_socket",
+    ("mbus", "socket"): "framelisteners:open_socket",
+    ("mbus", "device"): "framelisteners:open_terminal",
+    ("mbus", "pty"): "framelisteners:open_pseudo",
+    ("hdlc", "socket"): "framelisteners:open_socket",
+    ("hdlc", "device"): "framelisteners:open_terminal",
+    ("hdlc", "pty"): "framelisteners:open_pseudo",
+    ("dlms", "socket"): "framelisteners:open_wrapper",
+    ("dlms", "datagrams"): "framelisteners:open_wrapper",
 }
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from typing import Protocol
 
+from wattproof.errors import UnknownName
 from wattproof.io.http import Answer, HttpServer, Limits, Paced, Request
+from wattproof.io.url import MeterURL
+from wattproof.virtual.base import Admission
 from wattproof.virtual.runtime import Runtime
+from wattproof.virtual.sockets import Listener, behind_gate, server_tls
 from wattproof.wire.http1 import Response
 
 
@@ -98,3 +103,13 @@ async def serve(site: Site, runtime: Runtime, host: str, port: int, tls: ssl.SSL
     return WebServer(
         await HttpServer.open(answer, lambda status, _: site.refuse(status), host, port, limits=site.limits, tls=tls)
     )
+
+
+async def open_socket(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    """The site of a meter on a socket, with TLS on ``https://``. Raises ``UnknownName`` if it has none."""
+    (runtime,) = runtimes
+    site = runtime.meter.site()
+    if site is None:
+        raise UnknownName(f"{url}: a {runtime.meter.model} does not listen there: it serves nothing over HTTP")
+    tls, pin = server_tls(url) if url.scheme == "https" else (None, None)
+    return await behind_gate(url, runtimes, lambda host, port: serve(site, runtime, host, port, tls), pin)
