@@ -15,6 +15,7 @@ from wattproof.errors import UnknownName
 SUITES = {
     "bsm": ("wattproof.conformance.bsm", "Bsm"),
     "dmed4": ("wattproof.conformance.dmed4", "Dmed"),
+    "abb": ("wattproof.conformance.abb", "Abb"),
 }
 
 

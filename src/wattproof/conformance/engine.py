@@ -146,7 +146,7 @@ async def run(
 
 _REASONS = {
     Need.WRITE: "writes to the meter: --allow-writes",
-    Need.SWITCHING: "switches the contactor, or runs a charge cycle: --allow-writes",
+    Need.SWITCHING: "switches the contactor or an output, or runs a charge cycle: --allow-writes",
     Need.REBOOT: "makes the meter reboot: --allow-reboots",
     Need.RESTART: "needs a power failure, which cannot be made over the bus",
 }

@@ -53,6 +53,13 @@ class ExclusiveLine(ABC, Generic[S]):
         """Connect now instead of at the first request. Raises ``Unreachable``."""
         await self._connected()
 
+    async def dial(self) -> ByteLink:
+        """A further stream to the same place, for those who look at bytes. A serial device has one only: `close` first.
+
+        Raises ``Unreachable``.
+        """
+        return await self._opener()
+
     async def close(self) -> None:
         """End the connection; a later request opens it again."""
         link, self._link = self._link, None
