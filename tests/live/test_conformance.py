@@ -149,3 +149,65 @@ def test_a_faulty_dmed4_fails_with_exit_code_1() -> None:
         process.terminate()
         process.communicate(timeout=10)
     assert (code, "FAIL" in out, "does not verify with the public key" in out) == (1, True, True)
+
+
+# An ABB meter, over M-Bus, HDLC and the TCP wrapper -------------------------------------------------------------------
+
+#: Statements that need no long waiting, by bus.
+ABB = {
+    "mbus": "A-001 A-013 A-020 A-033 A-035 A-043 A-062 A-071 A-197 A-199",
+    "hdlc": "A-101 A-105 A-106 A-107 A-108 A-110 A-112 A-122 A-126 A-128 A-129 A-140 A-141 A-152 A-155 A-187",
+    "dlms": "A-121 A-122 A-124 A-126 A-127 A-128 A-140 A-146 A-171 A-186 A-190 A-193",
+}
+
+
+@pytest.fixture(scope="module")
+def abb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Addresses by bus, those of COSEM with the password of client 1."""
+    secret = tmp_path_factory.mktemp("abb") / "password"
+    secret.write_text("00000000\n", encoding="utf-8")
+    process, listening = start("--load", "constant:3000", model="abb", listen=tuple(ABB))
+    urls = dict(zip(ABB, listening.split(), strict=True))
+    yield {bus: f"abb+{url}?timeout=0.3&password-file={secret}" for bus, url in urls.items()}
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+def _chosen(ids: str) -> list[str]:
+    return [word for number in ids.split() for word in ("--statement", number)]
+
+
+@pytest.mark.parametrize("bus", ABB)
+def test_our_abb_meter_passes_over_each_bus(abb: dict[str, str], bus: str) -> None:
+    code, out, err = conformance(abb[bus], "--allow-writes", "--json", *_chosen(ABB[bus]))
+    found = json.loads(out)
+    skipped = {"A-146"}  # nothing has been recorded yet
+    told = {result["statement"]: result["result"] for result in found["results"]}
+    assert {number: result for number, result in told.items() if result != "pass"}.keys() <= skipped, found["results"]
+    assert (code, err) == (0, "")
+    assert set(told) == set(ABB[bus].split())
+
+
+def test_two_buses_of_an_abb_meter_are_compared(abb: dict[str, str]) -> None:
+    code, out, _ = conformance(
+        abb["mbus"], "--also", abb["hdlc"], "--json", *_chosen("A-181 A-190"), "--trace", os.devnull
+    )
+    told = {result["statement"]: (result["result"], result["detail"]) for result in json.loads(out)["results"]}
+    assert (code, told["A-181"][0]) == (0, "pass")
+    assert told["A-190"] == ("skip", "needs an address with dlms://")
+
+
+def test_a_faulty_abb_meter_fails_with_exit_code_1() -> None:
+    process, listening = start("--fault", "unselectable", model="abb", listen=("mbus",))
+    try:
+        code, out, _ = conformance(f"abb+{listening}?timeout=0.3", "--statement", "A-020")
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+    assert (code, "FAIL" in out, "is answered by silence" in out) == (1, True, True)
+
+
+def test_two_addresses_of_one_bus_of_an_abb_meter_are_misuse(abb: dict[str, str]) -> None:
+    code, out, err = conformance(abb["mbus"], "--also", abb["mbus"])
+    assert (code, out) == (2, "")
+    assert "one address for each bus" in err

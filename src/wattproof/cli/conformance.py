@@ -38,6 +38,7 @@ def command(
 
     With --allow-writes the time is set, and a BSM creates snapshots, whose metadata are overwritten, and switches the
     contactor on and off; a DMED4 runs charge cycles, whose records stay in its log book. Not while a car is charging.
+    An ABB meter has its settings changed and changed back, and its outputs switched.
     Afterwards the meter is as it was: metadata empty, output off, no open cycle, no errors of the checks.
 
     Examples:
@@ -47,6 +48,7 @@ def command(
         wattproof conformance 'bsm+rtu:///dev/ttyUSB0?baudrate=19200&parity=E' --statement B-020 --statement B-121
         wattproof conformance bsm+tcp://127.0.0.1:5020 --json
         wattproof conformance dmed4+tcp://192.168.1.1 --also dmed4+http://192.168.1.1 --allow-writes
+        wattproof conformance 'abb+mbus:///dev/ttyUSB1?address=5'
 
     Parameters
     ----------
@@ -55,7 +57,7 @@ def command(
     statement
         Check only this statement; may be given several times.
     also
-        The same meter by its other interface, such as REST; then both are compared as well.
+        The same meter by its other interface, such as REST or COSEM; then both are compared as well.
     allow_writes
         Also check what needs writing, switching and charge cycles.
     allow_reboots
