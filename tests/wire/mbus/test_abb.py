@@ -284,3 +284,11 @@ def test_numbers_in_the_unit_of_the_record_are_scaled_exactly() -> None:
         power.record(Scaled.of("18.685"))
     with pytest.raises(ValueError, match="no value of type B"):
         power.record(Scaled.of("99999999.99"))
+
+
+@pytest.mark.parametrize("subunit", range(9))
+def test_the_subunit_decides_the_unit_of_a_power_as_of_its_energy(subunit: int) -> None:
+    dib = Dib(DataField.INT32, Function.MAXIMUM, 1, 0, subunit)
+    power = number(Declaration(dib, bytes.fromhex("A9 FF F9 51"), MAKER).record(2160, 0))
+    energy = number(Declaration(Dib(DataField.BCD12, subunit=subunit), b"\x04", MAKER).record(1, 0))
+    assert power == (Decimal("21.60"), energy[1].removesuffix("h"))
