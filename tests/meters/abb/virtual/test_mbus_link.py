@@ -309,3 +309,23 @@ def test_without_supply_the_bus_is_silent_and_afterwards_it_is_counted() -> None
     bus.telegram(5, True)
     counter = bus.telegram(5, False).records[0]
     assert counter.quantity == "power_fail_counter" and str(counter.value) == "1"
+
+
+def test_a_power_failure_ends_readout_selection_and_session() -> None:
+    bus = Bus(numbered(5, "11111111", set={"access": "password"}))
+    reset = Request("reset_register", subject="active_energy_import").encode()
+
+    def cut() -> None:
+        bus.runtimes[0].patch({}, {"power-cut": 5})
+        bus.timers.run(6)
+
+    bus.ask(snd_nke(5))
+    first, _ = bus.telegram(5, True), bus.telegram(5, False)
+    cut()
+    assert [record.key for record in bus.telegram(5, True)] == [record.key for record in first]
+    assert bus.ask(snd_ud(5, 0x51, Request("send_password", b"00000000").encode(), True)) == Ack()
+    cut()
+    assert bus.ask(snd_ud(5, 0x51, reset, False)) == Ack() and bus.meters[0].body.value(175) == 0
+    assert bus.select("11111111") == Ack()
+    cut()
+    assert bus.ask(req_ud2(253, True)) is None and bus.select("11111111") == Ack()
