@@ -329,3 +329,21 @@ def test_a_power_failure_ends_readout_selection_and_session() -> None:
     assert bus.select("11111111") == Ack()
     cut()
     assert bus.ask(req_ud2(253, True)) is None and bus.select("11111111") == Ack()
+
+
+@pytest.mark.proves("A-208")
+@pytest.mark.parametrize("when", ["request", "selection", "telegram:2"])
+def test_a_supply_that_fails_at_a_named_state_takes_the_answer(when: str) -> None:
+    bus = Bus(numbered(5, "11111111"))
+    assert bus.select("11111111") == Ack() and bus.telegram(253, True)
+    bus.runtimes[0].patch({}, {"power-cut": 5}, when)
+    frame = req_ud2(253, False) if when == "telegram:2" else Selection(SecondaryAddress("11111111"))
+    asked = frame if isinstance(frame, Short) else snd_ud(253, ci_fields.SELECT, frame.encode())
+    assert bus.ask(asked) is None and not bus.meters[0].supplied
+
+
+def test_a_command_is_not_executed_without_supply() -> None:
+    bus = Bus(numbered(5, "1"))
+    bus.runtimes[0].patch({}, {"power-cut": 5}, "request")
+    assert bus.ask(snd_ud(5, 0x51, Request("set_tariff", 3).encode(), True)) is None
+    assert bus.meters[0].body.value(189) == 1

@@ -91,6 +91,8 @@ class MbusFace:
         if self._selects(frame):
             meter.entered("selection")
             slave.selectable = not faults.hit("unselectable")
+        if not meter.body.supplied:  # it has failed just now, at a named state; so it may once more below
+            return None
         asked = service(frame.control) is REQ_UD2
         slave.counting = Counting.RIGHT
         if asked and self.concerns(frame):
@@ -101,9 +103,11 @@ class MbusFace:
             slave.counts_access = not faults.hit("access-stuck")
         answer = slave.handle(frame, now)
         meter.rate = slave.rate
-        if asked and answer is not None:
+        if answer is None or not meter.body.supplied:
+            return None
+        if asked:
             meter.body.answered()
-        return None if answer is None else answer.encode()
+        return answer.encode()
 
     @property
     def _lasts(self) -> bool:
