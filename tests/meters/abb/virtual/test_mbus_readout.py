@@ -12,6 +12,7 @@ import pytest
 
 from tests.meters.abb.virtual.mbusmaster import DAY, Master, made
 from wattproof.errors import UnknownName
+from wattproof.metering.alarms import Setting
 from wattproof.metering.clock import Stamp
 from wattproof.metering.dates import seconds_of
 from wattproof.metering.energy import WATT_HOUR
@@ -295,6 +296,22 @@ def test_the_status_byte_follows_the_status_word(faults: dict[str, object], stat
     master.patch(None, None, **faults)
     telegram = master.standard()[0]
     assert telegram.header is not None and telegram.header.status == status
+
+
+@pytest.mark.proves("A-082")
+def test_an_active_alarm_is_in_the_status_byte_and_other_information_is_not() -> None:
+    master = Master(made(load="constant:1000"))
+    master.patch(None, None, **{"power-cut": 5})
+    master.run(6)
+    statuses = []
+    for _ in range(2):
+        telegram = master.standard()[0]
+        assert telegram.header is not None
+        statuses.append(
+            (telegram.header.status, *(record.content for record in telegram if record.raw[2:3] == b"\xa8"))
+        )
+        master.meter.body.set_alarm(3, Setting(96, 1000, 500))
+    assert statuses == [(0x00, 1 << 55), (0x20, 1 << 55 | 1 << 15)]
 
 
 def test_a_clock_that_is_not_set_is_sent_as_an_error_with_what_it_shows() -> None:
