@@ -89,7 +89,13 @@ def test_wide_rows():
 @pytest.mark.proves("A-205")
 @pytest.mark.parametrize(
     ("by", "flag", "end"),
-    [(-3600, Status.LONG, (11, 15)), (3600, Status.SHORT, (13, 15)), (60, Status.SHORT, (12, 15))],
+    [
+        (-3600, Status.LONG, (11, 15)),
+        (3600, Status.SHORT, (13, 15)),
+        (60, Status.SHORT, (12, 15)),
+        (-360, Status.LONG, (12, 0)),  # it lasts 6 minutes
+        (600, Status.SHORT, (12, 30)),  # it lasts 20 minutes
+    ],
 )
 def test_a_clock_set_marks_its_interval(by, flag, end):
     clock = clock_at(2024, 1, 1, 12)

@@ -56,7 +56,8 @@ class Register:
 class TariffRegisters:
     """The same sums, booked to the tariff that was active meanwhile.
 
-    ``closed[k][t]`` is what tariff t + 1 had of sum k before ``since[k]``, the sum at the last change.
+    ``closed[k][t]`` is what tariff t + 1 had of sum k before ``since[k]``, the sum at the last change;
+    ``offsets[k][t]`` what its register holds beside it.
     """
 
     sums: int
@@ -64,10 +65,11 @@ class TariffRegisters:
     active: int = 1
     since: list[int] = field(init=False)
     closed: list[list[int]] = field(init=False)
+    offsets: list[list[int]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.since = [0] * self.sums
-        self.closed = [[0] * self.tariffs for _ in range(self.sums)]
+        self.closed, self.offsets = ([[0] * self.tariffs for _ in range(self.sums)] for _ in range(2))
 
     def switch(self, totals: Sequence[int], tariff: int) -> None:
         """Another tariff from now on; ``totals`` are the sums at this moment."""
@@ -76,10 +78,14 @@ class TariffRegisters:
             self.since[number] = total
         self.active = tariff
 
-    def content(self, number: int, tariff: int, total: int) -> int:
-        """What a tariff has of a sum that stands at ``total`` now."""
+    def grown(self, number: int, tariff: int, total: int) -> int:
+        """What a tariff has been given of a sum that stands at ``total`` now."""
         held = self.closed[number][tariff - 1]
         return held + total - self.since[number] if tariff == self.active else held
+
+    def content(self, number: int, tariff: int, total: int) -> int:
+        """What the register of a tariff holds of it."""
+        return self.grown(number, tariff, total) + self.offsets[number][tariff - 1]
 
     def read(self, number: int, tariff: int, total: int, unit: int = UNIT, modulus: int = MODULUS) -> int:
         """What a tariff register shows."""
@@ -87,12 +93,14 @@ class TariffRegisters:
 
     def put(self, totals: Sequence[int], content: int) -> None:
         """All hold ``content`` from now on."""
-        self.since = list(totals)
-        self.closed = [[content] * self.tariffs for _ in range(self.sums)]
+        self.offsets = [
+            [content - self.grown(number, tariff, total) for tariff in range(1, self.tariffs + 1)]
+            for number, total in enumerate(totals)
+        ]
 
     def add(self, number: int, amount: int) -> None:
         """The active tariff jumps by ``amount``."""
-        self.closed[number][self.active - 1] += amount
+        self.offsets[number][self.active - 1] += amount
 
     def save(self) -> dict[str, Any]:
         """Plain data of everything."""
@@ -100,6 +108,7 @@ class TariffRegisters:
             "active": self.active,
             "since": list(self.since),
             "closed": [list(row) for row in self.closed],
+            "offsets": [list(row) for row in self.offsets],
         }
 
     def restore(self, data: dict[str, Any]) -> None:
@@ -107,3 +116,4 @@ class TariffRegisters:
         self.active = data["active"]
         self.since = list(data["since"])
         self.closed = [list(row) for row in data["closed"]]
+        self.offsets = [list(row) for row in data["offsets"]]

@@ -107,10 +107,8 @@ class Channel:
     def close(self, end: End, reading: Sequence[int], start: Sequence[int]) -> None:
         """The interval ends with a reading, none (``()``) if it is bad; the next one begins with ``start``."""
         elapsed, flags = end.run - self.began - self.interval, self.flags | EXISTS
-        if elapsed > TOLERANCE:
-            flags |= LONG
-        elif elapsed < -TOLERANCE:
-            flags |= SHORT
+        if not flags & (LONG | SHORT):  # if the clock was set, the way it went counts, not how long this lasted
+            flags |= LONG if elapsed > TOLERANCE else SHORT if elapsed < -TOLERANCE else 0
         self.store(end.stamp, flags if reading else flags | BAD, reading or (0,) * self.width)
         self.began, self.flags, self.start, self.due = end.run, 0, start, end.following
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from wattproof.errors import UnknownName
@@ -81,6 +83,25 @@ def test_a_level_has_what_the_lower_ones_have() -> None:
         "METER_TYPE_DESIGNATION",
         "FIRMWARE_VERSION",
     }
+
+
+#: What each level adds, as 3.1 says it; the first pattern that fits a name counts.
+ADDED = (
+    (0, "ACTIVE_ENERGY_IMPORT_TOTAL|METER_TYPE|FIRMWARE|HARDWARE"),
+    (5, "LOAD_PROFILE|HARMONICS|THD|CURRENT_NEUTRAL"),
+    (4, "CLOCK|TARIFF_(CALENDAR|SPECIAL|ACTIVE_)|PREVIOUS|DEMAND|ALARM"),
+    (3, ".*_ENERGY.*_(L[123]|TAR[1-4])$|TARIFF|IO_(INPUT|STORED|CURRENT)|NRG"),
+    (2, "(RE)?ACTIVE_ENERGY|APPARENT|REACTIVE|CURRENT_QUADRANT|PHASE_ANGLE|RSTREG"),
+    (1, "ACTIVE_POWER|VOLTAGE|CURRENT|FREQUENCY|POWER_(FACTOR|FAIL|OUTAGE)|TRAFO|IO_PULSE"),
+)
+
+
+@pytest.mark.proves("A-199")
+@pytest.mark.parametrize("level", range(6))
+def test_each_level_adds_what_is_stated(level: int) -> None:
+    stated = {row.id: next(number for number, names in ADDED if re.match(names, row.name)) for row in ROWS.values()}
+    rows = {row.id for row in variant(f"A44-{level}52-100").rows()}
+    assert rows == {id for id, lowest in stated.items() if lowest <= level}
 
 
 def test_a_meter_with_one_element_has_no_other_phases() -> None:

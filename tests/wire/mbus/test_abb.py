@@ -284,3 +284,26 @@ def test_numbers_in_the_unit_of_the_record_are_scaled_exactly() -> None:
         power.record(Scaled.of("18.685"))
     with pytest.raises(ValueError, match="no value of type B"):
         power.record(Scaled.of("99999999.99"))
+
+
+@pytest.mark.parametrize("subunit", range(9))
+def test_the_subunit_decides_the_unit_of_a_power_as_of_its_energy(subunit: int) -> None:
+    dib = Dib(DataField.INT32, Function.MAXIMUM, 1, 0, subunit)
+    power = number(Declaration(dib, bytes.fromhex("A9 FF F9 51"), MAKER).record(2160, 0))
+    energy = number(Declaration(Dib(DataField.BCD12, subunit=subunit), b"\x04", MAKER).record(1, 0))
+    assert power == (Decimal("21.60"), energy[1].removesuffix("h"))
+
+
+@pytest.mark.proves("A-043")
+@pytest.mark.parametrize(
+    ("vib", "status", "unknown"),
+    [
+        ("FF FA 05", None, ["ABB VIFE FA 5"]),
+        ("FF FA 85 15", 0x15, ["ABB VIFE FA 5"]),
+        ("84 FF FC 81 FF F1 00", 0, ["ABB VIFE FC 1", "reset_counter"]),
+        ("FF F7 05", 0x05, ["ABB VIFE 119"]),
+    ],
+)
+def test_what_belongs_to_an_unknown_code_is_no_status(vib: str, status: int | None, unknown: list[str]) -> None:
+    (record,) = decode_records(bytes.fromhex(f"01 {vib} 07"), MAKER).records
+    assert (record.status, [str(qualifier) for qualifier in record.qualifiers]) == (status, unknown)

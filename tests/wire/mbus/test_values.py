@@ -102,6 +102,7 @@ def test_what_is_no_value_says_so(kind: DataType, octets: str, reason: str) -> N
         (values.DATE_G, Moment(1980, 1, 1)),
         (values.DATE_G, 5),
         (values.DATE_TIME_F, Moment(2014, 8, 17)),
+        (values.DATE_TIME_F, Moment(2300, 8, 17, 1, 1)),
         (values.DATE_TIME_F, Moment(2014, 16, 17, 1, 1)),
         (values.DATE_TIME_I, Moment(1999, 8, 17, 1, 1, 1)),
         (values.TIME_J, Moment(2014, 8, 17)),

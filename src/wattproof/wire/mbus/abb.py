@@ -48,9 +48,13 @@ ENERGIES: Mapping[int, tuple[str, Unit]] = MappingProxyType(
         8: ("apparent_energy_net", VOLT_AMPERE_HOUR),
     }
 )
-#: Subunits of powers.
+#: Subunits of powers: 0, 2 and 4 in readouts; demand of an energy has the subunit of the energy, export and net too.
 POWERS: Mapping[int, tuple[str, Unit]] = MappingProxyType(
-    {0: ("active_power", WATT), 2: ("reactive_power", VAR), 4: ("apparent_power", VOLT_AMPERE)}
+    {
+        **dict.fromkeys((0, 1, 6), ("active_power", WATT)),
+        **dict.fromkeys((2, 3, 7), ("reactive_power", VAR)),
+        **dict.fromkeys((4, 5, 8), ("apparent_power", VOLT_AMPERE)),
+    }
 )
 
 

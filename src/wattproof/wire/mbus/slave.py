@@ -165,11 +165,15 @@ class Slave:
         self._readout, self._special = readout, special
         self._number, self._request_bit = 0, None
 
-    def _initialise(self, frame: Short | Long, now: int) -> Ack:
+    def forget(self) -> None:
+        """Forget frame count, readout, selection and session: SND_NKE, or the supply has failed."""
         self._restart(None)
         self._executed = None
         self.selected = False
         self.application.session_ended()
+
+    def _initialise(self, frame: Short | Long, now: int) -> Ack:
+        self.forget()
         return Ack()
 
     def _alarm(self, frame: Short | Long, now: int) -> Ack:

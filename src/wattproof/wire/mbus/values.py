@@ -157,7 +157,7 @@ class DateTimeF(DataType):
         return Moment(year, fourth & 15, third & 31, second & 31, first & 63, None, bool(second & 0x80))
 
     def encode(self, value: Content) -> bytes:
-        year, month, day, hour, minute, _ = _fields(self, value, 4, 1981, 2327)
+        year, month, day, hour, minute, _ = _fields(self, value, 4, 1981, 2299)
         hundreds, digits = _century(year)
         summer = 0x80 * value.summer_time if isinstance(value, Moment) else 0
         return bytes((minute, hour | hundreds << 5 | summer, day | (digits & 7) << 5, month | (digits & 0x78) << 1))

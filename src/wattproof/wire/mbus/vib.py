@@ -38,6 +38,8 @@ from wattproof.wire.mbus.vife import (
 )
 
 STATUS_LIMIT = 0x20
+#: Codes of a maker from which on another byte belongs to them (abb-meters.md 1.10), known or not.
+FIRST_OF_TWO = 0x78
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +202,8 @@ def _manufacturer(meaning: Meaning, vib: bytes, at: int, maker: Maker) -> int:
     if announces and code in maker.numbering:
         meaning.qualifiers.append(Qualifier(maker.numbering[code], vib[at] & 0x7F))
         return at + 1
-    if announces and code in maker.second:
-        table, name = maker.second[code], f"{maker.name} VIFE {code | EXTENSION:02X}"
+    if announces and code >= FIRST_OF_TWO:
+        table, name = maker.second.get(code, {}), f"{maker.name} VIFE {code | EXTENSION:02X}"
         code = vib[at] & 0x7F
         row = table.get(code)
         at += 1

@@ -86,6 +86,18 @@ def test_inputs():
     assert rig.values(54, 58) == [1, True]
 
 
+def test_an_input_that_changes_without_supply_is_no_edge_and_not_forgotten():
+    rig = Rig()
+    rig.body.set_tariff_source(2)
+    rig.control(power=False)
+    rig.control(input_3=True)
+    rig.control(power=True)
+    assert (rig.body.ports.level(3), *rig.values(53, 57, 189)) == (True, 0, False, 2)
+    rig.control(input_3=False)
+    rig.control(input_3=True)
+    assert rig.values(53, 57) == [1, True]
+
+
 @pytest.mark.proves("A-157")
 def test_outputs_by_function():
     rig = Rig()

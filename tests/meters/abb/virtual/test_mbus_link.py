@@ -309,3 +309,41 @@ def test_without_supply_the_bus_is_silent_and_afterwards_it_is_counted() -> None
     bus.telegram(5, True)
     counter = bus.telegram(5, False).records[0]
     assert counter.quantity == "power_fail_counter" and str(counter.value) == "1"
+
+
+def test_a_power_failure_ends_readout_selection_and_session() -> None:
+    bus = Bus(numbered(5, "11111111", set={"access": "password"}))
+    reset = Request("reset_register", subject="active_energy_import").encode()
+
+    def cut() -> None:
+        bus.runtimes[0].patch({}, {"power-cut": 5})
+        bus.timers.run(6)
+
+    bus.ask(snd_nke(5))
+    first, _ = bus.telegram(5, True), bus.telegram(5, False)
+    cut()
+    assert [record.key for record in bus.telegram(5, True)] == [record.key for record in first]
+    assert bus.ask(snd_ud(5, 0x51, Request("send_password", b"00000000").encode(), True)) == Ack()
+    cut()
+    assert bus.ask(snd_ud(5, 0x51, reset, False)) == Ack() and bus.meters[0].body.value(175) == 0
+    assert bus.select("11111111") == Ack()
+    cut()
+    assert bus.ask(req_ud2(253, True)) is None and bus.select("11111111") == Ack()
+
+
+@pytest.mark.proves("A-208")
+@pytest.mark.parametrize("when", ["request", "selection", "telegram:2"])
+def test_a_supply_that_fails_at_a_named_state_takes_the_answer(when: str) -> None:
+    bus = Bus(numbered(5, "11111111"))
+    assert bus.select("11111111") == Ack() and bus.telegram(253, True)
+    bus.runtimes[0].patch({}, {"power-cut": 5}, when)
+    frame = req_ud2(253, False) if when == "telegram:2" else Selection(SecondaryAddress("11111111"))
+    asked = frame if isinstance(frame, Short) else snd_ud(253, ci_fields.SELECT, frame.encode())
+    assert bus.ask(asked) is None and not bus.meters[0].supplied
+
+
+def test_a_command_is_not_executed_without_supply() -> None:
+    bus = Bus(numbered(5, "1"))
+    bus.runtimes[0].patch({}, {"power-cut": 5}, "request")
+    assert bus.ask(snd_ud(5, 0x51, Request("set_tariff", 3).encode(), True)) is None
+    assert bus.meters[0].body.value(189) == 1

@@ -12,11 +12,12 @@ import pytest
 
 from tests.meters.abb.virtual.mbusmaster import DAY, Master, made
 from wattproof.errors import UnknownName
+from wattproof.metering.alarms import Setting
 from wattproof.metering.clock import Stamp
 from wattproof.metering.dates import seconds_of
 from wattproof.metering.energy import WATT_HOUR
 from wattproof.metering.previous_values import Row
-from wattproof.meters.abb.quantities import ROWS
+from wattproof.meters.abb.quantities import ROWS, by_name
 from wattproof.meters.abb.variants import RATIOS, variant
 from wattproof.meters.abb.virtual.electrics import ACTIVE, APPARENT, EXPORT, REACTIVE
 from wattproof.meters.abb.virtual.mbus.fields import QUANTITIES
@@ -98,6 +99,61 @@ def test_a_three_phase_meter_sends_eight_telegrams() -> None:
     assert sizes(telegrams)[:7] == [0xF6, 0xFC, 0xD7, 0xD0, 0xA4, 0xF7, 0xCE] and len(telegrams) == 8
     assert [str(record.value) for record in telegrams[7]] == ["2026-01-02 00:00:00", "72000", "0", "0", "0"]
     assert all(record.storage == 1 for record in telegrams[7])
+
+
+def names(pattern: str, *ends: str) -> list[str]:
+    return [f"{pattern}_{end}" for end in ends]
+
+
+def phases(pattern: str, *first: str) -> list[str]:
+    return names(pattern, *first, "L1", "L2", "L3")
+
+
+def tariffs(pattern: str) -> list[str]:
+    return names(pattern, "TOTAL", "TAR1", "TAR2", "TAR3", "TAR4")
+
+
+KINDS = ("ACTIVE", "REACTIVE", "APPARENT")
+#: Telegrams 2, 3, 5, 6 and 7 of a three phase meter as 1.13 lists them.
+PRINTED = {
+    2: [
+        "POWER_FAIL_COUNTER",
+        *(name for kind in KINDS for name in phases(f"{kind}_POWER", "TOTAL")),
+        *phases("VOLTAGE"), "VOLTAGE_L1_L2", "VOLTAGE_L2_L3", "VOLTAGE_L1_L3",
+        *phases("CURRENT"), "CURRENT_NEUTRAL", "FREQUENCY",
+    ],
+    3: [
+        "POWER_OUTAGE_TIME",
+        *phases("POWER_FACTOR", "TOTAL"),
+        *phases("PHASE_ANGLE_POWER", "TOTAL"), *phases("PHASE_ANGLE_VOLTAGE"), *phases("PHASE_ANGLE_CURRENT"),
+        *phases("CURRENT_QUADRANT", "TOTAL"),
+        *tariffs("REACTIVE_ENERGY_IMPORT"),
+    ],
+    5: [
+        *(f"RSTREG_{name}" for name in ("ACT_ENERGY_IMP", "ACT_ENERGY_EXP", "REACT_ENERGY_IMP", "REACT_ENERGY_EXP")),
+        *(f"RSTREG_{name}" for name in ("ACT_CNTR_IMP", "ACT_CNTR_EXP", "REACT_CNTR_IMP", "REACT_CNTR_EXP")),
+        *names("NRG_ENERGY_VALUE", "CO2", "CURR"), *names("NRG_CONVERSION_FACTOR", "CO2", "CURR"),
+        *names("APPARENT_ENERGY", "IMPORT_TOTAL", "EXPORT_TOTAL"),
+    ],
+    6: [name for way in ("IMPORT", "EXPORT") for kind in KINDS for name in phases(f"{kind}_ENERGY_{way}")],
+    7: [name for kind in KINDS for name in phases(f"{kind}_ENERGY_NET", "TOTAL")],
+}  # fmt: skip
+
+
+@pytest.mark.proves("A-071")
+@pytest.mark.parametrize("number", PRINTED)
+def test_the_records_of_a_three_phase_meter_stand_in_the_printed_order(number: int) -> None:
+    telegram = Master(made("A43")).standard()[number - 1]
+    records = [bytes.fromhex(by_name(name).record.replace("/", "")) for name in PRINTED[number]]
+    assert [record.header.encoded[:-1] for record in telegram] == records
+
+
+@pytest.mark.proves("A-071")
+def test_telegrams_1_and_4_of_a_three_phase_meter_are_parts_of_those_of_an_a41() -> None:
+    one, three = (Master(made(label)).standard() for label in ("A41", "A43"))
+    assert [record.key for record in three[0]] == [record.key for record in one[0]]
+    export = [record.key for record in one[1]][-6:]
+    assert [record.key for record in three[3]] == [*export, *(record.key for record in one[2])]
 
 
 @pytest.mark.proves("A-072")
@@ -240,6 +296,22 @@ def test_the_status_byte_follows_the_status_word(faults: dict[str, object], stat
     master.patch(None, None, **faults)
     telegram = master.standard()[0]
     assert telegram.header is not None and telegram.header.status == status
+
+
+@pytest.mark.proves("A-082")
+def test_an_active_alarm_is_in_the_status_byte_and_other_information_is_not() -> None:
+    master = Master(made(load="constant:1000"))
+    master.patch(None, None, **{"power-cut": 5})
+    master.run(6)
+    statuses = []
+    for _ in range(2):
+        telegram = master.standard()[0]
+        assert telegram.header is not None
+        statuses.append(
+            (telegram.header.status, *(record.content for record in telegram if record.raw[2:3] == b"\xa8"))
+        )
+        master.meter.body.set_alarm(3, Setting(96, 1000, 500))
+    assert statuses == [(0x00, 1 << 55), (0x20, 1 << 55 | 1 << 15)]
 
 
 def test_a_clock_that_is_not_set_is_sent_as_an_error_with_what_it_shows() -> None:

@@ -148,6 +148,16 @@ def test_demand():
     assert (rig.body.at, "period-end") in rig.states
 
 
+@pytest.mark.parametrize(("fault", "value"), [("overflow", True), ("counter-jump", 10**6)])
+def test_a_register_that_is_tampered_with_is_no_demand(fault, value):
+    rig = Rig(load="constant:20000")
+    rig.body.set_demand([Entry(1, 5), Entry(9, 5), Entry(10, 5)], 900, 900, Period())
+    rig.run(60)
+    rig.fault(fault, value)
+    rig.run(HOUR)
+    assert [cell.value for cell in rig.body.recorder.demand.cells()] == [2_000_000, 2_000_000, 0]
+
+
 def test_demand_is_frozen_cleared_and_limited():
     rig = Rig(load="constant:600")
     rig.body.set_demand([Entry(1, 5)], 60, 60, Period(Span.MONTHLY))

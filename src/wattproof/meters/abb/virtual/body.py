@@ -150,8 +150,10 @@ class Body(Commands):
     # from outside
 
     def drive_input(self, port: int, level: bool) -> None:
-        """A level at a port (controls ``input-1`` to ``input-4``)."""
-        if self.supplied and self.ports.drive(port, level):
+        """A level at a port (controls ``input-1`` to ``input-4``); without supply no edge is seen."""
+        if not self.supplied:
+            self.ports.put_level(port, level)
+        elif self.ports.drive(port, level):
             self.decide_tariff()
             self.plan()
 

@@ -79,15 +79,19 @@ class Ports:
 
     def drive(self, port: int, level: bool) -> bool:
         """A level at a port; whether an input has changed."""
-        bit = 1 << port - 1
-        changed = bool(self.levels & bit) != level
-        self.levels = self.levels | bit if level else self.levels & ~bit
+        changed = self.level(port) != level
+        self.put_level(port, level)
         if not (changed and self.is_input(port)):
             return False
         if level:
             self.counters[port - 1] += 1
-            self.stored |= bit
+            self.stored |= 1 << port - 1
         return True
+
+    def put_level(self, port: int, level: bool) -> None:
+        """Another level at a port, without an edge."""
+        bit = 1 << port - 1
+        self.levels = self.levels | bit if level else self.levels & ~bit
 
     def level(self, port: int) -> bool:
         """What is at an input."""

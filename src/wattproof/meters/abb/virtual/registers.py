@@ -99,7 +99,7 @@ class Registers:
             return self.sums[NETS[id]] - self.sums[NETS[id] + EXPORT]
         if id in TARIFFS:
             place, tariff = TARIFFS[id]
-            return self.tariffs.content(place, tariff, self.sums[FOLLOWED[place]])
+            return self.tariffs.grown(place, tariff, self.sums[FOLLOWED[place]])
         return None
 
     # commands and faults

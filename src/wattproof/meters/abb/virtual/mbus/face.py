@@ -62,6 +62,8 @@ class MbusFace:
         self._chance = random.Random(f"{meter.seed}:delay")
         self._opened: int | None = None
         self._now = 0
+        #: Which start of the meter the link belongs to: a power failure ends readout, selection and session.
+        self._started = meter.body.ready_at
 
     # the bus
 
@@ -77,15 +79,20 @@ class MbusFace:
 
     def concerns(self, frame: Short | Long) -> bool:
         if frame.address == SELECTED:
-            return self.slave.selected or self._selects(frame)
+            return (self.slave.selected and self._lasts) or self._selects(frame)
         return frame.address in (self.meter.address, EVERY_ANSWERS, BROADCAST)
 
     def answer(self, frame: Short | Long, now: int) -> bytes | None:
         meter, slave, faults = self.meter, self.slave, self.meter.faults
         self._now = now
+        if not self._lasts:
+            slave.forget()
+            self._started = meter.body.ready_at
         if self._selects(frame):
             meter.entered("selection")
             slave.selectable = not faults.hit("unselectable")
+        if not meter.body.supplied:  # it has failed just now, at a named state; so it may once more below
+            return None
         asked = service(frame.control) is REQ_UD2
         slave.counting = Counting.RIGHT
         if asked and self.concerns(frame):
@@ -96,9 +103,16 @@ class MbusFace:
             slave.counts_access = not faults.hit("access-stuck")
         answer = slave.handle(frame, now)
         meter.rate = slave.rate
-        if asked and answer is not None:
+        if answer is None or not meter.body.supplied:
+            return None
+        if asked:
             meter.body.answered()
-        return None if answer is None else answer.encode()
+        return answer.encode()
+
+    @property
+    def _lasts(self) -> bool:
+        """Whether the meter has been running since it was last asked."""
+        return self._started == self.meter.body.ready_at
 
     def _selects(self, frame: Short | Long) -> bool:
         """Whether a frame is a selection that means this meter."""
