@@ -267,7 +267,7 @@ def test_the_results_of_get_set_and_action(side: Side) -> None:
     assert side.get(TARIFF) == unsigned(2)
 
 
-def test_a_guard_has_the_last_word() -> None:
+def test_a_guard_has_the_first_word() -> None:
     def closed(
         association: Association[Meter], service: Conformance, target: CosemObject[Meter], number: int
     ) -> Result:

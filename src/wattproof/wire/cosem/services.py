@@ -83,12 +83,12 @@ class Services(Generic[C]):
         association = self._association
         try:
             target = association.device.find(association.context, attribute.class_id, attribute.name)
+            self._guard(Conformance.GET, target, attribute.attribute_id)
             served = target.attributes.get(attribute.attribute_id)
             if served is None:
                 return Result.OBJECT_UNDEFINED
             if not served.modes[association.client.role].readable:
                 return Result.READ_WRITE_DENIED
-            self._guard(Conformance.GET, target, served.id)
             return target.read(association, served, attribute.selection)
         except CosemRefused as refused:
             return RESULTS[refused.result]
@@ -99,12 +99,12 @@ class Services(Generic[C]):
         association = self._association
         try:
             target = association.device.find(association.context, attribute.class_id, attribute.name)
+            self._guard(Conformance.SET, target, attribute.attribute_id)
             served = target.attributes.get(attribute.attribute_id)
             if served is None:
                 return Result.OBJECT_UNDEFINED
             if not served.modes[association.client.role].writable:
                 return Result.READ_WRITE_DENIED
-            self._guard(Conformance.SET, target, served.id)
             if attribute.selection is not None:
                 return Result.SCOPE_OF_ACCESS_VIOLATED
             target.write(association, served, value)
@@ -116,12 +116,12 @@ class Services(Generic[C]):
         association = self._association
         try:
             target = association.device.find(association.context, method.class_id, method.name)
+            self._guard(Conformance.ACTION, target, method.method_id)
             served = target.methods.get(method.method_id)
             if served is None:
                 return Outcome(Result.OBJECT_UNDEFINED)
             if not served.allowed[association.client.role]:
                 return Outcome(Result.READ_WRITE_DENIED)
-            self._guard(Conformance.ACTION, target, served.id)
             return Outcome(Result.SUCCESS, target.call(association, served, parameter))
         except (CosemRefused, FrameError, InvalidValue) as error:
             return Outcome(_result(error))
