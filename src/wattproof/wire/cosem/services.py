@@ -58,7 +58,7 @@ class Services(Generic[C]):
         self._pending: _Pending = None
 
     def abandon(self) -> None:
-        """The association is gone: so is what was pending."""
+        """Forget what is pending: the association is gone, or something else is asked."""
         self._pending = None
 
     def receive(self, octets: bytes) -> bytes | None:
