@@ -185,6 +185,10 @@ def test_what_is_negotiated_is_the_and_of_both(side: Side) -> None:
     ):
         assert side.ask(apdu) == apdus.ExceptionResponse(1, 2)
     assert side.get(VOLTAGE) == axdr.double_long_unsigned(2306)
+    part = PROFILE._replace(selection=EntryDescriptor(1, 1).selection)
+    assert side.get(part) == Result.SCOPE_OF_ACCESS_VIOLATED
+    side.open(conformance=Conformance.GET | Conformance.SELECTIVE_ACCESS)
+    assert isinstance(side.get(part), Data)
 
 
 @pytest.mark.proves("A-123", "A-124")

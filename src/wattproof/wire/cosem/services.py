@@ -89,6 +89,8 @@ class Services(Generic[C]):
                 return Result.OBJECT_UNDEFINED
             if not served.modes[association.client.role].readable:
                 return Result.READ_WRITE_DENIED
+            if attribute.selection is not None and not association.services & _SELECTIVE:
+                return Result.SCOPE_OF_ACCESS_VIOLATED
             return target.read(association, served, attribute.selection)
         except CosemRefused as refused:
             return RESULTS[refused.result]
@@ -301,6 +303,7 @@ class _Row(NamedTuple):
 # Plain integers: flags of an enumeration take longer to compare than everything else here.
 _GET, _SET, _ACTION = map(int, (Conformance.GET, Conformance.SET, Conformance.ACTION))
 _LIST, _GET_BLOCKS = int(Conformance.MULTIPLE_REFERENCES), int(Conformance.BLOCK_TRANSFER_GET)
+_SELECTIVE = int(Conformance.SELECTIVE_ACCESS)
 _SET_BLOCKS, _ACTION_BLOCKS = int(Conformance.BLOCK_TRANSFER_SET), int(Conformance.BLOCK_TRANSFER_ACTION)
 _HANDLERS: Mapping[type[Any], _Row] = {
     apdus.GetRequest: _Row(_GET, Services.get),
