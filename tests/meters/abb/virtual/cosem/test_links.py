@@ -72,7 +72,7 @@ def test_addresses_and_limits_of_the_link() -> None:
         answer = decode(bench.hdlc(snrm(20, **options)))
         assert (answer.kind, answer.source) == (Kind.UA, Address.server(20, **options))
         assert Parameters.decode(answer.information) == Parameters(512, 512, 1, 1)
-    for other in (snrm(17), snrm(20, upper=2), snrm(127), snrm(20)[:-2] + b"\0\x7e", b"\x7e\x7e rubbish"):
+    for other in (snrm(17), snrm(20, upper=2), snrm(127, size=2), snrm(20)[:-2] + b"\0\x7e", b"\x7e\x7e rubbish"):
         assert bench.hdlc(other) == b""
     wide = Frame(Address.server(20), Address.client(16), control(Kind.SNRM), Parameters(2000, 2000, 7, 7).encode())
     assert Parameters.decode(decode(bench.hdlc(wide.encode())).information) == Parameters(512, 512, 1, 1)
