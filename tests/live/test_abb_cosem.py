@@ -87,6 +87,7 @@ def test_the_same_over_every_transport(virtual_meter: Start, tmp_path: Path) -> 
     listen = ["hdlc://127.0.0.1:0", "dlms://127.0.0.1:0", "dlms+udp://127.0.0.1:0", f"pty://{line}?protocol=hdlc"]
     meter = virtual_meter("abb", listen=listen, **OPTIONS)
     meter.faults["frozen"] = True
+    assert meter.url == f"abb+{meter.urls[0]}?address=17"
     lists = []
     for url, link in zip(meter.urls[:3], (ClientLink(17), StreamLink(), DatagramLink()), strict=True):
         with connected(url) as peer:

@@ -221,7 +221,8 @@ def greeting(simulation: Simulation) -> list[str]:
         last = meters[-1]
         lines = [f"{len(meters)} virtual {name}, serials {first.meter.serial} to {last.meter.serial}."]
         if first.urls[0] == last.urls[0]:
-            lines += [f"  listen at {first.urls[0]}, addresses {first.meter.unit} to {last.meter.unit}"]
+            low, high = (one.meter.unit_on(first.urls[0].framing) for one in (first, last))
+            lines += [f"  listen at {first.urls[0]}, addresses {low} to {high}"]
         else:
             lines += [f"  listen at {first.urls[0]} to {last.urls[0]}"]
     if plan.state is not None:
@@ -231,7 +232,7 @@ def greeting(simulation: Simulation) -> list[str]:
         lines.append(f"  token {control.token}")
     address = first.urls[0]
     named = ADDRESS_OPTION.get(address.framing)
-    options = {named: first.meter.unit} if named else {}
+    options = {named: first.meter.unit_on(address.framing)} if named else {}
     meter_url = f"'{first.meter.model}+{address.with_options(**options)}'"
     lines += ["", "Try in another terminal:", f"  wattproof read {meter_url}"]
     if address.framing != "iec" and registry.family(first.meter.model).formats:

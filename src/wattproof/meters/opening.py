@@ -164,7 +164,7 @@ class VirtualMeter:
         running = self._running.meters[0]
         address = running.urls[0]
         named = ADDRESS_OPTION.get(address.framing)
-        options = {named: self._do(lambda: running.meter.unit)} if named else {}
+        options = {named: self._do(lambda: running.meter.unit_on(address.framing))} if named else {}
         return f"{running.meter.model}+{address.with_options(**options)}"
 
     @property

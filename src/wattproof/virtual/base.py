@@ -114,6 +114,10 @@ class Meter(ABC):
     def unit(self) -> int:
         """The address the meter answers to now."""
 
+    def unit_on(self, framing: str) -> int:
+        """The same where ``framing`` (``rtu``, ``mbus``, ``hdlc``) is spoken, if each has an address of its own."""
+        return self.unit
+
     @property
     @abstractmethod
     def baudrate(self) -> int:

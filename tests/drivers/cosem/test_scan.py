@@ -51,6 +51,12 @@ def test_collisions_and_refusals_are_told_as_such(caplog: pytest.LogCaptureFixtu
     assert [(item.unit, item.family, item.info, item.answer) for item in found] == [(17, None, None, COLLISION)]
     assert "HDLC address 17" in caplog.text
     assert rig.kinds().split().count("SNRM") == 5, "one more try"
+    caplog.clear()
+    alike = Rig(addresses=(17,))  # two meters that differ in nothing before they say their names
+    alike.spoil_answer = lambda answer: answer[:-3] + b"\0" + answer[-2:] if b"\xe6\xe7\0\xc4" in answer else answer
+    with caplog.at_level(logging.WARNING):
+        assert [item.answer for item in scanned(alike, addresses=(17,))] == [COLLISION]
+    assert "HDLC address 17" in caplog.text
     busy = Rig(addresses=(17,))
     run_blocking(busy.station(17).ask(lambda client: client.get_list([])))
     assert [item.answer for item in scanned(busy, addresses=(17,))] == [REFUSES]

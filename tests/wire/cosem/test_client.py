@@ -225,7 +225,7 @@ def test_several_meters_share_a_line_and_are_found_by_their_address() -> None:
     for address, client in clients.items():
         value = run(client.get(VOLTAGE), lambda data, timeout: line.receive(data))
         assert value == axdr.double_long_unsigned(address)
-    everyone = Frame(Address.server(127), Address.client(16), control(Kind.SNRM))
+    everyone = Frame(Address.server(127, size=2), Address.client(16), control(Kind.SNRM))
     assert line.receive(everyone.encode()) == b""
     assert not any(session.association.associated for session in line.sessions.values())
     with pytest.raises(ResponseTimeout):

@@ -185,6 +185,10 @@ def test_what_is_negotiated_is_the_and_of_both(side: Side) -> None:
     ):
         assert side.ask(apdu) == apdus.ExceptionResponse(1, 2)
     assert side.get(VOLTAGE) == axdr.double_long_unsigned(2306)
+    part = PROFILE._replace(selection=EntryDescriptor(1, 1).selection)
+    assert side.get(part) == Result.SCOPE_OF_ACCESS_VIOLATED
+    side.open(conformance=Conformance.GET | Conformance.SELECTIVE_ACCESS)
+    assert isinstance(side.get(part), Data)
 
 
 @pytest.mark.proves("A-123", "A-124")
@@ -267,7 +271,7 @@ def test_the_results_of_get_set_and_action(side: Side) -> None:
     assert side.get(TARIFF) == unsigned(2)
 
 
-def test_a_guard_has_the_last_word() -> None:
+def test_a_guard_has_the_first_word() -> None:
     def closed(
         association: Association[Meter], service: Conformance, target: CosemObject[Meter], number: int
     ) -> Result:
@@ -379,9 +383,10 @@ def test_a_wrong_block_number_or_another_request_ends_a_long_get(examples: Examp
         side.ask(apdus.GetRequest(INVOKE, BLOB))
         side.ask(other)
         assert side.ask(apdus.GetNext(INVOKE, 1)).raw == Result.NO_LONG_GET_IN_PROGRESS
-    side.ask(apdus.GetRequest(INVOKE, BLOB))
-    side.raw(b"\xc0")
-    assert side.ask(apdus.GetNext(INVOKE, 1)).raw == Result.NO_LONG_GET_IN_PROGRESS
+    for strange in (b"\xc0", b"\x05\1\2", b""):
+        side.ask(apdus.GetRequest(INVOKE, BLOB))
+        side.raw(strange)
+        assert side.ask(apdus.GetNext(INVOKE, 1)).raw == Result.NO_LONG_GET_IN_PROGRESS
     side.open(max_pdu=64, conformance=Conformance.GET | Conformance.SET)
     assert side.get(BLOB) == Result.OTHER_REASON
     side.open(max_pdu=64, conformance=Conformance.GET | Conformance.MULTIPLE_REFERENCES)

@@ -57,7 +57,10 @@ def test_addresses_of_one_two_and_four_bytes(examples: Examples) -> None:
         assert address.octets == octets
         assert addresses.decode(octets) == address
     assert Address.server(17, size=1) == Address.client(17)
-    assert [address.all_stations for address in (Address.server(127), Address(1, 0x3FFF, 4), Address(1, 127, 4))] == [
+    assert [Address.server(lower).size for lower in (16, 125, 126, 127, 128)] == [2, 2, 4, 4, 4]
+    assert Address.server(126).octets.hex() == "000200fd"
+    everyone = Address.server(127, size=2)
+    assert [address.all_stations for address in (everyone, Address(1, 0x3FFF, 4), Address(1, 127, 4))] == [
         True, True, False,
     ]  # fmt: skip
     for wrong in ((None, 16, 2), (1, 16, 1), (1, 128, 2), (1, 17, 3), (0x4000, 1, 4), (None, -1, 1)):

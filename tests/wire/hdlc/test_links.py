@@ -212,7 +212,7 @@ def test_a_second_client_gets_dm_and_other_addresses_silence(line: Line) -> None
         assert shown(line.say(kind, client=1)) == ("DM", 0, 0)
     assert line.say(Kind.UI, client=1) is None
     assert line.link.client == 16
-    everyone = Address.server(127)
+    everyone = Address.server(127, size=2)
     assert line.say(Kind.RR, to=everyone) is None
     assert line.say(Kind.DISC, to=everyone) is None
     assert line.link.client == 16

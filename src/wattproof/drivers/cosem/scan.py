@@ -70,7 +70,7 @@ async def search(
         if answer is not None:
             item = await _identify(bus, url, address, recognise) if not answer else _unknown(url, address, answer)
             found += 1
-            if answer == COLLISION:
+            if item.answer == COLLISION:
                 _log.warning("%s: damaged frames from HDLC address %d: two meters have it?", url.place, address)
             yield item
         progress(LineProgress(url, str(address), done, len(asked), found))
@@ -131,13 +131,15 @@ async def _knock(bus: Bus, address: int, wait: float) -> str | None:
 
 
 async def _identify(bus: Bus, url: MeterURL, address: int, recognise: Recognise) -> Found:
-    """Who answers at an address, asked as the public client."""
+    """Who answers at an address, asked as the public client. Two meters may open the link and the association with the
+    same bytes, so that their collision only shows here."""
     station = bus.station(Place(address=address, client=PUBLIC))
     meter = CosemMeter(station, priority=Priority.BACKGROUND)
     try:
         who = await meter.identity()
     except (LinkError, ProtocolError, Refused) as error:
-        return _unknown(url, address, f"connects, but does not say who it is: {error}")
+        damaged = isinstance(station.link, ClientLink) and station.link.receiver.damage is not None
+        return _unknown(url, address, COLLISION if damaged else f"connects, but does not say who it is: {error}")
     finally:
         await meter.close()
     return _known(url, address, who, recognise(who.logical_device))

@@ -39,7 +39,7 @@ class ClientRow(Generic[C]):
     association: str | None = None
 
 
-#: A last word before every service, for a meter that is closed or a fault that is set: association, service (GET, SET
+#: A first word about every service, for a meter that is closed or a fault that is set: association, service (GET, SET
 #: or ACTION), object, number of attribute or method; ``SUCCESS`` to go on, else the result.
 Guard: TypeAlias = "Callable[[Association[C], Conformance, CosemObject[C], int], Result]"
 
@@ -50,7 +50,7 @@ class LogicalDevice(Generic[C]):
     Args:
         objects: what is served, in the order of the object list. Association objects are added in front.
         clients: who may ask.
-        guard: asked before every service that access would allow.
+        guard: asked before every service to an object that there is, whatever its access says.
         conformance: services that are offered.
         max_pdu: the longest APDU that is taken.
         transfer_limit: bytes that a client may send in blocks.

@@ -100,6 +100,7 @@ class Association(Generic[C]):
             self._release()
             return ReleaseResponse(0).encode()
         if tag not in apdus.REQUESTS:
+            self._services.abandon()  # every request ends a pending transfer, a strange one too
             return _UNKNOWN
         return _NO_ASSOCIATION if self._client is None else self._services.receive(apdu)
 

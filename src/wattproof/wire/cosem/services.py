@@ -58,7 +58,7 @@ class Services(Generic[C]):
         self._pending: _Pending = None
 
     def abandon(self) -> None:
-        """The association is gone: so is what was pending."""
+        """Forget what is pending: the association is gone, or something else is asked."""
         self._pending = None
 
     def receive(self, octets: bytes) -> bytes | None:
@@ -83,12 +83,14 @@ class Services(Generic[C]):
         association = self._association
         try:
             target = association.device.find(association.context, attribute.class_id, attribute.name)
+            self._guard(Conformance.GET, target, attribute.attribute_id)
             served = target.attributes.get(attribute.attribute_id)
             if served is None:
                 return Result.OBJECT_UNDEFINED
             if not served.modes[association.client.role].readable:
                 return Result.READ_WRITE_DENIED
-            self._guard(Conformance.GET, target, served.id)
+            if attribute.selection is not None and not association.services & _SELECTIVE:
+                return Result.SCOPE_OF_ACCESS_VIOLATED
             return target.read(association, served, attribute.selection)
         except CosemRefused as refused:
             return RESULTS[refused.result]
@@ -99,12 +101,12 @@ class Services(Generic[C]):
         association = self._association
         try:
             target = association.device.find(association.context, attribute.class_id, attribute.name)
+            self._guard(Conformance.SET, target, attribute.attribute_id)
             served = target.attributes.get(attribute.attribute_id)
             if served is None:
                 return Result.OBJECT_UNDEFINED
             if not served.modes[association.client.role].writable:
                 return Result.READ_WRITE_DENIED
-            self._guard(Conformance.SET, target, served.id)
             if attribute.selection is not None:
                 return Result.SCOPE_OF_ACCESS_VIOLATED
             target.write(association, served, value)
@@ -116,12 +118,12 @@ class Services(Generic[C]):
         association = self._association
         try:
             target = association.device.find(association.context, method.class_id, method.name)
+            self._guard(Conformance.ACTION, target, method.method_id)
             served = target.methods.get(method.method_id)
             if served is None:
                 return Outcome(Result.OBJECT_UNDEFINED)
             if not served.allowed[association.client.role]:
                 return Outcome(Result.READ_WRITE_DENIED)
-            self._guard(Conformance.ACTION, target, served.id)
             return Outcome(Result.SUCCESS, target.call(association, served, parameter))
         except (CosemRefused, FrameError, InvalidValue) as error:
             return Outcome(_result(error))
@@ -301,6 +303,7 @@ class _Row(NamedTuple):
 # Plain integers: flags of an enumeration take longer to compare than everything else here.
 _GET, _SET, _ACTION = map(int, (Conformance.GET, Conformance.SET, Conformance.ACTION))
 _LIST, _GET_BLOCKS = int(Conformance.MULTIPLE_REFERENCES), int(Conformance.BLOCK_TRANSFER_GET)
+_SELECTIVE = int(Conformance.SELECTIVE_ACCESS)
 _SET_BLOCKS, _ACTION_BLOCKS = int(Conformance.BLOCK_TRANSFER_SET), int(Conformance.BLOCK_TRANSFER_ACTION)
 _HANDLERS: Mapping[type[Any], _Row] = {
     apdus.GetRequest: _Row(_GET, Services.get),

@@ -54,12 +54,13 @@ class Address:
 
     @classmethod
     def server(cls, lower: int, upper: int = LOGICAL_DEVICE, size: int | None = None) -> Address:
-        """The address of a logical device in a physical one; by default two bytes, above 127 four.
+        """The address of a logical device in a physical one; by default two bytes, above 125 four: in two
+        bytes 126 and 127 are nobody's own.
 
         ``size`` 1 leaves ``upper`` out. Raises ``InvalidValue``.
         """
         if size is None:
-            size = 2 if lower <= 0x7F and upper <= 0x7F else 4
+            size = 2 if lower <= LAST and upper <= 0x7F else 4
         return cls(None if size == 1 else upper, lower, size)
 
     @property

@@ -9,7 +9,7 @@ import pytest
 
 from tests.meters.abb.cosem.rig import Rig
 from wattproof.drivers.cosem.place import HDLC, TCP, UDP
-from wattproof.errors import InvalidValue, LinkError, ReadOnly, ResponseTimeout, UnknownName
+from wattproof.errors import InvalidValue, LinkError, ProtocolError, ReadOnly, ResponseTimeout, UnknownName
 from wattproof.meters.abb.driver import AbbDriver, Cause, MeterRefused, cause_of
 from wattproof.meters.abb.points import POINTS
 from wattproof.meters.abb.quantities import ROWS
@@ -325,25 +325,30 @@ def test_the_driver_recovers_from_faults_of_the_line(fault: str, value: int) -> 
 
 
 @pytest.mark.proves("A-204")
-def test_faults_that_do_not_pass_are_told() -> None:
-    for fault, value, error in (
-        ("dm", True, LinkError), ("bad-block", 1, None), ("wrong-invoke", True, None),
-        ("aare-reject", 13, MeterRefused),
-        ("collision", "address", LinkError), ("wrong-address", True, LinkError), ("silent", True, LinkError),
-    ):  # fmt: skip
-        rig = Rig()
-        rig.bench.fault(fault, value)
-        if error is not None:
-            with pytest.raises(error):
-                rig.run(rig.driver.status())
-            rig.bench.fault(fault, False)
-            rig.clock.advance(100)
-        elif fault == "wrong-invoke":
-            with pytest.raises(Exception, match="the answer is to request") as told:
-                rig.run(rig.driver.status())
-            assert cause_of(told.value) is Cause.INVALID_RESPONSE
-            rig.bench.fault(fault, False)
-        assert rig.run(rig.driver.status()).word == 0
+@pytest.mark.parametrize(
+    ("fault", "value", "transport", "cause"),
+    [
+        ("dm", True, HDLC, Cause.INVALID_RESPONSE), ("frmr", 9, HDLC, Cause.INVALID_RESPONSE),
+        ("rnr", 99, HDLC, Cause.INVALID_RESPONSE), ("bad-block", 1, UDP, Cause.INVALID_RESPONSE),
+        ("bad-block", 1, HDLC, Cause.INVALID_RESPONSE), ("wrong-invoke", True, HDLC, Cause.INVALID_RESPONSE),
+        ("wrong-invoke", True, UDP, Cause.INVALID_RESPONSE), ("exception", "2/3", TCP, Cause.INVALID_RESPONSE),
+        ("wrong-length", True, TCP, Cause.INVALID_RESPONSE), ("wrong-length", True, UDP, Cause.INVALID_RESPONSE),
+        ("aare-reject", 13, HDLC, Cause.READ_WRITE_DENIED), ("aare-reject", 14, UDP, Cause.READ_WRITE_DENIED),
+        ("aare-reject", 2, TCP, Cause.OTHER_REASON), ("access-result", "0-0:40.0.0/2", HDLC, Cause.OTHER_REASON),
+        ("collision", "address", HDLC, Cause.INVALID_RESPONSE), ("wrong-address", True, TCP, Cause.INVALID_RESPONSE),
+        ("wrong-address", True, HDLC, Cause.INVALID_RESPONSE), ("silent", True, HDLC, Cause.INVALID_RESPONSE),
+    ],
+)  # fmt: skip
+def test_faults_that_do_not_pass_are_told(fault: str, value: object, transport: str, cause: Cause) -> None:
+    rig = Rig(transport=transport)
+    rig.bench.fault(fault, value)
+    with pytest.raises((LinkError, ProtocolError, MeterRefused)) as told:
+        rig.run(rig.driver.objects())
+    assert cause_of(told.value) is cause
+    assert rig.bench.journal("fault-hit")
+    rig.bench.fault(fault, False)
+    rig.clock.advance(100)
+    assert len(rig.run(rig.driver.objects())) > 200
 
 
 def test_the_status_word_has_names() -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.meters.abb.cosem.rig import Rig
 from wattproof.errors import FrameError, InvalidValue, UnknownName
 from wattproof.metering.demand import Entry
+from wattproof.metering.dst import EUROPE
 from wattproof.metering.intervals import Period, Span
 from wattproof.meters.abb.cosem import recording
 from wattproof.meters.abb.cosem.recorded import SpectrumRow
@@ -19,6 +20,7 @@ from wattproof.meters.abb.driver import Cause, MeterRefused
 from wattproof.meters.abb.quantities import ROWS
 from wattproof.meters.abb.records import Category, Log, PeriodStatus, ProfileStatus
 from wattproof.meters.abb.shapes.recording import DemandSettings
+from wattproof.wire.cosem.data import double_long_unsigned
 
 
 def at(day: int, hour: int = 0, minute: int = 0, month: int = 3) -> datetime:
@@ -70,6 +72,19 @@ def test_a_load_profile_by_times_and_counts(monkeypatch: pytest.MonkeyPatch) -> 
             rig.run(rig.driver.load_profile(wrong))
     with pytest.raises(InvalidValue):
         rig.run(rig.driver.load_profile(1, count=0))
+
+
+@pytest.mark.proves("A-146")
+def test_the_hour_that_is_passed_twice_keeps_its_order() -> None:
+    rig = Rig(load="constant:60000", time="2026-10-24T12:00:00")
+    rig.run(rig.driver.set_summer_time(True, *EUROPE))
+    asking = rig.bench.client(1, "tcp")
+    assert asking.set(7, "1-0:99.1.1", double_long_unsigned(60), 4) == 0
+    rig.bench.step(16 * 3600)
+    for limits in ({"start": at(24, 18, 10, month=10)}, {"end": at(25, 2, 50, month=10), "count": 20}, {}):
+        rows = rig.run(rig.driver.load_profile(1, **limits)).rows
+        assert all(after.value - before.value == 1000 for before, after in pairwise(rows)), limits
+        assert sum(row.time == at(25, 2, 45, month=10) for row in rows) == (1 if "count" in limits else 2)
 
 
 @pytest.mark.proves("A-146")

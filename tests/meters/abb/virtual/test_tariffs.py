@@ -147,8 +147,10 @@ def test_scripts():
     for selector in (9, 10, 11, 12):
         refused(Reason.DENIED, rig.body.execute_script, selector)
     rig.body.set_port(3, 1)
-    rig.body.execute_script(9)
-    assert rig.body.outputs == 4
+    rig.body.set_port(4, 1)
+    for selector, outputs in ((9, 4), (11, 12), (10, 8), (12, 0)):
+        rig.body.execute_script(selector)
+        assert rig.body.outputs == outputs
     rig.body.set_tariff_source(0)
     refused(Reason.DENIED, rig.body.execute_script, 1)
     for selector in (0, 13):

@@ -51,7 +51,7 @@ SHIFTS = (0, 2, 16)
 _CLASS = 7
 BUFFER, COLUMNS, PERIOD_OF, IN_USE, ENTRIES = 2, 3, 4, 7, 8
 _CLOCK = Attribute.of(8, "0-0:1.0.0")
-_SECOND = timedelta(seconds=1)
+_SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
 #: Before every row, and after.
 _EVER = DateTime()
 
@@ -214,8 +214,8 @@ class Recording(Asking):
             begin = start
         last = end or await self._now()
         width = step * min(PIECE, count or PIECE)
-        for first in _windows(begin, last, width):
-            yield await self._between(name, first, min(first + width - _SECOND, last))
+        for first, behind in _windows(begin, last, width):
+            yield await self._between(name, first, min(behind - _SECOND, last))
 
     async def _newest(self, name: str, end: datetime, count: int, step: timedelta | None) -> list[Row]:
         """The last rows up to ``end``, ``count`` of them or more: pieces backwards from there."""
@@ -228,7 +228,7 @@ class Recording(Asking):
         for _ in range(MOST_PIECES):
             if oldest is None or last < oldest or len(found) >= count:
                 return found
-            first = max(last - width + _SECOND, oldest)
+            first = max(_full_hour(last - width + _SECOND), oldest)
             found = [*await self._between(name, first, last), *found]
             last = first - _SECOND
         raise _endless()
@@ -280,10 +280,20 @@ def _endless() -> FrameError:
     )
 
 
-def _windows(begin: datetime, last: datetime, width: timedelta) -> Iterator[datetime]:
+def _windows(begin: datetime, last: datetime, width: timedelta) -> Iterator[tuple[datetime, datetime]]:
+    """Begin of each window and of the one behind it."""
     while begin <= last:
-        yield begin
-        begin += width
+        behind = _full_hour(begin + width)
+        if behind <= begin:
+            behind += _HOUR
+        yield begin, behind
+        begin = behind
+
+
+def _full_hour(time: datetime) -> datetime:
+    """The full hour before. The hour that is passed twice at the end of summer time is one, so it lies within one
+    window and its rows stay in their order."""
+    return time.replace(minute=0, second=0)
 
 
 def _local(time: datetime) -> datetime:

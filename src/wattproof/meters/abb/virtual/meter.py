@@ -108,6 +108,10 @@ class AbbMeter(SwitchedMeter):
         """The primary address; the lower HDLC address where only HDLC listens."""
         return self.hdlc_address if self._only_hdlc else self.address
 
+    def unit_on(self, framing: str) -> int:
+        """The lower HDLC address on HDLC, elsewhere the primary address."""
+        return self.hdlc_address if framing == "hdlc" else self.address
+
     @property
     def baudrate(self) -> int:
         return self.rate

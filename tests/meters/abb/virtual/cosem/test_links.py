@@ -18,7 +18,7 @@ from wattproof.errors import (
 )
 from wattproof.wire.cosem import wrapper
 from wattproof.wire.cosem.acse import LN_CIPHERED, AssociationRequest
-from wattproof.wire.cosem.data import unsigned
+from wattproof.wire.cosem.data import integer, unsigned
 from wattproof.wire.cosem.descriptors import Attribute
 from wattproof.wire.cosem.initiate import InitiateRequest
 from wattproof.wire.cosem.reading import read_objects
@@ -72,7 +72,7 @@ def test_addresses_and_limits_of_the_link() -> None:
         answer = decode(bench.hdlc(snrm(20, **options)))
         assert (answer.kind, answer.source) == (Kind.UA, Address.server(20, **options))
         assert Parameters.decode(answer.information) == Parameters(512, 512, 1, 1)
-    for other in (snrm(17), snrm(20, upper=2), snrm(127), snrm(20)[:-2] + b"\0\x7e", b"\x7e\x7e rubbish"):
+    for other in (snrm(17), snrm(20, upper=2), snrm(127, size=2), snrm(20)[:-2] + b"\0\x7e", b"\x7e\x7e rubbish"):
         assert bench.hdlc(other) == b""
     wide = Frame(Address.server(20), Address.client(16), control(Kind.SNRM), Parameters(2000, 2000, 7, 7).encode())
     assert Parameters.decode(decode(bench.hdlc(wide.encode())).information) == Parameters(512, 512, 1, 1)
@@ -238,6 +238,9 @@ def test_faults_of_the_connection_and_the_association() -> None:
         assert [asking.get(*VOLTAGE), asking.get(*VOLTAGE, 3), asking.get(3, "1-0:52.7.0")] == [11, 11, 2300]
         bench.fault("access-result", "0-0:96.14.0/2")
         assert asking.set(1, "0-0:96.14.0", unsigned(1)) == 2
+        bench.fault("access-result", "1-0:1.8.0/11")  # which nobody may write or reset
+        assert asking.set(3, "1-0:1.8.0", unsigned(1)) == asking.act(3, "1-0:1.8.0", integer(0)) == 11
+        assert asking.get(3, "1-0:1.8.0", 9) == 11
         bench.fault("access-result", False)
         assert asking.get(*VOLTAGE) == 2300
     for bad in ("1-0:32.7.0", "x/1", "1-0:32.7.0/256"):

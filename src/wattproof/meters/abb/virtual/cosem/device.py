@@ -51,7 +51,7 @@ def device_of(variant: Variant) -> LogicalDevice[Body]:
 
 
 def guard(association: Association[Body], service: Conformance, target: Object, number: int) -> Result:
-    """The last word before a service: faults, and the write access level."""
+    """The first word about a service: faults, and the write access level."""
     body = association.context
     if body.faults.active and (result := _fault(body, service, target, number)):
         return result
