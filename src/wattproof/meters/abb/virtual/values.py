@@ -98,10 +98,11 @@ def read(body: Body, id: int) -> Value | Missing:
 
 
 def _input(body: Body, id: int) -> Value | Missing:
-    port = id - (COUNTERS if id in COUNTERS else _STORED).start + 1
-    if not body.ports.is_input(port):
-        return Missing.ABSENT
-    return body.ports.count(port) if id in COUNTERS else bool(body.ports.stored >> port - 1 & 1)
+    """The counter or the stored state of a port. Of an output only the counter is served (capture of an A41)."""
+    if id in COUNTERS:
+        return body.ports.count(id - COUNTERS.start + 1)
+    port = id - _STORED.start + 1
+    return bool(body.ports.stored >> port - 1 & 1) if body.ports.is_input(port) else Missing.ABSENT
 
 
 def _measured(body: Body, id: int) -> Value | Missing | None:

@@ -17,7 +17,6 @@ from wattproof.meters.abb.quantities import ROWS
 from wattproof.meters.abb.virtual import watch
 from wattproof.meters.abb.virtual.gauges import CURRENTS
 from wattproof.meters.abb.virtual.ports import PORTS
-from wattproof.meters.abb.virtual.recorder import COUNTERS
 from wattproof.meters.abb.virtual.refusals import Missing
 from wattproof.wire.mbus.abb import MAKER
 from wattproof.wire.mbus.declarations import Declaration
@@ -119,25 +118,13 @@ def _of_row(id: int) -> Callable[[AbbMeter], Shown]:
     return lambda meter: plain(meter.body.value(id))
 
 
-def _counter(id: int) -> Callable[[AbbMeter], Shown]:
-    """Counters of all ports are sent, those of outputs too (capture of an A41, telegram 3)."""
-
-    def read(meter: AbbMeter) -> Shown:
-        value = meter.body.value(id)
-        if value is Missing.ABSENT and meter.faults.get("status-15") != id:
-            value = meter.body.ports.count(id - COUNTERS.start + 1)
-        return plain(value)
-
-    return read
-
-
 def _clock(meter: AbbMeter) -> Shown:
     """What the clock shows, with status "error" if it is not set (captures of an A41)."""
     shown = plain(meter.body.value(146))
     return shown if meter.body.clock.valid else (shown[0], ERROR)
 
 
-_READERS = {146: _clock, **{id: _counter(id) for id in COUNTERS}}
+_READERS = {146: _clock}
 
 
 def _quantity(id: int) -> Field:
