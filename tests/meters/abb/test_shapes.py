@@ -85,6 +85,25 @@ def test_an_action_of_another_table_or_script_is_refused() -> None:
             DAY.read(data)
 
 
+@pytest.mark.parametrize(
+    ("shape", "value", "time"),
+    [
+        (DAY, DayProfile(1, (Action(720, 1),)), "0c000000"),
+        (SEASONS, SEASON_TABLE, "00000000"),
+        (RULE, Rule.of_week(10, 1, 1, 1), "01000000"),
+    ],
+)
+def test_what_would_get_lost_of_a_time_is_refused(shape, value, time: str) -> None:
+    octets, kept = shape.write(value).encode(), bytes.fromhex(time)
+    for smaller, refused in ((b"\0\x1e", True), (b"\x1e\0", True), (b"\xff\xff", False)):
+        data = axdr.decode(octets.replace(kept, kept[:2] + smaller))
+        if refused:
+            with pytest.raises(InvalidValue, match="smaller has to be 0"):
+                shape.read(data)
+        else:
+            assert shape.read(data) == value
+
+
 def test_alarms_say_which_quantity_they_watch() -> None:
     setting = Setting(75, 3100, 0, 240, 0, True, 1)
     data = ALARM.write(setting)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from wattproof.errors import InvalidValue
 from wattproof.metering.dates import ANY, ANY_YEAR, DatePattern
 from wattproof.metering.tariffs import Action, DayProfile, Season, SpecialDay, WeekProfile
-from wattproof.meters.abb.shapes.shape import Shape, moment
+from wattproof.meters.abb.shapes.shape import Shape, moment, nothing_after
 from wattproof.wire.cosem.data import Data, long_unsigned, octet_string, structure, unsigned
 from wattproof.wire.cosem.descriptors import logical_name, written
 from wattproof.wire.cosem.shapes import fields, number, octets
@@ -44,6 +44,7 @@ def _read_action(data: Data) -> Action:
         raise InvalidValue(f"an action names the script table {written(name)}: {written(SCRIPT_TABLE)} is the only one")
     if time.hour is None or time.minute is None:
         raise InvalidValue("an action has no time of day")
+    nothing_after("an action begins at a full minute", time.second, time.hundredths)
     return Action(60 * time.hour + time.minute, number(selector))
 
 
@@ -75,7 +76,9 @@ def _write_season(season: Season) -> Data:
 
 def _read_season(data: Data) -> Season:
     name, start, week = fields(data, 3)
-    return Season(octets(name), _pattern(moment(DateTime.decode, start, 12).date), octets(week))
+    begin = moment(DateTime.decode, start, 12)
+    nothing_after("a season begins with a day", *begin.parts[3:])
+    return Season(octets(name), _pattern(begin.date), octets(week))
 
 
 def _write_special_day(day: SpecialDay) -> Data:

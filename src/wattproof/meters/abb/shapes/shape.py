@@ -60,6 +60,12 @@ def moment(decode: Callable[[bytes], T], data: Data, size: int) -> T:
         raise InvalidValue(str(error)) from None
 
 
+def nothing_after(what: str, *parts: int | None) -> None:
+    """Smaller parts of a time than are kept: 0 or open. Raises ``InvalidValue``, as nothing may get lost silently."""
+    if any(parts):
+        raise InvalidValue(f"{what}: what is smaller has to be 0")
+
+
 def _checked(make: Callable[[A], B], value: A) -> B:
     """``make(value)``, with the ``ValueError`` of an engine as the error of this project."""
     try:

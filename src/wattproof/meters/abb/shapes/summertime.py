@@ -5,7 +5,7 @@ from __future__ import annotations
 from wattproof.errors import InvalidValue
 from wattproof.metering.dates import ANY
 from wattproof.metering.dst import Rule
-from wattproof.meters.abb.shapes.shape import Shape, moment
+from wattproof.meters.abb.shapes.shape import Shape, moment, nothing_after
 from wattproof.wire.cosem.data import Data, octet_string
 from wattproof.wire.cosem.times import Date, DateTime, Time
 
@@ -20,6 +20,7 @@ def _read(data: Data) -> Rule:
     date, hour = begin.date, begin.time.hour
     if date.month is None or date.day is None or hour is None:
         raise InvalidValue("a rule of summer time needs month, day and hour")
+    nothing_after("summer time begins and ends at a full hour", *begin.parts[4:])
     return Rule(date.month, ANY if date.weekday is None else date.weekday, date.day, hour)
 
 
