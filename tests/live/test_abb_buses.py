@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from wattproof import VirtualMeter, open_meter_sync
+from wattproof.metering.demand import Entry
+from wattproof.metering.intervals import Period
 from wattproof.meters.abb.driver import Cause, MeterRefused
 from wattproof.meters.abb.records import Log
+from wattproof.meters.abb.shapes.recording import DemandSettings
 
 #: What M-Bus has no telegram for (abb-meters.md 1.15), or no place in its standard readout.
 COSEM_ALONE = ("device.HARDWARE", "harmonics.", "ports.IO_PULSE", "tariffs.TARIFF_ACTIVE_", "tariffs.TARIFF_INPUT",
@@ -62,6 +65,19 @@ def test_what_is_recorded_is_the_same_on_both_buses(meters: tuple[VirtualMeter, 
     assert [row.as_dict() for row in one.rows] == [row.as_dict() for row in other.rows]
     assert mbus.log(Log.SYSTEM) == cosem.log(Log.SYSTEM)
     assert set(mbus.resettable) <= set(cosem.resettable)
+
+
+@pytest.mark.proves("A-181")
+def test_demand_is_the_same_on_both_buses(meters: tuple[VirtualMeter, Any, Any]) -> None:
+    virtual, mbus, cosem = meters
+    quantities = (1, 2, 21, 22, 33, 34, 13, 29, 41, 53, 69)
+    entries = tuple(Entry(quantity, code) for quantity in quantities for code in (5, 1, 13))
+    cosem.set_demand(DemandSettings(900, 300, Period(), entries))
+    virtual.controls["step"] = 86_400
+    one, other = ([row for row in meter.demand().rows if not row.running] for meter in (mbus, cosem))
+    assert one and [row.as_dict() for row in one] == [row.as_dict() for row in other]
+    columns = [[value.column.as_list() for value in row.values] for row in (one[0], other[0])]
+    assert columns[0] == columns[1]
 
 
 @pytest.mark.proves("A-182")

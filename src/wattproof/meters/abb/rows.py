@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,6 +82,18 @@ class Row:
     @cached_property
     def quantity(self) -> Quantity:
         return Quantity(self.name.lower(), self.kind, self.unit, self.logical_name, self.phase)
+
+    @cached_property
+    def limits(self) -> tuple[int, int] | None:
+        """The least and the largest number that its type can hold; ``None``: it is no such number."""
+        if not re.fullmatch("[iu][0-9]+", self.type):
+            return None
+        bits, signed = int(self.type[1:]), self.type[0] == "i"
+        return -(1 << bits - 1) if signed else 0, (1 << bits - signed) - 1
+
+    def holds(self, value: int) -> bool:
+        """Whether its type can hold a number."""
+        return self.limits is None or self.limits[0] <= value <= self.limits[1]
 
     @cached_property
     def dib(self) -> bytes:

@@ -74,6 +74,19 @@ def test_harmonics_are_averaged_as_arrays():
     assert (rows(rig, 1)[-1].status, rows(rig, 1)[-1].value) == (0x23, (0,) * 16)
 
 
+@pytest.mark.parametrize("ratio", [999, 999_999])
+def test_an_average_beyond_its_type_is_a_bad_value_and_no_demand(ratio):
+    rig = Rig(load="constant:10000000")
+    rig.body.set_ratio(141, ratio)
+    rig.body.set_ratio(143, ratio)
+    rig.body.set_channel(1, 96, QUARTER, 10)
+    rig.body.set_channel(2, 170, QUARTER, 10)
+    rig.body.set_demand([Entry(96, 5), Entry(170, 5)], 900, 900, Period())
+    rig.run(QUARTER)
+    assert [(row.status, row.value) for number in (1, 2) for row in rows(rig, number)] == [(0x21, 0), (1, 5000)]
+    assert [cell[:2] for cell in rig.body.recorder.demand.cells()] == [(0, NOTHING), (1, 5000)]
+
+
 def test_limits_of_the_load_profile():
     body = Rig().body
     body.set_channel(1, 1, QUARTER, 30_000)

@@ -17,6 +17,7 @@ from wattproof.metering.load_profile import Channel, End, Status
 from wattproof.metering.previous_values import PreviousValues
 from wattproof.metering.previous_values import Status as PreviousStatus
 from wattproof.metering.rounding import nearest
+from wattproof.meters.abb.quantities import ROWS as QUANTITIES
 from wattproof.meters.abb.virtual.electrics import TIME, Measured
 from wattproof.meters.abb.virtual.gauges import DISTORTIONS, GAUGES, SPECTRA
 from wattproof.meters.abb.virtual.registers import Registers
@@ -111,13 +112,15 @@ class Recorder:
         return tuple(sums[place : place + _WIDTH[id]])
 
     def reading(self, id: int, start: Sequence[int]) -> Sequence[int]:
-        """What a channel keeps at the end of an interval; ``()`` if there was nothing to measure."""
+        """What a channel keeps at the end of an interval; ``()`` if there was nothing to measure, or more than the
+        quantity can hold."""
         if not start:
             value = self.register(id)
             return () if value is None else (value,)
         divisor = GAUGES[id].divisor if id in GAUGES else 1
         parts = [mean(*pair, divisor) for pair in _pairs(start, self.start(id))]
-        whole = [part for part in parts if part is not None]
+        row = QUANTITIES[id]
+        whole = [part for part in parts if part is not None and row.holds(part)]
         if len(whole) < len(parts):
             return ()
         return spectrum(whole) if id in SPECTRA else whole
@@ -129,9 +132,11 @@ class Recorder:
         return self.start(id) or (self.registers.grown(id) or 0,)
 
     def average(self, id: int, before: Sequence[int], after: Sequence[int], elapsed: int) -> int | None:
-        """The demand between two readings: 0.01 W, var, VA of energies, pulses an hour, raw values of gauges."""
+        """The demand between two readings: 0.01 W, var, VA of energies, pulses an hour, raw values of gauges; none
+        where it is more than the quantity can hold."""
         if id in GAUGES or id in DISTORTIONS:
-            return mean(before, after, GAUGES[id].divisor if id in GAUGES else 1)
+            found = mean(before, after, GAUGES[id].divisor if id in GAUGES else 1)
+            return found if found is None or QUANTITIES[id].holds(found) else None
         grown = after[0] - before[0]
         return nearest(grown * HOUR, elapsed) if id in COUNTERS else nearest(grown, 10 * elapsed)
 

@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from wattproof.meters.abb.virtual.body import Body
 
 Value = int | bool | str | Stamp | tuple[int, ...]
-#: What the types of registers can hold.
-_RANGES = {
-    **{f"u{bits}": (0, (1 << bits) - 1) for bits in (8, 16, 32, 64)},
-    **{f"i{bits}": (-(1 << bits - 1), (1 << bits - 1) - 1) for bits in (16, 32, 64)},
-}
 #: Ids that stand still while the meter is frozen.
 FROZEN = frozenset({*GAUGES, *DISTORTIONS, *SPECTRA, *ENERGY_IDS})
 _STORED = range(55, 59)
@@ -91,10 +86,7 @@ def read(body: Body, id: int) -> Value | Missing:
     if value is None:
         number = body.recorder.register(id)
         value = READERS[id](body) if number is None else number
-    low, high = _RANGES.get(row.type, (None, None))
-    if low is not None and high is not None and isinstance(value, int) and not low <= value <= high:
-        return Missing.OVERFLOW
-    return value
+    return value if not isinstance(value, int) or row.holds(value) else Missing.OVERFLOW
 
 
 def _input(body: Body, id: int) -> Value | Missing:
