@@ -278,3 +278,22 @@ def test_a_meter_that_sends_byte_by_byte_does_not_hold_the_line(transport: str, 
     with pytest.raises(ResponseTimeout):
         run_blocking(bus.station(Place(transport)).ask(lambda client: client.get(VOLTAGE)))
     assert clock.now() < 60e9
+
+
+@pytest.mark.parametrize("transport", [HDLC, UDP])
+def test_what_an_interrupt_leaves_standing_is_ended(transport: str) -> None:
+    def interrupted(data: bytes) -> bytes:
+        rig.spoil_answer = lambda data: data
+        raise KeyboardInterrupt
+
+    rig = Rig(transport)
+    station = rig.station()
+    voltage(rig, station)
+    rig.spoil_answer = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        voltage(rig, station)
+    run_blocking(station.close())
+    if transport == HDLC:
+        assert rig.kinds().endswith("I DISC")
+    else:
+        assert rig.requests[-1][8] == 0x62
