@@ -99,6 +99,10 @@ def test_files_that_cannot_be_read(tmp_path):
         parse_load(f"csv:{tmp_path}/none.csv")
     with pytest.raises(StorageError, match="cannot be read"):
         parse_load(f"csv:{tmp_path}")
+    with pytest.raises(InvalidValue, match="at most 32 MiB"):
+        parse_load("csv:/dev/zero")
+    with pytest.raises(InvalidValue, match="no table"):
+        parse_load("csv:x", lambda path: "t,w\n0," + "1" * 200_000)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xff")
     with pytest.raises(InvalidValue, match="UTF-8"):
         parse_load(f"csv:{tmp_path}/binary")

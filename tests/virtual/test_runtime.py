@@ -234,6 +234,17 @@ def test_state_is_kept_before_the_answer_that_shows_it(
     assert len(drawer.states) == 3
 
 
+def test_state_is_kept_of_a_meter_that_nobody_asks(timers: Any, small: Any, wire: Any, trigger: bytes) -> None:
+    drawer = Drawer()
+    runtime = Runtime(small(), timers, store=drawer)  # type: ignore[arg-type]
+    wire(timers, runtime).ask(trigger)
+    timers.run(4)
+    assert drawer.states[-1][16:18] == b"\0\0"
+    timers.run(12)
+    assert drawer.states[-1][16:18] == b"\0\1", "the event five seconds after the request is on disk"
+    runtime.close()
+
+
 def test_what_cannot_be_kept_is_never_shown(timers: Any, small: Any, wire: Any, trigger: bytes, read: bytes) -> None:
     drawer = Drawer()
     failures: list[StorageError] = []

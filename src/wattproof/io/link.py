@@ -58,7 +58,7 @@ class ByteLink(Protocol):
         ...
 
     def discard(self) -> bytes:
-        """Take away what has arrived and was not received."""
+        """Take away what has arrived and was not received; of a peer that babbles on, a part."""
         ...
 
     def wake(self) -> None:
@@ -405,9 +405,13 @@ class BlockingLink:
                 return b""
 
     def discard(self) -> bytes:
+        # Bounded: one who babbles without end sends faster than this takes away.
         taken = bytearray()
         with contextlib.suppress(Disconnected):
-            while not self._over and (wait_ready(self._stream.fileno(), 0.0) and (data := self._read())):
+            while not self._over and len(taken) <= HIGH_WATER and wait_ready(self._stream.fileno(), 0.0):
+                data = self._read()
+                if not data:
+                    break
                 taken += data
         return bytes(taken)
 

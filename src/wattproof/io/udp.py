@@ -147,7 +147,9 @@ class BlockingDatagramLink:
 
     def discard(self) -> bytes:
         taken = bytearray()
-        while not self.closed and wait_ready(self._peer.fileno(), 0.0):
+        for _ in range(WAITING):  # more may wait, but one who babbles never comes to an end
+            if self.closed or not wait_ready(self._peer.fileno(), 0.0):
+                break
             try:
                 taken += self._peer.recv(LONGEST)
             except OSError:

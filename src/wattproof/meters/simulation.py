@@ -27,6 +27,7 @@ from wattproof.meters import registry
 from wattproof.meters.places import first_unit_of, listen_url, named_unit, path_of
 from wattproof.virtual.base import Meter, SimulationOptions
 from wattproof.virtual.control import Control
+from wattproof.virtual.curves import read_limited
 from wattproof.virtual.job import Forwarder
 from wattproof.virtual.listeners import is_line, open_listener
 from wattproof.virtual.runtime import Runtime
@@ -354,7 +355,7 @@ class _Reader:
     def __call__(self, name: str) -> str:
         if name not in self._texts:
             try:
-                self._texts[name] = Path(name).read_text(encoding="utf-8-sig")
+                self._texts[name] = read_limited(name)
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "no UTF-8 text"
                 raise InvalidValue(f"load csv:{name}: the file cannot be read: {reason}") from error

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from wattproof.errors import InvalidValue, StorageError
 from wattproof.virtual.base import NEVER, SECOND
@@ -117,6 +117,8 @@ def number(text: str, what: str, low: Decimal | int, high: Decimal | int) -> Dec
 #: Limits of a column of a load file and what one unit of it is inside.
 Column = tuple[Decimal | int, Decimal | int, int]
 _TIME: Column = (0, 10**10, SECOND)
+#: Bytes of a load file at most.
+LONGEST = 32 << 20
 
 
 def recorded(
@@ -132,7 +134,20 @@ def recorded(
     ``row`` makes a segment of one line; ``check`` says what is wrong with a choice of columns; ``expected`` are the
     columns in words. Raises ``InvalidValue`` naming the line and the column.
     """
-    lines = csv.reader(io.StringIO(content))
+    try:
+        return _recorded(text, csv.reader(io.StringIO(content)), columns, row, check, expected)
+    except csv.Error as error:
+        raise InvalidValue(f"load {text}: this is no table: {error}") from None
+
+
+def _recorded(
+    text: str,
+    lines: Any,
+    columns: Mapping[str, Column],
+    row: Callable[[Mapping[str, int]], S],
+    check: Callable[[set[str]], str | None],
+    expected: str,
+) -> Recorded[S]:
     header = [name.strip().lower() for name in next(lines, [])]
     unknown = [name for name in header if name != "t" and name not in columns]
     if "t" not in header or unknown or len(set(header)) != len(header) or len(header) < 2:
@@ -164,10 +179,19 @@ def recorded(
     return Recorded(text, starts, segments)
 
 
+def read_limited(path: str) -> str:
+    """The text of a file of at most `LONGEST` bytes. Raises ``InvalidValue``, ``OSError``, ``UnicodeDecodeError``."""
+    with Path(path).open("rb") as file:
+        data = file.read(LONGEST + 1)
+    if len(data) > LONGEST:
+        raise InvalidValue(f"load csv:{path}: a load has at most {LONGEST >> 20} MiB")
+    return data.decode("utf-8-sig")
+
+
 def read_file(path: str) -> str:
     """The text of a load file. Raises ``InvalidValue``, and ``StorageError`` if it cannot be read."""
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        return read_limited(path)
     except UnicodeDecodeError:
         raise InvalidValue(f"load csv:{path}: the file is not UTF-8 text") from None
     except FileNotFoundError:

@@ -2,7 +2,8 @@
 
 A ``Meter`` knows no clock and no wire. ``Runtime`` gives it both, without I/O of its own: time comes from ``Timers``,
 requests from whoever calls ``submit``, and answers go back through the request's ``reply``. An idle meter costs
-nothing: it has no timer, no task and no thread; it catches up when somebody looks.
+nothing: it has no timer, no task and no thread; it catches up when somebody looks. Only one with a state file keeps it
+every few seconds.
 
 A request passes these stations::
 
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 NEVER = 1 << 100
 #: Requests that wait for one meter at most; what comes on top is lost, as in any real meter.
 WAITING_LIMIT = 256
+#: A meter with a state file catches up and keeps it by itself: at its events, but not more often than the first and not
+#: more rarely than the second of these, real nanoseconds. So much a ``kill -9`` takes of a meter that nobody asks.
+KEEP_EVERY = 10**9, 10 * 10**9
 
 
 class Runtime:
@@ -177,8 +181,12 @@ class Runtime:
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if wanted:
-            self._alarm = self.timers.call_at(self.due, self._tick)
+        moment = self.due if wanted else NEVER
+        if self.store is not None and self.failure is None:
+            now, (least, most) = self.now(), KEEP_EVERY
+            moment = min(moment, max(now + least, min(self.due, now + most)))
+        if moment < NEVER:
+            self._alarm = self.timers.call_at(moment, self._tick)
         if closed != self._closed:
             self._closed = closed
             for follow in self.on_network:

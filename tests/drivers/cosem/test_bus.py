@@ -7,9 +7,14 @@ import asyncio
 import pytest
 
 from tests.drivers.cosem.rig import Rig, losing
-from wattproof.drivers.cosem.place import HDLC, TCP, UDP
+from wattproof.drivers.cosem.bus import Bus
+from wattproof.drivers.cosem.line import Line
+from wattproof.drivers.cosem.place import HDLC, TCP, UDP, Place
+from wattproof.drivers.cosem.timing import Timing
 from wattproof.drivers.modbus import run_blocking
 from wattproof.errors import AssociationRefused, CosemRefused, Disconnected, LinkError, ResponseTimeout
+from wattproof.io.memory import MemoryLink
+from wattproof.model.clock import VirtualClock
 from wattproof.wire.cosem.data import integer, unsigned
 from wattproof.wire.cosem.descriptors import Attribute, Method
 
@@ -251,3 +256,44 @@ async def test_a_caller_that_is_cancelled_leaves_the_meter_to_others() -> None:
         await waiting
     assert (await behind).value == 1
     assert rig.kinds() == "DISC SNRM I I", "nobody knows how far the meter is, so the link is opened anew"
+
+
+@pytest.mark.parametrize(
+    ("transport", "head", "drop"),
+    [(HDLC, b"", b"\x7e"), (HDLC, b"\x7e\xa7\xff", b"\x02"), (TCP, b"\x00\x01\x00\x01\x00\x01\x08\x00", b"\x00")],
+)
+def test_a_meter_that_sends_byte_by_byte_does_not_hold_the_line(transport: str, head: bytes, drop: bytes) -> None:
+    class Dripping(MemoryLink):
+        async def receive(self, timeout: float) -> bytes:
+            self.clock.advance(0.03)
+            return self.discard() or drop
+
+    async def opened() -> MemoryLink:
+        link, far = Dripping("memory", clock), MemoryLink("far end", clock)
+        link.peer, far.peer, far.answer = far, link, lambda data: head
+        return link
+
+    clock = VirtualClock()
+    bus = Bus(Line(opened, name="memory", clock=clock, timing=Timing(network=True)))
+    with pytest.raises(ResponseTimeout):
+        run_blocking(bus.station(Place(transport)).ask(lambda client: client.get(VOLTAGE)))
+    assert clock.now() < 60e9
+
+
+@pytest.mark.parametrize("transport", [HDLC, UDP])
+def test_what_an_interrupt_leaves_standing_is_ended(transport: str) -> None:
+    def interrupted(data: bytes) -> bytes:
+        rig.spoil_answer = lambda data: data
+        raise KeyboardInterrupt
+
+    rig = Rig(transport)
+    station = rig.station()
+    voltage(rig, station)
+    rig.spoil_answer = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        voltage(rig, station)
+    run_blocking(station.close())
+    if transport == HDLC:
+        assert rig.kinds().endswith("I DISC")
+    else:
+        assert rig.requests[-1][8] == 0x62

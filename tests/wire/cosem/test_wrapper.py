@@ -13,6 +13,7 @@ from wattproof.errors import FrameError, InvalidValue
 from wattproof.wire.cosem import wrapper
 from wattproof.wire.cosem.sessions import DatagramSession, HdlcSession, StreamSession
 from wattproof.wire.cosem.wrapper import Message, Receiver, decode
+from wattproof.wire.cosem.wrapper_links import DatagramLink
 from wattproof.wire.hdlc import Address, Frame, Kind, control
 
 Examples = dict[str, dict[str, Any]]
@@ -209,3 +210,16 @@ def test_over_hdlc_the_association_goes_with_the_link(examples: Examples) -> Non
     assert session.receive(get[:9], 200 * SECOND) == b""
     assert session.receive(get[9:], 201 * SECOND) == b""  # the pause was too long
     assert session.receive(get, 201 * SECOND) == examples["dm"]["octets"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "late", "answer"),
+    [("C001C1", "6103800107", "C401C1"), ("C001C1", "6300", "C401C1"), ("6003800107", "C40180", "6103800107")],
+)
+def test_a_late_datagram_is_no_answer_to_another_service(request_: str, late: str, answer: str) -> None:
+    exchange = DatagramLink().exchange(bytes.fromhex(request_))
+    next(exchange)
+    assert exchange.send(Message(1, 16, bytes.fromhex(late)).encode()).data == b"", "nothing is sent, more is heard"
+    with pytest.raises(StopIteration) as end:
+        exchange.send(Message(1, 16, bytes.fromhex(answer)).encode())
+    assert end.value.value == bytes.fromhex(answer)

@@ -99,7 +99,7 @@ class Station:
         self.link = place.link(timing)
         self.client = Client(self.link, place.password)
         self._connection = 0
-        self._standing = self._offline = False
+        self._standing = self._offline = self._associated = False
         self._heard = 0
 
     @property
@@ -183,8 +183,12 @@ class Station:
         return result
 
     async def close(self) -> None:
-        """End association and link; nothing is sent where there are none, and what fails does not matter."""
-        if not self.is_open:
+        """End association and link; nothing is sent where there are none, and what fails does not matter.
+
+        What an interrupt or a damaged answer has left standing at the meter is ended too, as the meter would turn
+        other clients away until it has forgotten this one.
+        """
+        if not (self.is_open or self._associated):
             return
         entry = await self.bus.turns.take(self.place.name, Priority.COMMAND)
         try:
@@ -251,7 +255,7 @@ class Station:
         await self._associate(1 + {HDLC: 1, UDP: repetitions}.get(self.place.transport, 0))
         if isinstance(self.link, ClientLink):
             self.link.timing = self.timing.link
-        self._connection = self.bus.line.connection
+        self._connection, self._associated = self.bus.line.connection, True
 
     async def _associate(self, attempts: int) -> None:
         await self._run(lambda client: client.link.connect())
@@ -268,7 +272,8 @@ class Station:
 
     async def _leave(self) -> None:
         """End what stands, or may stand at the meter alone."""
-        known, self._connection, self._standing = self.is_open, 0, False
+        known = self.is_open or (self._associated and self.place.transport == UDP)
+        self._connection, self._standing, self._associated = 0, False, False
         if self.place.transport == HDLC:
             await self.bus.line.run(self.link.disconnect())  # the association ends with it
         elif known:
@@ -282,6 +287,8 @@ class Station:
             raise
         except BaseException as error:
             self._connection = 0
+            if isinstance(error, LinkError) or (isinstance(error, ServiceRefused) and _unassociated(error)):
+                self._associated = False
             if self.place.transport == TCP and not isinstance(error, Refused):
                 self.bus.line.renew()  # what is late would be taken for an answer to the next request
             raise

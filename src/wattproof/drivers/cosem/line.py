@@ -26,6 +26,7 @@ class Line(ExclusiveLine[LineStatistics]):
         super().__init__(opener, LineStatistics(), name=name, clock=clock)
         self.timing = timing or Timing()
         self._quiet_until = 0
+        self._listen_until = 0
 
     @property
     def connection(self) -> int:
@@ -71,8 +72,12 @@ class Line(ExclusiveLine[LineStatistics]):
             self.statistics.requests += 1
             await link.send(step.data)
             # A character more: its first byte is heard when the last bit of it has come.
-            timeout += (len(step.data) + 1) * self.timing.character
-        data = await link.receive(timeout)
+            sending = (len(step.data) + 1) * self.timing.character
+            timeout += sending
+            self._listen_until = self.clock.now() + nanoseconds(max(timeout, sending + self.timing.longest))
+        else:
+            timeout = min(timeout, (self._listen_until - self.clock.now()) / 1e9)
+        data = await link.receive(timeout) if timeout > 0 else b""
         if data:
             self._quiet_until = self.clock.now() + nanoseconds(self.timing.pause)
         else:

@@ -3,6 +3,7 @@
 ::
 
     request |--- answer ---| first byte |- octet -| next byte ... |--- pause ---| next request
+            |----------------------- at most: longest ------------|
 
 With the wrapper there is only ``answer``: a TCP answer that is late costs the connection, over UDP a GET is repeated.
 """
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from wattproof.io.settings import SerialSettings
 from wattproof.io.url import MeterURL
 from wattproof.wire.hdlc.client import Timing as LinkTiming
+from wattproof.wire.hdlc.frames import LONGEST
 
 #: Seconds between two bytes of a frame: on a line, and behind a network converter.
 OCTET, NETWORK_OCTET = 0.040, 0.300
@@ -22,6 +24,8 @@ ANSWER, WRAPPED = 0.5, 5.0
 #: Seconds of silence after which a connection is not trusted any more: the meter drops it after 120.
 IDLE = 100.0
 REPETITIONS = 2
+#: Seconds beyond ``answer`` until an answer must be whole: whoever sends byte by byte would hold the line for ever.
+WHOLE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,11 @@ class Timing:
             character=0.0 if network or url.scheme == "pty" else settings.bits / settings.baudrate,
             network=network,
         )
+
+    @property
+    def longest(self) -> float:
+        """Seconds from a request to the end of its answer, at most."""
+        return self.answer + max(WHOLE, LONGEST * self.character)
 
     @property
     def link(self) -> LinkTiming:

@@ -19,6 +19,8 @@ TIMEOUT = 5 * 10**9
 _STRANGERS = 16
 #: Answers that begin with tag, form and the invoke byte of their request.
 _NUMBERED = frozenset({0xC4, 0xC5, 0xC7})
+#: Answers that belong to one request alone: AARE to AARQ, RLRE to RLRQ.
+_OPENING = {0x61: 0x60, 0x63: 0x62}
 
 
 class _Ports:
@@ -101,5 +103,11 @@ class DatagramLink(_Ports):
         except FrameError:
             return None
         answer = message.apdu
-        late = answer[0] in _NUMBERED and answer[2:3] != request[2:3]
-        return answer if self._is_answer(message) and not late else None
+        return answer if self._is_answer(message) and not _is_late(answer, request) else None
+
+
+def _is_late(answer: bytes, request: bytes) -> bool:
+    """Whether an APDU answers an earlier request than this one."""
+    if answer[0] in _OPENING:
+        return request[0] != _OPENING[answer[0]]
+    return answer[0] in _NUMBERED and (request[0] in _OPENING.values() or answer[2:3] != request[2:3])
