@@ -55,6 +55,11 @@ def test_a_wrong_address_is_exit_code_2(command: str, url: str, words: str, caps
     assert "Traceback" not in error
 
 
+def test_a_family_without_modbus_names_its_schemes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["read", "abb+tcp://127.0.0.1:5020"]) == 2
+    assert "tcp does not lead to model abb; these do: mbus://, hdlc://" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", [*COMMANDS, "models", "scan"])
 def test_help_shows_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([command, "--help"]) == 0

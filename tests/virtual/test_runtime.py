@@ -245,6 +245,28 @@ def test_state_is_kept_of_a_meter_that_nobody_asks(timers: Any, small: Any, wire
     runtime.close()
 
 
+def test_a_meter_that_cannot_keep_up_goes_slower_and_still_answers(
+    timers: Any, small: Any, wire: Any, read: bytes
+) -> None:
+    meter = small(Fraction(1000))
+
+    def event() -> None:
+        timers.time += SECOND // 500  # twice as long as there is
+        meter.plan(meter.time + SECOND, event)
+
+    meter.plan(SECOND, event)
+    runtime = Runtime(meter, timers)
+    line = wire(timers, runtime)
+    for _ in range(3):
+        timers.run(10)
+        asked = timers.time
+        line.ask(read)
+        assert timers.time - asked < 3 * SECOND
+    timers.run(1)
+    assert len(line.answers) == 3
+    assert runtime.meter_time(timers.time) < 10_000 * SECOND  # of 38 000
+
+
 def test_what_cannot_be_kept_is_never_shown(timers: Any, small: Any, wire: Any, trigger: bytes, read: bytes) -> None:
     drawer = Drawer()
     failures: list[StorageError] = []

@@ -59,7 +59,8 @@ def command(
         `wattproof models` lists them.
     listen
         Address to answer at, may be given several times: tcp://HOST:PORT, tls://, rtu://, ascii://, iec://, http://,
-        https://, mbus://, hdlc://, rtu:///dev/..., mbus:///dev/..., pty:///PATH?protocol=rtu. Port 0 takes a free one.
+        https://, mbus://, hdlc://, dlms://, dlms+udp://, rtu:///dev/..., mbus:///dev/..., hdlc:///dev/...,
+        pty:///PATH?protocol=rtu (or ascii, iec, mbus, hdlc). Port 0 takes a free one.
         Default: tcp://127.0.0.1:5020, for abb mbus://127.0.0.1:5021, or another free port.
     unit
         Modbus unit (default: that of the family, 42 for bsm, 1 for dmed4). Of abb the primary address on M-Bus

@@ -54,7 +54,7 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
     elif family is not None and place.framing in family.readers:
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
-        _check_modbus(place)
+        _check_modbus(place, family)
         link = await _line(place, family, lambda chosen: connect(chosen, trace=trace))
         try:
             driver = await _driver(link, place, family, variant)
@@ -84,7 +84,7 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
     elif family is not None and place.framing in family.readers:
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
-        _check_modbus(place)
+        _check_modbus(place, family)
 
         async def opened(chosen: MeterURL) -> ModbusLink:
             return connect_blocking(chosen, trace=trace)
@@ -185,7 +185,10 @@ async def _line(
     )
 
 
-def _check_modbus(place: MeterURL) -> None:
+def _check_modbus(place: MeterURL, family: Family | None) -> None:
+    if family is not None and family.readers and family.driver is None and family.points is None:
+        known = ", ".join(f"{scheme}://" for scheme in family.readers)
+        raise InvalidURL(f"{place}: {place.scheme} does not lead to model {place.model}; these do: {known}")
     if place.framing not in MODBUS | {AUTO}:
         model = f"model {place.model}" if place.model else "a meter to be detected"
         raise InvalidURL(f"{place}: {place.scheme} does not lead to {model}; an example: bsm+tcp://127.0.0.1:5020")

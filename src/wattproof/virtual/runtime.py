@@ -45,6 +45,8 @@ WAITING_LIMIT = 256
 #: A meter with a state file catches up and keeps it by itself: at its events, but not more often than the first and not
 #: more rarely than the second of these, real nanoseconds. So much a ``kill -9`` takes of a meter that nobody asks.
 KEEP_EVERY = 10**9, 10 * 10**9
+#: Catching up may take so much real time (ns), or a quarter of what has passed since the last time.
+CATCH_UP = 200_000_000
 
 
 class Runtime:
@@ -58,6 +60,7 @@ class Runtime:
 
     __slots__ = (
         "__weakref__",
+        "_advanced",
         "_alarm",
         "_closed",
         "_denominator",
@@ -120,7 +123,7 @@ class Runtime:
         self._closed = NOWHERE
         self.timers = timers
         self.now = timers.now
-        self._origin = timers.now()
+        self._origin = self._advanced = timers.now()
         self._start = start
         self._numerator, self._denominator = meter.speed.numerator, meter.speed.denominator
         self._queue: deque[Job] | None = None
@@ -145,10 +148,20 @@ class Runtime:
         return self._origin - (self._start - instant) * self._denominator // self._numerator
 
     def advance(self) -> int:
-        """Bring the meter to the present, event by event; returns the present in meter nanoseconds."""
-        now = self.meter_time(self.now())
+        """Bring the meter to the present, event by event; returns the present in meter nanoseconds.
+
+        A meter that has more to do than this machine can (``noise`` at a high speed) is given up on after a while, and
+        its time goes slower: otherwise each turn would take longer than the one before, and nobody be heard meanwhile.
+        """
+        began = self.now()
+        now = self.meter_time(began)
+        limit = began + max(CATCH_UP, (began - self._advanced) // 4)
         event = self.meter.next_event()
         while event is not None and event <= now:
+            if self.now() > limit:
+                now = self._start = max(event, self._start)
+                self._origin = self.now()
+                break
             # One event at a time, so that each has its own time in the journal.
             self._stepwise = event
             self.meter.advance(event)
@@ -158,6 +171,7 @@ class Runtime:
             event = later
         self._stepwise = None
         self.meter.advance(now)
+        self._advanced = self.now()
         return now
 
     def refresh(self) -> None:

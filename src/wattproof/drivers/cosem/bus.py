@@ -35,6 +35,7 @@ from wattproof.errors import (
 )
 from wattproof.model.clock import Clock
 from wattproof.wire.conversation import Conversation
+from wattproof.wire.cosem.acse import Diagnostic
 from wattproof.wire.cosem.association_objects import CURRENT_ASSOCIATION
 from wattproof.wire.cosem.client import Client
 from wattproof.wire.cosem.data import Data
@@ -48,6 +49,13 @@ Service = Callable[[Client], Conversation[T]]
 GONE = 2
 #: Exception response to a service without association: state error, service error (2.5).
 _NO_ASSOCIATION = (1, 1)
+_AS_WHO = "; client 1 needs the meter's password: name its file with ?password-file=PATH, or set WATTPROOF_PASSWORD"
+#: What to do where no association is accepted.
+_REMEDIES: Mapping[int, str] = {
+    Diagnostic.NO_REASON_GIVEN: "; another client may hold the meter: end it, or wait two minutes",
+    Diagnostic.AUTHENTICATION_FAILURE: _AS_WHO,
+    Diagnostic.AUTHENTICATION_REQUIRED: _AS_WHO,
+}
 #: What every server has: the object about the association that asks.
 _SELF = Attribute.of(15, CURRENT_ASSOCIATION, 1)
 
@@ -304,7 +312,8 @@ class Station:
         """Let an error say which meter it is about."""
         text = str(error)
         if self.bus.name not in text:
-            error.args = (f"{self.title}: {text}",)
+            remedy = _REMEDIES.get(error.diagnostic, "") if isinstance(error, AssociationRefused) else ""
+            error.args = (f"{self.title}: {text}{remedy}",)
 
 
 def _unassociated(error: ServiceRefused) -> bool:
