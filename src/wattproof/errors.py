@@ -56,7 +56,7 @@ class InvalidURL(UsageError):
     """An address that cannot be read: unknown scheme, missing part, option out of range."""
 
 
-class UnknownName(UsageError):
+class UnknownName(UsageError, ValueError):
     """No such model, point, fault, control or option."""
 
     modbus_exception = 0x02

@@ -93,6 +93,7 @@ def test_examples_can_be_pasted_into_a_shell(command: str, capsys: pytest.Captur
         ("scan", []),
         ("scan", ["tcp://127.0.0.1:1", "--units", "0-999"]),
         ("scan", ["127.0.0.1"]),
+        ("scan", ["hdlc://127.0.0.1:1", "--secondary"]),
     ],
 )
 def test_misuse_is_said_before_connecting(

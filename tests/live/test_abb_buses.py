@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from wattproof import VirtualMeter, open_meter_sync
+from wattproof.errors import UnknownName
 from wattproof.metering.demand import Entry
 from wattproof.metering.intervals import Period
 from wattproof.meters.abb.driver import Cause, MeterRefused
@@ -92,3 +93,12 @@ def test_a_refused_write_has_one_text_on_both_buses(meters: tuple[VirtualMeter, 
             assert str(refused.value).startswith("received READ_WRITE_DENIED response from COSEM")
     finally:
         virtual.controls["front-key"] = "open"
+
+
+def test_points_go_by_their_ids_too(meters: tuple[VirtualMeter, Any, Any]) -> None:
+    _, *drivers = meters
+    for driver in drivers:
+        (reading,) = driver.read([170])
+        assert (reading.point, str(reading.value)) == ("instrument.FREQUENCY", "50.00")
+        with pytest.raises(UnknownName):
+            driver.log("x")

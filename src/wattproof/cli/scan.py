@@ -116,6 +116,8 @@ async def _scan(urls: Sequence[str], plan: Plan, failed: Callable[[Failure], Non
     from wattproof.io.web import SCHEMES
 
     places = [parse_url(url) for url in urls]
+    if plan.secondary and not any(place.framing == MBUS for place in places):
+        raise UsageError("--secondary searches by identification numbers of M-Bus: give a bus such as mbus://HOST:PORT")
     sites = [place for place in places if place.scheme in SCHEMES]
     buses = [place for place in places if place.framing == MBUS]
     links = [place for place in places if place.framing in COSEM]

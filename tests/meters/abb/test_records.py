@@ -29,6 +29,7 @@ from wattproof.meters.abb.records import (
     Spectrum,
     StoredValue,
     category_of,
+    log_of,
     logs_dict,
 )
 from wattproof.meters.abb.statusword import BITS, BY_CODE, StatusFlags
@@ -118,3 +119,14 @@ def test_every_error_has_its_text() -> None:
     assert (cause_of(refused), refused.http_status, refused.done) == (Cause.READ_WRITE_DENIED, 403, ("TARIFF_ACTIVE",))
     assert cause_of(ResponseTimeout("no answer")) is cause_of(ProtocolError("?")) is Cause.INVALID_RESPONSE
     assert cause_of(UnknownName("x")) is Cause.OTHER_REASON
+
+
+@pytest.mark.parametrize("log", [Log.EVENT, 1, "event", " Event "])
+def test_a_log_goes_by_its_name_or_number(log: object) -> None:
+    assert log_of(log) is Log.EVENT  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("log", ["x", 3, "", "0"])
+def test_a_log_that_there_is_not(log: object) -> None:
+    with pytest.raises(UnknownName, match="system, event, quality"):
+        log_of(log)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from decimal import Decimal
 from enum import IntEnum, IntFlag
 from types import MappingProxyType
 
+from wattproof.errors import UnknownName
 from wattproof.meters.abb.quantities import by_name
 from wattproof.meters.abb.rows import Row
 from wattproof.model.readings import value_text
@@ -225,6 +226,17 @@ class Log(IntEnum):
     SYSTEM = 0
     EVENT = 1
     QUALITY = 2
+
+
+def log_of(log: Log | str | int) -> Log:
+    """The log of a name, ``system``, ``event`` or ``quality``, or of a number.
+
+    Raises ``UnknownName``.
+    """
+    for one in Log:
+        if log == one or (isinstance(log, str) and log.strip().upper() == one.name):
+            return one
+    raise UnknownName(f"ABB meters have no log {log!r}: {', '.join(one.name.lower() for one in Log)}")
 
 
 def logs_dict(logs: Mapping[Log, Iterable[LogEntry]]) -> dict[str, object]:

@@ -239,6 +239,7 @@ class AbbCosemDriver(Recording, ClockSetting, CalendarSetting, Settings, ImageTr
 
 def _wanted(names: Sequence[str]) -> tuple[list[Point], frozenset[Point]]:
     """The points that names mean, each once, and those of them that were named one by one."""
+    names = [str(name) for name in names]
     single = (name for name in names if name.strip().casefold() not in {ALL, *POINTS})
     return find_all(names or OVERVIEW), frozenset(point for name in single for point in find(name))
 

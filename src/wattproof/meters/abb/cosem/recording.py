@@ -19,7 +19,7 @@ from wattproof.meters.abb.cosem.recorded import (
     profile_row,
 )
 from wattproof.meters.abb.quantities import ROWS, by_name
-from wattproof.meters.abb.records import Demand, LoadProfile, Log, LogEntry, PreviousValues
+from wattproof.meters.abb.records import Demand, LoadProfile, Log, LogEntry, PreviousValues, log_of
 from wattproof.meters.abb.rows import Row as Quantity
 from wattproof.meters.abb.shapes.recording import (
     CHANNELS,
@@ -104,7 +104,7 @@ class Recording(Asking):
     async def log(self, log: Log, *, until: datetime | None = None, count: int = 100) -> list[LogEntry]:
         """See `AbbDriver.log`."""
         _check_count(count)
-        name = log_name(log)
+        name = log_name(log_of(log))
         if until is None:
             stored = await self._stored(name)
             rows = await self._entries(name, max(1, stored - count + 1), stored) if stored else []

@@ -32,6 +32,7 @@ from wattproof.meters.abb.records import (
     PreviousRow,
     PreviousValues,
     ProfileRow,
+    log_of,
 )
 from wattproof.meters.abb.rows import Row
 from wattproof.model.units import NONE
@@ -114,7 +115,7 @@ class AbbHistory(AbbReading):
         """
         if count < 1:
             raise InvalidValue(f"{count} log entries cannot be read: ask for 1 or more")
-        name = LOG_NAMES[log]
+        name = LOG_NAMES[log_of(log)]
         newest = until or await self._present()
         seen = 0
 

@@ -41,6 +41,7 @@ class AbbReading(MbusMeter):
         Raises:
             UnknownName: no such point; nothing was sent.
         """
+        names = [str(name) for name in names]
         wanted = find_all(names or OVERVIEW)
         named = {point for name in names if name.strip().casefold() not in _GROUPS for point in find(name)}
         everything = any(name.strip().casefold() == "all" for name in names)
