@@ -51,7 +51,7 @@ DIFFERENCES = {
 def norm(path: Path) -> tuple[dict[str, str], list[dict[str, str]]]:
     """Header and records of a ``.norm.xml``, without those that stand for ``0F`` and ``1F``."""
     root = ET.fromstring(path.read_bytes())
-    slave = {child.tag: child.text or "" for child in root.find("SlaveInformation") or ()}
+    slave = {child.tag: child.text or "" for child in root.iterfind("SlaveInformation/*")}
     rows = [{child.tag: child.text or "" for child in row} for row in root.findall("DataRecord")]
     return slave, [row for row in rows if row["Function"] not in ("Manufacturer specific", "More records follow")]
 
