@@ -17,6 +17,8 @@ from wattproof.io.trace import Trace, TracedLink
 from wattproof.io.url import MeterURL
 from wattproof.model.clock import Clock
 
+#: Meters that failed one after the other, with nobody answering in between, until a converter counts as gone.
+GONE = 2
 #: Opens the stream, each time it is called.
 Opener = Callable[[], Awaitable[ByteLink]]
 
@@ -43,6 +45,7 @@ class ExclusiveLine(ABC, Generic[S]):
         self.statistics = statistics
         self._opener = opener
         self._link: ByteLink | None = None
+        self._silent = 0
 
     @property
     @abstractmethod
@@ -71,6 +74,12 @@ class ExclusiveLine(ABC, Generic[S]):
         if self._link is not None and self.network:
             self._link.abort()
             self._link = None
+
+    def noted(self, *, answered: bool) -> None:
+        """A meter has answered, or not: several silent ones in a row are a converter that has gone."""
+        self._silent = 0 if answered else self._silent + 1
+        if self._silent >= GONE:
+            self.renew()
 
     async def _connected(self) -> ByteLink:
         """The open stream. Raises ``Unreachable``."""

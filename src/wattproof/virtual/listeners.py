@@ -90,7 +90,8 @@ _KINDS = {
 }
 
 
-async def _modbus_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: Admission | None) -> Listener:
+async def open_socket(url: MeterURL, runtimes: Sequence[Runtime], admission: Admission | None) -> Listener:
+    """Modbus on a socket: TCP and TLS, or the frames of a line over TCP."""
     meter = runtimes[0].meter
     station = Station(runtimes, network=meter.is_network(url))
     connections = Connections(admission or (meter.admission if station.network else Admission()))
@@ -125,13 +126,15 @@ def _line_settings(url: MeterURL, runtimes: Sequence[Runtime]) -> Settings:
     return Settings(SerialSettings.of(url), given="baudrate" in url.options, runtimes=runtimes)
 
 
-async def _modbus_device(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+async def open_terminal(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    """Meters on a serial device."""
     settings = _line_settings(url, runtimes)
     line = open_serial_line(url.path, settings, asyncio.get_running_loop())
     return _line_of_meters(url, runtimes, line, settings)
 
 
-async def _modbus_pty(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+async def open_pseudo(url: MeterURL, runtimes: Sequence[Runtime], _: Admission | None) -> Listener:
+    """Meters on a new pseudo-terminal."""
     settings = _line_settings(url, runtimes)
     line = open_pseudo_terminal(url.path, settings, asyncio.get_running_loop())
     return _line_of_meters(replace(url, path=line.name), runtimes, line, settings)
@@ -184,9 +187,9 @@ def listen_on_line(url: MeterURL, station: Respondent, line: Line) -> LineListen
 
 #: What opens a listener, by kind and place; imported when it is needed.
 OPENERS: Mapping[tuple[str, str], str] = {
-    ("modbus", "socket"): "listeners:_modbus_socket",
-    ("modbus", "device"): "listeners:_modbus_device",
-    ("modbus", "pty"): "listeners:_modbus_pty",
+    ("modbus", "socket"): "listeners:open_socket",
+    ("modbus", "device"): "listeners:open_terminal",
+    ("modbus", "pty"): "listeners:open_pseudo",
     ("iec", "socket"): "opticallisteners:open_socket",
     ("iec", "device"): "opticallisteners:open_terminal",
     ("iec", "pty"): "opticallisteners:open_pseudo",

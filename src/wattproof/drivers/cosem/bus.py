@@ -45,8 +45,6 @@ from wattproof.wire.hdlc.client import ClientLink
 T = TypeVar("T")
 #: One or more requests to a meter, given the client's end of its association.
 Service = Callable[[Client], Conversation[T]]
-#: Meters that failed one after the other, with nobody answering in between, until a converter counts as gone.
-GONE = 2
 #: Exception response to a service without association: state error, service error (2.5).
 _NO_ASSOCIATION = (1, 1)
 _AS_WHO = "; client 1 needs the meter's password: name its file with ?password-file=PATH, or set WATTPROOF_PASSWORD"
@@ -66,7 +64,6 @@ class Bus:
     def __init__(self, line: Line, *, back_off: BackOff = BACK_OFF) -> None:
         self.line = line
         self.turns = Turns(line.clock, line.name, back_off)
-        self._failures = 0
 
     @property
     def name(self) -> str:
@@ -89,12 +86,6 @@ class Bus:
     async def close(self) -> None:
         """End the connection of the line; harmless when it has ended."""
         await self.line.close()
-
-    def settle(self, *, answered: bool) -> None:
-        """A meter has answered, or not: several silent ones in a row are a converter that has gone."""
-        self._failures = 0 if answered else self._failures + 1
-        if self._failures >= GONE:
-            self.line.renew()
 
 
 class Station:
@@ -174,19 +165,19 @@ class Station:
         try:
             result = await work()
         except LinkError as error:
-            self.bus.settle(answered=False)
+            self.bus.line.noted(answered=False)
             turns.failed(entry)
             self._name(error)
             raise
         except (Refused, ProtocolError) as error:
-            self.bus.settle(answered=True)
+            self.bus.line.noted(answered=True)
             turns.answered(entry, refused=True)
             self._name(error)
             raise
         except BaseException:
             turns.dropped(entry)
             raise
-        self.bus.settle(answered=True)
+        self.bus.line.noted(answered=True)
         turns.answered(entry)
         return result
 

@@ -28,8 +28,6 @@ from wattproof.wire.mbus.frames import Ack, Long
 from wattproof.wire.mbus.master import Exchange, Master, Steps, unfit
 
 T = TypeVar("T")
-#: Meters that failed one after the other, with nobody answering in between, until a converter counts as gone.
-GONE = 2
 #: In whose name the whole line is taken.
 NOBODY = ""
 
@@ -43,7 +41,6 @@ class Bus:
         #: Keeps the frame count bits; the line belongs to one transaction at a time, and so does it.
         self.master = Master(line.timing.retries)
         self._contacts: dict[str, int] = {}
-        self._failures = 0
 
     @property
     def name(self) -> str:
@@ -79,7 +76,7 @@ class Bus:
         except BaseException as error:
             self._contact(meter, ready=False)
             if session.lost:
-                self._lost()
+                self.line.noted(answered=False)
                 self._turns.failed(entry, damaged=isinstance(error, FrameError))
             else:
                 self._give_back(session, entry, refused=True)
@@ -102,15 +99,10 @@ class Bus:
 
     def _give_back(self, session: Session, entry: Entry[Turn], *, refused: bool = False) -> None:
         if session.heard:
-            self._failures = 0
+            self.line.noted(answered=True)
             self._turns.answered(entry, refused=refused)
         else:
             self._turns.dropped(entry)
-
-    def _lost(self) -> None:
-        self._failures += 1
-        if self._failures >= GONE:
-            self.line.renew()
 
     def _contact(self, meter: str, *, ready: bool) -> None:
         """A transaction is over; ``ready``: the meter stands before its first telegram."""

@@ -41,7 +41,7 @@ from wattproof.wire.mbus.records import Record
 from wattproof.wire.mbus.requests import Request
 from wattproof.wire.mbus.telegrams import Telegram
 
-T = TypeVar("T")
+T = TypeVar("T", bound=ProfileRow | DemandRow | PreviousRow)
 RowsOf = Callable[[Iterable[Record]], Iterable[ProfileRow | DemandRow | PreviousRow]]
 CHANNELS = range(1, 9)
 LOG_NAMES = {Log.SYSTEM: "system", Log.QUALITY: "net_quality", Log.EVENT: "event"}
@@ -177,10 +177,8 @@ class _Window:
         return [row for row in rows if self.end is None or _time(row) <= self.end]
 
 
-def _time(row: object) -> datetime:
-    time = row.end if isinstance(row, DemandRow) else getattr(row, "time")  # noqa: B009 - rows of two classes
-    assert isinstance(time, datetime)  # noqa: S101 - all rows have one
-    return time
+def _time(row: ProfileRow | DemandRow | PreviousRow) -> datetime:
+    return row.end if isinstance(row, DemandRow) else row.time
 
 
 def _rows_of_profile(records: Iterable[Record]) -> Iterator[ProfileRow]:
