@@ -1,0 +1,98 @@
+"""A registered meter seen from inside ``acquire``: what asks it, and what the gateway adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from wattproof.gateway.records import Group, Value, Write
+
+
+class Document(NamedTuple):
+    """The body of a resource in the default form of section 3, and when it was read (UTC ms)."""
+
+    body: Any
+    time: int
+
+
+class Answerer(Protocol):
+    """Answers resources 41 to 90 of one meter, by their numbers.
+
+    Raises:
+        CommandFailed: ``invalid``, ``unsupported``, ``denied``, ``meter``; ``where`` names the member reached.
+    """
+
+    async def get(self, resource: int, arguments: Mapping[str, Any]) -> Document:
+        """The body of a reading resource that is one document."""
+        ...
+
+    async def put(self, resource: int, body: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+        """Carry out a writing or deleting resource. The body has passed the shape of the resource."""
+        ...
+
+    def rows(self, resource: int, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
+        """Resources 69, 73, 77: first the head (mapping, interval ...), then lists of finished items.
+
+        ``arguments``: ``channel``, ``from``, ``to`` (local time as text), ``count``.
+        """
+        ...
+
+
+class Source(Answerer, Protocol):
+    """Asks the meter itself, whatever its family and transport. Nothing is kept: the station does that."""
+
+    @property
+    def serial(self) -> str:
+        """Serial number by 10.1, known after ``open``."""
+        ...
+
+    @property
+    def label(self) -> str:
+        """What #43 and #49 call it."""
+        ...
+
+    def groups(self) -> Mapping[Group, frozenset[int]]:
+        """Ids of quantities that the meter gives, by what is polled together."""
+        ...
+
+    async def open(self) -> None:
+        """Find out who and what the meter is. Raises ``LinkError``, ``ProtocolError``, ``Refused``."""
+        ...
+
+    async def read(self, ids: Collection[int]) -> dict[int, Value]:
+        """Values by id, with the time of their reading; raises as drivers do."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of the meter, not of the bus."""
+        ...
+
+
+class Engine(Answerer, Protocol):
+    """What the gateway adds to a meter (10.3, E). It computes; whoever calls it commits the writes it returns, in one
+    transaction with the readings that caused them."""
+
+    @property
+    def provides(self) -> frozenset[int]:
+        """Ids of quantities that it adds (tariff registers, resettable registers, CO2, currency)."""
+        ...
+
+    def feed(self, values: Mapping[int, Value], at: int) -> list[Write]:
+        """New readings at ``at`` (host time, UTC ms)."""
+        ...
+
+    def tick(self, at: int) -> list[Write]:
+        """Close what is due."""
+        ...
+
+    def due(self) -> int | None:
+        """When :meth:`tick` has something to do (UTC ms)."""
+        ...
+
+    def values(self, at: int) -> dict[int, Value]:
+        """The quantities it adds, as of the last reading."""
+        ...
+
+    def clock_moved(self, offset: int, at: int) -> list[Write]:
+        """The gateway's time was set (8.2): the offset to host time is now ``offset`` ms."""
+        ...

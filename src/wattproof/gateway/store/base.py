@@ -1,0 +1,162 @@
+"""What a store offers, on SQLite and PostgreSQL alike. Reading is open to any process; there is one writer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from wattproof.gateway.records import (
+    Access,
+    Audit,
+    Correction,
+    Event,
+    Failures,
+    Group,
+    Kind,
+    Meter,
+    MeterEvent,
+    PublicKey,
+    Row,
+    Series,
+    Session,
+    SignedRecord,
+    Token,
+    User,
+    Value,
+    Write,
+)
+
+
+class Reader(Protocol):
+    """Read access. Nothing here waits for the writer."""
+
+    async def settings(self) -> dict[str, Any]:
+        """All settings by name."""
+        ...
+
+    async def setting(self, name: str, default: Any = None) -> Any:
+        """One setting."""
+        ...
+
+    async def users(self) -> list[User]:
+        """All users by name."""
+        ...
+
+    async def user(self, name: str) -> User | None:
+        """One user."""
+        ...
+
+    async def bindings(self, user: str) -> dict[str, Access]:
+        """Access of a user by serial."""
+        ...
+
+    async def tokens(self, user: str | None = None) -> list[Token]:
+        """API tokens."""
+        ...
+
+    async def failures(self, keys: Sequence[str]) -> dict[str, Failures]:
+        """Counters of failed logins."""
+        ...
+
+    async def meters(self, *, active: bool = True) -> list[Meter]:
+        """Registered meters by location and serial; with ``active=False`` all that ever were."""
+        ...
+
+    async def meter(self, serial: str) -> Meter | None:
+        """One meter, registered or not."""
+        ...
+
+    async def latest(self, serial: str, ids: Sequence[int] | None = None) -> dict[int, Value]:
+        """The newest value of each quantity, missing and invalid ones included."""
+        ...
+
+    def readings(
+        self,
+        serial: str,
+        ids: Sequence[int],
+        first: int,
+        last: int,
+        *,
+        group: Group | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[tuple[int, dict[int, Value]]]:
+        """Stored readings from ``first`` to ``last`` (UTC ms, both inclusive), oldest first, streamed."""
+        ...
+
+    def rows(
+        self,
+        serial: str,
+        kind: Kind,
+        channel: int,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        count: int | None = None,
+        local: bool = False,
+    ) -> AsyncIterator[Row]:
+        """Rows that are not cleared, oldest first, streamed.
+
+        ``first``, ``last`` (both inclusive) are UTC ms, with ``local`` civil seconds. ``count``: at most so many, from
+        ``first`` on, or the newest where ``first`` is absent.
+        """
+        ...
+
+    async def series(self, serial: str) -> list[Series]:
+        """The present series of a meter."""
+        ...
+
+    async def events(self, *, limit: int | None = None) -> list[tuple[int, Event]]:
+        """Events of the gateway since the log was emptied, newest first, each with its index (1 is the oldest)."""
+        ...
+
+    async def meter_events(self, serial: str, log: str, *, until: int | None, count: int) -> list[MeterEvent]:
+        """Newest first; ``until`` is civil local seconds."""
+        ...
+
+    async def engine_states(self, serial: str) -> dict[str, Any]:
+        """States of the engines of a meter by name."""
+        ...
+
+    async def corrections(self, serial: str) -> list[Correction]:
+        """Oldest first."""
+        ...
+
+    async def keys(self, serial: str) -> list[PublicKey]:
+        """Public keys of a meter, first seen first."""
+        ...
+
+    async def session(self, id: str) -> Session | None:
+        """One charging session."""
+        ...
+
+    async def sessions(self, serial: str | None = None, *, limit: int = 100) -> list[Session]:
+        """Newest first."""
+        ...
+
+    async def signed_records(self, session: str) -> list[SignedRecord]:
+        """Records of a session in the order of receipt."""
+        ...
+
+    def audit(self, *, after: int = 0, limit: int | None = None) -> AsyncIterator[tuple[int, str, Audit]]:
+        """Number, hash and entry, oldest first."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection. Safe to call twice."""
+        ...
+
+
+class Store(Reader, Protocol):
+    """The writer."""
+
+    async def commit(self, *writes: Write) -> None:
+        """One transaction, durable when this returns; waiting calls share an fsync, in the order of their calls.
+
+        Raises:
+            StorageError: disk full or failing. Nothing of this call is stored, the store can be used further.
+        """
+        ...
+
+    async def layout(self, columns: Mapping[int, int]) -> int:
+        """The id of the layout with these quantities and exponents, made durable if it is new."""
+        ...
