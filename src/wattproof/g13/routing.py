@@ -115,7 +115,7 @@ class Router(Generic[R]):
                 continue
             name = segment.strip("{}")
             kind = "number" if name in NUMBERS else "text"
-            known = getattr(node, kind) or (name, _Node())
+            known: tuple[str, _Node[R]] = getattr(node, kind) or (name, _Node())
             if known[0] != name:
                 raise InvalidValue(f"{resource}: in {path}, {name} stands where another path has {known[0]}")
             setattr(node, kind, known)
