@@ -196,7 +196,7 @@ class Sessions:
         verdict = None
         writes: list[Write] = []
         if whole is not None:
-            format, document = whole
+            name, document = whole
             key = seen[0].key if seen else None
             report = await asyncio.to_thread(functools.partial(examine, document, key, allow_test_keys=True))
             verdict = report.as_dict()
@@ -205,7 +205,7 @@ class Sessions:
                 serial=running.session.serial,
                 role="session",
                 time=self._now(),
-                format=format,
+                format=name,
                 data=document,
                 signature="",
                 overall=verdict["sessions"][0]["overall"] if verdict["sessions"] else "red",

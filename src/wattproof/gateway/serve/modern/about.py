@@ -42,15 +42,15 @@ def licences() -> list[shapes.Licence]:
 def _licence(one: Distribution) -> str:
     """The licence as the metadata give it: an SPDX expression, else the classifiers, else the first line of text."""
     metadata = one.metadata
-    expression = metadata.get("License-Expression")
-    if expression:
-        return str(expression)
+    expressions = metadata.get_all("License-Expression")
+    if expressions:
+        return str(expressions[0])
     classified = [
         text.rpartition(" :: ")[2]
         for text in metadata.get_all("Classifier") or []
         if text.startswith("License :: ") and not text.endswith("OSI Approved")
     ]
-    stated = (metadata.get("License") or "").strip().splitlines()
+    stated = "".join(metadata.get_all("License") or []).strip().splitlines()
     return ", ".join(classified) or (stated[0][:100] if stated else "not stated")
 
 

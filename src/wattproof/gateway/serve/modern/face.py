@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
-from wattproof.gateway.auth.identity import FORBIDDEN, Identity, Refusal
 
 from wattproof.errors import WattproofError
 from wattproof.g13.routing import Match, Missed
+from wattproof.gateway.auth.identity import FORBIDDEN, Identity, Refusal
 from wattproof.gateway.config import Config
 from wattproof.gateway.local import CommandFailed, Failing, Local
 from wattproof.gateway.serve.modern import shapes

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import msgspec
-from wattproof.gateway.auth.identity import FORBIDDEN, Identity, Refusal
 
 from wattproof.g13.rights import VIEW
+from wattproof.gateway.auth.identity import FORBIDDEN, Identity, Refusal
 from wattproof.gateway.local import CommandFailed, Notice
 from wattproof.gateway.records import Value
 from wattproof.gateway.serve.modern.face import Called, Face, Reply, Wrong
@@ -57,7 +57,7 @@ async def _stream(face: Face, user: Identity, serials: list[str]) -> AsyncIterat
             while True:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(HEARTBEAT):
-                        _tell(await arriving.get(), serials, put)
+                        await _tell(face, await arriving.get(), serials, put)
                 try:
                     await face.gate.recheck(user)
                 except Refusal:
@@ -76,12 +76,15 @@ async def _stream(face: Face, user: Identity, serials: list[str]) -> AsyncIterat
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _tell(notice: Notice, serials: list[str], put: Any) -> None:
+async def _tell(face: Face, notice: Notice, serials: list[str], put: Callable[[bytes], None]) -> None:
     """What a notice of ``acquire`` means to a reader."""
     if notice.kind == "event":
         put(event("gateway", notice.value))
-    elif notice.kind == "status" and isinstance(notice.value, Mapping) and notice.value.get("serial") in serials:
-        put(event("status", notice.value))
+    elif notice.kind == "changed" and "meters" in notice.value["kinds"]:
+        for serial in notice.value["serials"]:
+            meter = await face.reader.meter(serial) if serial in serials else None
+            if meter is not None:
+                put(event("status", {"serial": serial, "status": meter.status}))
 
 
 def _values(part: Mapping[str, Any]) -> dict[str, Any]:

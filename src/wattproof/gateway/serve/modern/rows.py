@@ -6,10 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from wattproof.gateway.auth.scopes import Scope
-
 from wattproof.g13.rights import ADMIN, CONFIGURE, LOGIN, VIEW, Right
 from wattproof.g13.routing import Router
+from wattproof.gateway.auth.scopes import Scope
 from wattproof.gateway.serve.modern import shapes
 
 PREFIX = "/api/v1"

@@ -6,11 +6,11 @@ import base64
 from typing import Any
 
 import msgspec
-from wattproof.gateway.auth.identity import FORBIDDEN
-from wattproof.gateway.auth.scopes import Scope
 
 from wattproof.g13.rights import CONFIGURE, VIEW
 from wattproof.gateway import records
+from wattproof.gateway.auth.identity import FORBIDDEN
+from wattproof.gateway.auth.scopes import Scope
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, Wrong, shown
 from wattproof.gateway.serve.modern.meters import known

@@ -24,7 +24,7 @@ class In(Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
 # Errors and success ---------------------------------------------------------------------------------------------------
 
 
-class Problem(Out):
+class Problem(Out, kw_only=True):
     """What went wrong; the same form as in the old face."""
 
     status: Literal["error"] = "error"
