@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from wattproof.gateway.acquire.events import Id, event
 from wattproof.gateway.acquire.ledger import Ledger
 from wattproof.gateway.acquire.notices import notices_of
 from wattproof.gateway.acquire.timetable import Timetable
 from wattproof.gateway.config import Config
+from wattproof.gateway.events import Id, event
 from wattproof.gateway.records import Write
 from wattproof.gateway.store.base import Store
 from wattproof.model.clock import Clock

@@ -25,7 +25,6 @@ from wattproof.errors import (
 )
 from wattproof.gateway.acquire.buses import Runner, Urgency
 from wattproof.gateway.acquire.documents import Documents, key_of
-from wattproof.gateway.acquire.events import Id
 from wattproof.gateway.acquire.polling import PERIODS, Poll, polls_of
 from wattproof.gateway.acquire.presence import Presence, Status
 from wattproof.gateway.acquire.site import Site
@@ -33,6 +32,7 @@ from wattproof.gateway.acquire.sources.failures import failure
 from wattproof.gateway.acquire.station import Document, Engine, Source
 from wattproof.gateway.acquire.storing import Layouts
 from wattproof.gateway.acquire.timetable import Appointment
+from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Group, Meter, Value, Write
 from wattproof.meters.abb.driver import Cause

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wattproof.gateway.acquire.events import Id
+from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, Wrong, shown
