@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from wattproof.gateway.acquire.sources.failures import told, unsupported
 from wattproof.gateway.acquire.station import Document
 from wattproof.gateway.quantities import grouped
@@ -75,6 +77,17 @@ class BaseSource:
     def traits(self) -> tuple[str, ...]:
         """What the answers of 10.3 depend on beside quantities, for the meter's record; known after ``open``."""
         return ()
+
+    @property
+    def record(self) -> Meter:
+        """The meter's record with what it is known to have now."""
+        provides = tuple(sorted({*self.meter.provides, *self.ids()}))
+        return structs.replace(self.meter, provides=provides, traits=self.traits)
+
+    @property
+    def moduli(self) -> Mapping[int, tuple[int, int]]:
+        """Where counters begin anew, by id: mantissa and exponent in the unit of the quantity. Others never do."""
+        return {}
 
     @property
     def kept(self) -> dict[str, Any]:
