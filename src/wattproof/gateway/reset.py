@@ -1,7 +1,7 @@
 """The reset button (g13-api.md 8.7): forget users, meters and settings, keep measured history, make a new password.
 
-One transaction is the moment of the reset. What lies in files is done after it and, if that was interrupted, at the next
-start: so after ``kill -9`` either everything or nothing is reset.
+One transaction is the moment of the reset. What lies in files is done after it and, if that was interrupted, at the
+next start: so after ``kill -9`` either everything or nothing is reset.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.config import Config
 from wattproof.gateway.events import Id, event
 from wattproof.gateway.records import Audit, ClearEvents, DropToken, DropUser, Setting, User, Write
-from wattproof.gateway.store import open_store
 from wattproof.gateway.store.base import Store
+from wattproof.gateway.store.opening import open_store
 from wattproof.io.journal import DirectoryLock, sync_directory
 from wattproof.model.clock import Clock
 
