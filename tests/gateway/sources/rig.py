@@ -6,10 +6,12 @@ from fractions import Fraction
 from typing import Any
 
 from tests.meters.conftest import Joined
+from tests.meters.dmed4.conftest import JoinedWeb
 from wattproof.drivers.modbus import run_blocking
 from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.records import Meter
 from wattproof.meters.bsm.virtual.meter import create as create_bsm
+from wattproof.meters.dmed4.virtual.creation import create as create_dmed4
 from wattproof.model.clock import VirtualClock
 from wattproof.virtual.base import SimulationOptions
 
@@ -60,3 +62,14 @@ def bsm(options: Options | None = None, *, variant: str | None = None, **simulat
     meter = create_bsm(SimulationOptions("bsm", variant, seed=1, speed=Fraction(1), **simulation))
     link = Joined(meter, clock)
     return Rig(meter, link, clock, record("bsm", place={"unit": 42}), options or Options())
+
+
+def dmed4(way: str, options: Options | None = None, *, place: dict[str, Any] | None = None, **simulation: Any) -> Rig:
+    """A DMED4 over ``modbus`` or ``rest``, five seconds after its start."""
+    clock = VirtualClock()
+    meter: Any = create_dmed4(SimulationOptions("dmed4", None, seed=1, speed=Fraction(1), **simulation))
+    link: Any = Joined(meter, clock) if way == "modbus" else JoinedWeb(meter, clock)
+    of = record("dmed4", protocol=5 if way == "modbus" else 7, place=place or {})
+    rig = Rig(meter, link, clock, of, options or Options())
+    rig.wait(5)
+    return rig

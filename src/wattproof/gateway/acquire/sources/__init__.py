@@ -12,9 +12,10 @@ from wattproof.gateway.records import Meter
 
 __all__ = ["Options", "open_source"]
 
-#: Classes by family, imported when first used.
+#: What makes a source, by family; imported when first used.
 SOURCES: Mapping[str, str] = {
     "bsm": "wattproof.gateway.acquire.sources.bsm:BsmSource",
+    "dmed4": "wattproof.gateway.acquire.sources.dmed4:dmed_source",
 }
 
 
