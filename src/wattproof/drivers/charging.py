@@ -262,6 +262,10 @@ class ChargingSession(ABC):
                     raise
             await self.clock.sleep(SLOWEST)
 
+    def keep_with(self, store: Callable[[Any], Awaitable[None] | None]) -> None:
+        """Keep records from now on with another ``store``."""
+        self._store = store
+
     async def put(self) -> None:
         """Store what there is of the session. Raises what ``store`` raises."""
         storing = self._store(self.record)

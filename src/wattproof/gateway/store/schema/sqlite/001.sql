@@ -24,7 +24,7 @@ CREATE TABLE tokens (
 CREATE TABLE meters (
   "serial" TEXT PRIMARY KEY, "family" TEXT NOT NULL, "protocol" INTEGER NOT NULL, "address" TEXT NOT NULL,
   "bus" TEXT NOT NULL, "place" TEXT NOT NULL, "alias" TEXT NOT NULL, "location" TEXT NOT NULL, "origin" TEXT NOT NULL,
-  "label" TEXT NOT NULL, "engines" TEXT NOT NULL, "provides" TEXT NOT NULL, "status" INTEGER NOT NULL,
+  "label" TEXT NOT NULL, "engines" TEXT NOT NULL, "provides" TEXT NOT NULL, "traits" TEXT NOT NULL, "status" INTEGER NOT NULL,
   "registered" INTEGER NOT NULL, "active" INTEGER NOT NULL
 ) STRICT;
 
