@@ -1,0 +1,29 @@
+"""Sources: how each family of meters is asked for the resources 41 to 90 (g13-api.md 10.3)."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from wattproof.gateway.acquire.sources.base import Options
+from wattproof.gateway.acquire.station import Source
+from wattproof.gateway.records import Meter
+
+__all__ = ["Options", "open_source"]
+
+#: What makes a source, by family; imported when first used.
+SOURCES: Mapping[str, str] = {
+    "bsm": "wattproof.gateway.acquire.sources.bsm:BsmSource",
+    "dmed4": "wattproof.gateway.acquire.sources.dmed4:dmed_source",
+}
+
+
+def open_source(meter: Meter, link: Any, options: Options | None = None) -> Source:
+    """The source of a registered meter on its bus. Nothing is sent yet: await its ``open``.
+
+    ``link``: what the meter's bus is asked through: a ``ModbusLink``, a ``WebLink``, or the ``Bus`` of M-Bus or COSEM.
+    """
+    module, _, name = SOURCES[meter.family].partition(":")
+    made: Source = getattr(importlib.import_module(module), name)(meter, options or Options(), link)
+    return made
