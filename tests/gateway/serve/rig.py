@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -169,7 +170,7 @@ class Rig:
         self.desk = Desk(store, self._tell, self.clock)
         self.line = Line(self.desk.table())
         self.service: Service = assemble(
-            self.config, store, self.line, verifier, self.clock, current=lambda: self.current
+            self.config, store, self.line, verifier, self.clock, current=lambda: self.current, hardware=lambda host: 7
         )
         self.app: App = self.service.app
         self.cookies: dict[str, str] = {}
@@ -218,7 +219,7 @@ class Rig:
             sent |= {"content-type": "application/json", "content-length": str(len(data))}
         sent |= headers or {}
         scope = {
-            "type": "http", "method": method, "path": _decoded(path), "raw_path": path.encode(), "query_string": b"",
+            "type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(), "query_string": b"",
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "client": ("192.0.2.9", 40000), "server": ("127.0.0.1", 8443), "scheme": "https",
         }  # fmt: skip
@@ -257,11 +258,3 @@ class Rig:
 
     async def close(self) -> None:
         await self.service.close()
-
-
-def _decoded(path: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(path)
-
-
