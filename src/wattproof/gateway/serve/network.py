@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from wattproof.errors import WattproofError
 from wattproof.gateway.serve.problems import Problem
 from wattproof.io.interfaces import hardware_address, is_local
 from wattproof.model.clock import Clock
@@ -132,7 +133,7 @@ class Moving:
                 return
             _log.warning("nobody came to %s in %d s: listening at %s again", target, PROBATION, old)
             await listening.move(old)
-        except OSError as error:
+        except WattproofError as error:
             _log.error("cannot listen at %s: %s", target, error)
         await self._restore(before)
 
