@@ -7,8 +7,9 @@ from importlib.metadata import Distribution, PathDistribution, distribution, dis
 from pathlib import Path
 
 from wattproof.gateway.local import CommandFailed
+from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.modern import shapes
-from wattproof.gateway.serve.modern.face import Called, Face, Reply, Wrong
+from wattproof.gateway.serve.modern.face import Called, Face, Reply
 from wattproof.gateway.serve.modern.rows import PREFIX
 
 #: Names that files with a licence begin with.
@@ -76,7 +77,7 @@ async def licence(face: Face, called: Called) -> Reply:
     except (ValueError, ModuleNotFoundError):  # PackageNotFoundError is a ModuleNotFoundError
         files = []
     if not files:
-        raise Wrong(404, "unknown licence")
+        raise Problem(404, "unknown licence")
     text = "\n\n".join(file.read_text("utf-8", "replace") for file in files)
     return Reply(200, text.encode(), "text/plain; charset=utf-8")
 
