@@ -34,7 +34,9 @@ class Moves:
         self.clock = VirtualClock()
         self.listeners = Listeners()
         self.restored: list[Any] = []
-        self.moving = Moving(self.listeners, self.clock, self.restore, home=HOME, belongs=lambda ip: ip.startswith("192.0.2."))
+        self.moving = Moving(
+            self.listeners, self.clock, self.restore, home=HOME, belongs=lambda ip: ip.startswith("192.0.2.")
+        )
 
     async def restore(self, settings: dict[str, Any] | None) -> None:
         self.restored.append(settings)

@@ -7,10 +7,10 @@ from importlib.metadata import Distribution, PathDistribution, distribution, dis
 from pathlib import Path
 
 from wattproof.gateway.local import CommandFailed
-from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, Reply
 from wattproof.gateway.serve.modern.rows import PREFIX
+from wattproof.gateway.serve.problems import Problem
 
 #: Names that files with a licence begin with.
 LICENCE_FILES = ("licen", "copying", "notice")

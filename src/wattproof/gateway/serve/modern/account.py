@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from wattproof.gateway import records
@@ -65,7 +67,7 @@ async def drop_token(face: Face, called: Called) -> shapes.Done:
     return shapes.Done()
 
 
-def _told(one: records.Token) -> dict[str, object]:
+def _told(one: records.Token) -> dict[str, Any]:
     return {
         "id": one.id,
         "user": one.user,

@@ -23,10 +23,12 @@ from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.store.base import Reader
 
 JSON = "application/json"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as the HTTP side hands it on. ``read`` gives the body, ``b""`` where there is none. ``identity``: ``None``
-    at an open end point. ``facts``: what the gate wants to know of the request."""
+    """A request as the HTTP side hands it on. ``read`` gives the body, ``b""`` where there is none. ``identity``:
+    ``None`` at an open end point. ``facts``: what the gate wants to know of the request."""
 
     method: str
     path: str

@@ -7,9 +7,9 @@ from typing import Any
 
 from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed
-from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, shown
+from wattproof.gateway.serve.problems import Problem
 
 #: Protocols of 10.1 behind light B; the others are behind light C.
 WIRED = frozenset({1, 2, 3, 6})

@@ -8,9 +8,9 @@ from wattproof.gateway import records
 from wattproof.gateway.answers import supported
 from wattproof.gateway.quantities import IDS, NUMBERS
 from wattproof.gateway.records import Kind
-from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, moment, shown
+from wattproof.gateway.serve.problems import Problem
 from wattproof.metering import dates
 
 #: Longer than any time that is stored.

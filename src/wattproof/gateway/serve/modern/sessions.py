@@ -11,10 +11,10 @@ from wattproof.g13.rights import CONFIGURE, VIEW
 from wattproof.gateway import records
 from wattproof.gateway.auth.identity import FORBIDDEN
 from wattproof.gateway.auth.scopes import Scope
-from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, shown
 from wattproof.gateway.serve.modern.meters import known
+from wattproof.gateway.serve.problems import Problem
 
 #: Options that are shown as members of their own, or are ours alone.
 INNER = ("family", "failure", "notes", "measured_wh")
