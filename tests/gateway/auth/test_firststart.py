@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.auth.shelf import Shelf
 from wattproof.errors import StorageError
 from wattproof.gateway.auth import firststart
 from wattproof.gateway.auth.firststart import first_password, first_start, one_time_password
 from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.records import User
+from wattproof.gateway.store.base import Store
 
 WORD = re.compile(r"[a-hjkmnp-z2-9]{5}(-[a-hjkmnp-z2-9]{5}){3}")
 
@@ -28,30 +28,30 @@ def test_it_has_twenty_characters_that_nobody_confuses():
 
 @pytest.mark.proves("G-301", "G-302")
 async def test_the_first_start_makes_one_user_and_a_file_and_the_second_nothing(
-    tmp_path: Path, shelf: Shelf, verifier: Verifier, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, store: Store, verifier: Verifier, caplog: pytest.LogCaptureFixture
 ):
     before = os.umask(0)
     try:
-        shown = await first_start(shelf, shelf.commit, verifier, tmp_path, "abcde-fghjk-mnpqr-stuvw")
+        shown = await first_start(store, store.commit, verifier, tmp_path, "abcde-fghjk-mnpqr-stuvw")
     finally:
         os.umask(before)
     assert shown == "abcde-fghjk-mnpqr-stuvw"
     path = tmp_path / "initial-password"
     assert path.read_text() == shown + "\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    [user] = await shelf.users()
+    [user] = await store.users()
     assert (user.name, user.admin, user.due) == ("admin", True, True)
     assert await verifier.verify(user.hash, shown)
 
-    assert await first_start(shelf, shelf.commit, verifier, tmp_path, one_time_password()) is None
-    assert await shelf.users() == [user]
+    assert await first_start(store, store.commit, verifier, tmp_path, one_time_password()) is None
+    assert await store.users() == [user]
     assert path.read_text() == shown + "\n"
     assert "abcde" not in caplog.text
 
 
 @pytest.mark.proves("G-301")
 async def test_the_file_has_its_mode_from_its_creation(
-    tmp_path: Path, shelf: Shelf, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, store: Store, verifier: Verifier, monkeypatch: pytest.MonkeyPatch
 ):
     modes: list[tuple[int, int]] = []
     real = os.open
@@ -63,24 +63,24 @@ async def test_the_file_has_its_mode_from_its_creation(
 
     monkeypatch.setattr(os, "open", watched)
     (tmp_path / "initial-password").write_text("left by somebody")  # readable by all
-    await first_start(shelf, shelf.commit, verifier, tmp_path, "x")
+    await first_start(store, store.commit, verifier, tmp_path, "x")
     assert modes == [(os.O_EXCL, 0o600)]
     assert (tmp_path / "initial-password").read_text() == "x\n"
 
 
 async def test_a_password_changed_just_before_the_power_failed_leaves_no_file(
-    tmp_path: Path, shelf: Shelf, verifier: Verifier
+    tmp_path: Path, store: Store, verifier: Verifier
 ):
-    await first_start(shelf, shelf.commit, verifier, tmp_path, "x")
-    await shelf.commit(User("admin", "another", generation=2, admin=True))
-    assert await first_start(shelf, shelf.commit, verifier, tmp_path, "y") is None
-    assert list(tmp_path.iterdir()) == []
+    await first_start(store, store.commit, verifier, tmp_path, "x")
+    await store.commit(User("admin", "another", generation=2, admin=True))
+    assert await first_start(store, store.commit, verifier, tmp_path, "y") is None
+    assert not (tmp_path / "initial-password").exists()
 
 
-async def test_without_a_file_there_is_no_user(tmp_path: Path, shelf: Shelf, verifier: Verifier):
+async def test_without_a_file_there_is_no_user(tmp_path: Path, store: Store, verifier: Verifier):
     with pytest.raises(StorageError, match="initial-password"):
-        await first_start(shelf, shelf.commit, verifier, tmp_path / "missing", "x")
-    assert await shelf.users() == []
+        await first_start(store, store.commit, verifier, tmp_path / "missing", "x")
+    assert await store.users() == []
 
 
 @pytest.mark.proves("G-305")

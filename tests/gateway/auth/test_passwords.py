@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from dataclasses import dataclass, field
 
 import pytest
 
+from tests.gateway.auth.house import Held
 from wattproof.gateway.auth.identity import Refusal
 from wattproof.gateway.auth.keys import check_key, check_name
 from wattproof.gateway.auth.passwords import Hashing, Verifier
@@ -58,21 +57,6 @@ def test_composed_and_decomposed_accents_are_one_password():
 @pytest.mark.parametrize("stored", ["", "x", "$argon2id$", "$argon2id$v=19$m=64,t=1,p=1$AAAA$AAAA", "ä$"])
 def test_a_stored_text_that_cannot_be_read_is_no_password(stored: str):
     assert not Hashing(memory=64, passes=1).verify(stored, "x")
-
-
-@dataclass(frozen=True)
-class Held(Hashing):
-    """Verifications that wait until they are let go, and count how many run at once."""
-
-    gate: threading.Event = field(default_factory=threading.Event)
-    running: list[int] = field(default_factory=list)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def verify(self, stored: str, password: str) -> bool:
-        with self.lock:
-            self.running.append(1)
-        assert self.gate.wait(10)
-        return super().verify(stored, password)
 
 
 @pytest.mark.proves("G-315")

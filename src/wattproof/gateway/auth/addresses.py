@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -51,6 +52,7 @@ def is_trusted(address: Address, trusted: Iterable[Network]) -> bool:
     return any(address.version == network.version and address in network for network in trusted)
 
 
+@lru_cache(4096)
 def counted(address: str) -> str:
     """What an address is counted as: itself, of IPv6 the /64, for one customer has 2**64 of them.
 

@@ -25,6 +25,10 @@ async def open_store(url: str, data: Path, *, password_file: Path | None = None)
     """
     if url == "sqlite":
         return SQLiteStore(data / FILE)
+    if url.startswith(_POSTGRES):
+        from wattproof.gateway.store.postgres import Address, PostgresStore
+
+        return await PostgresStore.open_store(Address(url, password_file))
     raise _unknown(url)
 
 
@@ -37,6 +41,10 @@ async def open_reader(url: str, data: Path, *, password_file: Path | None = None
     """
     if url == "sqlite":
         return SQLiteReader(data / FILE)
+    if url.startswith(_POSTGRES):
+        from wattproof.gateway.store.postgres import Address, PostgresReader
+
+        return await PostgresReader.open(Address(url, password_file))
     raise _unknown(url)
 
 

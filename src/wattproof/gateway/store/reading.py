@@ -7,7 +7,7 @@ stays open while somebody reads slowly.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from wattproof.gateway.records import (
     Failures,
     Group,
     Kind,
+    Layout,
     Meter,
     MeterEvent,
     PublicKey,
@@ -47,6 +48,7 @@ from wattproof.gateway.store.tables import (
     SIGNED_RECORDS,
     TOKENS,
     USERS,
+    to_json,
 )
 from wattproof.gateway.store.writing import KINDS
 from wattproof.model.values import Quality
@@ -85,6 +87,7 @@ class SqlReader(ABC):
 
     def __init__(self) -> None:
         self._devices: dict[str, int] = {}
+        self._layout_ids: dict[tuple[tuple[int, int], ...], int] = {}
         self._layouts: dict[int, tuple[tuple[int, int], ...]] = {}
 
     @abstractmethod
@@ -304,6 +307,23 @@ class SqlReader(ABC):
             if len(part) < size:
                 return
             left, after = left - size, part[-1][0]
+
+    async def layout_id(self, columns: Mapping[int, int]) -> int:
+        """The id of a layout, 0 if there is none with these columns."""
+        key = tuple(columns.items())
+        if key not in self._layout_ids:
+            quantities, exponents = to_json(tuple(columns)), to_json(tuple(columns.values()))
+            sql = 'SELECT "id" FROM layouts WHERE "quantities" = ? AND "exponents" = ?'
+            found = await self.fetch(sql, quantities, exponents)
+            if not found:
+                return 0
+            self._layout_ids[key] = int(found[0][0])
+        return self._layout_ids[key]
+
+    async def new_layout(self, columns: Mapping[int, int], commit: Callable[[Layout], Awaitable[None]]) -> int:
+        """The id of a layout that is put into the store."""
+        await commit(Layout(0, tuple(columns), tuple(columns.values())))
+        return await self.layout_id(columns)
 
     async def _device(self, serial: str) -> int | None:
         number = self._devices.get(serial)

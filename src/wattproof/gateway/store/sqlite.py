@@ -20,10 +20,10 @@ from typing import Any
 from urllib.parse import quote
 
 from wattproof.errors import InvalidValue, StorageError, WattproofError
-from wattproof.gateway.records import Layout, Write
+from wattproof.gateway.records import Write
 from wattproof.gateway.store.migrations import SCHEMAS, Script, check_readable, due, scripts
 from wattproof.gateway.store.reading import SqlReader
-from wattproof.gateway.store.tables import LAYOUTS, to_json
+from wattproof.gateway.store.tables import to_json
 from wattproof.gateway.store.writing import Ask, Fill, Large, Memory, Run, transaction
 from wattproof.io.journal import make_directory, sync_directory
 
@@ -121,7 +121,6 @@ class SQLiteStore(SQLiteReader):
         self._memory = Memory(to_json)
         self._seen = -1
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
-        self._known_layouts: dict[str, int] = {}
         self._closed = False
         self._writing = threading.Thread(target=self._write, name="store-writer", daemon=True)
         self._writing.start()
@@ -136,17 +135,7 @@ class SQLiteStore(SQLiteReader):
 
     async def layout(self, columns: Mapping[int, int]) -> int:
         """See :class:`~wattproof.gateway.store.base.Store`."""
-        layout = Layout(0, tuple(columns), tuple(columns.values()))
-        _, quantities, exponents = LAYOUTS.pack(layout)
-        key = f"{quantities}{exponents}"
-        if key not in self._known_layouts:
-            sql = 'SELECT "id" FROM layouts WHERE "quantities" = ? AND "exponents" = ?'
-            found = await self.fetch(sql, quantities, exponents)
-            if not found:
-                await self.commit(layout)
-                found = await self.fetch(sql, quantities, exponents)
-            self._known_layouts[key] = int(found[0][0])
-        return self._known_layouts[key]
+        return await self.layout_id(columns) or await self.new_layout(columns, self.commit)
 
     async def close(self) -> None:
         if not self._closed:
@@ -213,7 +202,7 @@ class SQLiteStore(SQLiteReader):
                         answer = writer.execute(sql, parameters).fetchall()
                     case Run(sql, each):
                         writer.executemany(sql, each)
-                    case Fill(table, rows):
+                    case Fill(table, rows):  # a Lock there is already
                         writer.executemany(_FILL[table], rows)
 
     def _finish(self, results: list[tuple[_Call, WattproofError | None]]) -> None:

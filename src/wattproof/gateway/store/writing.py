@@ -59,6 +59,10 @@ class Fill(NamedTuple):
     rows: list[tuple[Any, ...]]
 
 
+class Lock(NamedTuple):
+    """Numbers are given out next: until the end of the transaction no other writer may do so."""
+
+
 class Large(NamedTuple):
     """A table that takes many rows at a time. ``time``: which column the partitions go by."""
 
@@ -74,7 +78,7 @@ ROWS = Large(
     4,
 )
 
-Step = Ask | Run | Fill
+Step = Ask | Run | Fill | Lock
 #: What the engine sends back: the rows of an :class:`Ask`, nothing for the others.
 Steps = Generator[Step, Any, None]
 
@@ -205,13 +209,17 @@ def _device(serial: str, memory: Memory) -> Generator[Step, Any, int]:
         ask = Ask('SELECT "number" FROM devices WHERE "serial" = ?', (serial,))
         found = yield ask
         if not found:
+            yield Lock()
             yield Run(_NEW_DEVICE, [(serial,)])
             found = yield ask
         number = memory.devices[serial] = int(found[0][0])
     return number
 
 
-_NEW_DEVICE = 'INSERT INTO devices ("number", "serial") SELECT coalesce(max("number"), 0) + 1, ? FROM devices'
+_NEW_DEVICE = (
+    'INSERT INTO devices ("number", "serial") VALUES ((SELECT coalesce(max("number"), 0) + 1 FROM devices), ?)'
+    " ON CONFLICT DO NOTHING"
+)
 
 
 def _rows(run: Iterable[Any], memory: Memory, add: Callable[[tuple[Any, ...]], None]) -> Steps:
@@ -292,6 +300,7 @@ def _layouts(run: list[Layout], memory: Memory) -> Steps:
         packed = LAYOUTS.pack(write)
         if len(write.quantities) != len(write.exponents) or not write.quantities:
             raise InvalidValue("a layout has one exponent for each of its quantities, and at least one")
+        yield Lock()
         yield Run(LAYOUTS.insert, [packed]) if write.id else Run(_NEW_LAYOUT, [packed[1:]])
 
 
@@ -302,6 +311,7 @@ _NEW_LAYOUT = (
 
 
 def _events(run: list[Event], memory: Memory) -> Steps:
+    yield Lock()
     found = yield Ask('SELECT coalesce(max("number"), 0) FROM events')
     first = int(found[0][0]) + 1
     yield Run(EVENTS.insert, [(*EVENTS.pack(write), number) for number, write in enumerate(run, first)])
@@ -313,12 +323,13 @@ def _clear_events(run: list[ClearEvents], memory: Memory) -> Steps:
 
 
 _EVENT_CLEARING = (
-    'INSERT INTO event_clearings ("number", "time") SELECT coalesce(max("number"), 0), ? FROM events WHERE TRUE'
-    ' ON CONFLICT ("number") DO NOTHING'
+    'INSERT INTO event_clearings ("number", "time") VALUES ((SELECT coalesce(max("number"), 0) FROM events), ?)'
+    " ON CONFLICT DO NOTHING"
 )
 
 
 def _signed_records(run: list[SignedRecord], memory: Memory) -> Steps:
+    yield Lock()
     found = yield Ask('SELECT coalesce(max("number"), 0) FROM signed_records')
     first = int(found[0][0]) + 1
     yield Run(
@@ -331,6 +342,7 @@ def _signed_records(run: list[SignedRecord], memory: Memory) -> Steps:
 
 
 def _audit(run: list[Audit], memory: Memory) -> Steps:
+    yield Lock()
     found = yield Ask('SELECT "number", "hash" FROM audit ORDER BY "number" DESC LIMIT 1')
     number, previous = found[0] if found else (0, chain.BEGINNING)
     packed = []
