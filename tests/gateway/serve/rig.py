@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -172,7 +173,14 @@ class Rig:
         self.line = Line(self.desk.table())
         self.notices = Notices()
         self.service: Service = assemble(
-            self.config, store, self.line, verifier, self.clock, current=lambda: self.current, areas=self._areas
+            self.config,
+            store,
+            self.line,
+            verifier,
+            self.clock,
+            current=lambda: self.current,
+            areas=self._areas,
+            hardware=lambda host: 7,
         )
         self.app: App = self.service.app
         self.cookies: dict[str, str] = {}
@@ -227,7 +235,7 @@ class Rig:
         sent |= headers or {}
         path, _, query = path.partition("?")
         scope = {
-            "type": "http", "method": method, "path": _decoded(path), "raw_path": path.encode(),
+            "type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(),
             "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "client": ("192.0.2.9", 40000), "server": ("127.0.0.1", 8443), "scheme": "https",
@@ -267,9 +275,3 @@ class Rig:
 
     async def close(self) -> None:
         await self.service.close()
-
-
-def _decoded(path: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(path)

@@ -29,14 +29,16 @@ class Listeners:
         self.host = host
 
 
+def _ours(ip: str) -> bool:
+    return ip.startswith("192.0.2.")
+
+
 class Moves:
     def __init__(self) -> None:
         self.clock = VirtualClock()
         self.listeners = Listeners()
         self.restored: list[Any] = []
-        self.moving = Moving(
-            self.listeners, self.clock, self.restore, home=HOME, belongs=lambda ip: ip.startswith("192.0.2.")
-        )
+        self.moving = Moving(self.listeners, self.clock, self.restore, home=HOME, belongs=_ours)
 
     async def restore(self, settings: dict[str, Any] | None) -> None:
         self.restored.append(settings)
