@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from wattproof.gateway.acquire import service
 from wattproof.gateway.config import BusConfig, Config, MeterConfig
 from wattproof.gateway.localclient import LocalClient
@@ -54,6 +52,6 @@ async def test_a_virtual_bsm_is_read_renamed_and_still_there_after_a_reboot(tmp_
     reader = await open_reader("sqlite", tmp_path)
     (meter,) = await reader.meters()
     assert (meter.alias, meter.location) == ("Car", "Yard")
-    assert [event.id for _, event in await reader.events()][0] == 10
+    assert next(event.id for _, event in await reader.events()) == 10
     assert [row async for row in reader.readings(meter.serial, [69], 0, 1 << 50)]
     await reader.close()

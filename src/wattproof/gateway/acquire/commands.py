@@ -16,6 +16,7 @@ from wattproof.gateway.acquire.registration import Registration, Who
 from wattproof.gateway.acquire.scanning import Scanning
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.state import state
+from wattproof.gateway.acquire.timekeeping import Timekeeper
 from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import AnyWrite, Audit, Meter, Setting, Value, Write
@@ -29,12 +30,19 @@ class Commands:
     """The commands of a running gateway; ``reboot`` ends the process."""
 
     def __init__(
-        self, site: Site, fleet: Fleet, registration: Registration, scanning: Scanning, reboot: Callable[[], None]
+        self,
+        site: Site,
+        fleet: Fleet,
+        registration: Registration,
+        scanning: Scanning,
+        timekeeper: Timekeeper,
+        reboot: Callable[[], None],
     ) -> None:
         self._site = site
         self._fleet = fleet
         self._registration = registration
         self._scanning = scanning
+        self._timekeeper = timekeeper
         self._reboot = reboot
         self.started = site.clock.now()
         self.busy: set[str] = {"starting"}
@@ -153,6 +161,9 @@ class Commands:
             self._audit(who, "clock", "", f"offset {offset_ms} ms"),
         )
         self._site.offset = offset_ms
+        for station in self._fleet.stations.values():
+            station.regrid()
+        self._timekeeper.moved(self._fleet.stations.values())
 
     async def reboot(self, who: Who) -> None:
         """#15: event 10 is on disk when this returns; then everything ends and is started again."""

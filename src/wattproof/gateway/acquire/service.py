@@ -45,7 +45,9 @@ class Acquire:
         self.sessions = Sessions(store, self._source_of, lambda: self.site.now)
         self.fleet.charging = self.sessions.charging
         self.ending = asyncio.Event()
-        self.commands = Commands(self.site, self.fleet, self.registration, self.scanning, self.ending.set)
+        self.commands = Commands(
+            self.site, self.fleet, self.registration, self.scanning, self.timekeeper, self.ending.set
+        )
         self._timetable: asyncio.Task[None] | None = None
 
     def table(self) -> dict[str, Callable[..., Any]]:

@@ -315,6 +315,13 @@ class Station:
         self._arm()
         return writes
 
+    def regrid(self) -> None:
+        """The grid of the polls has moved."""
+        for poll in self.polls:
+            poll.due = 0
+            poll.schedule(self._site.clock.now(), self._site.time)
+        self.runner.wake()
+
     # -- somebody asks -----------------------------------------------------------------------------------------------
 
     async def values(self, ids: Collection[int], max_age: float, wait: float) -> dict[int, Value]:

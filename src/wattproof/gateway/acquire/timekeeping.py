@@ -8,6 +8,7 @@ by us, its offset is written at the change.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,9 +17,12 @@ from wattproof.gateway.acquire.buses import Urgency
 from wattproof.gateway.acquire.site import MILLISECOND, Site
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.acquire.timetable import Appointment
+from wattproof.gateway.records import EngineState
 
 #: Seconds: between two settings, between two looks, until a look that was not possible is tried again.
 EVERY, LOOK, AGAIN = 86400.0, 3600.0, 60.0
+#: Name of what is stored about a meter's clock among the states of its engines.
+STATE = "clock"
 #: Milliseconds that a clock may be off.
 TOLERANCE = 2000
 #: Seconds that a look may take, the wait for the bus included.
@@ -49,9 +53,10 @@ class Timed(Protocol):
 
 @dataclass(slots=True)
 class Kept:
-    """What is known of one meter's clock. ``set_at``: nanoseconds of ``now``; ``deviation``: ms, as last seen."""
+    """What is known of one meter's clock. ``set_at``: host time, UTC ms; ``deviation``: ms, as last seen."""
 
     set_at: int | None = None
+    known: bool = False
     settings: int = 0
     deviation: int | None = None
     appointment: Appointment | None = None
@@ -86,6 +91,11 @@ class Timekeeper:
         if station.serial in self._kept:
             self._look_in(station, 0.0)
 
+    def moved(self, stations: Iterable[Station]) -> None:
+        """The gateway's time was set: the clocks of meters follow it."""
+        for station in stations:
+            self.came_back(station)
+
     def _look_in(self, station: Station, seconds: float) -> None:
         kept = self._kept[station.serial]
         if kept.appointment is not None:
@@ -101,25 +111,29 @@ class Timekeeper:
         if not station.presence.is_offline:
             try:
                 done = await station.runner.ask(
-                    lambda: station.attempt(lambda: self._right(station.source, kept)), Urgency.READ, WAIT
+                    lambda: station.attempt(lambda: self._right(station, kept)), Urgency.READ, WAIT
                 )
             except WattproofError as error:
                 _log.warning("the clock of %s could not be kept: %s", station.serial, error)
         if station.serial in self._kept:
             self._look_in(station, LOOK if done else AGAIN)
 
-    async def _right(self, source: Any, kept: Kept) -> bool:
+    async def _right(self, station: Station, kept: Kept) -> bool:
         """Look at the clock and set it if need be; whether it may be left alone for a while."""
+        source: Any = station.source
+        if not kept.known:
+            states = await self._site.store.engine_states(station.serial)
+            kept.set_at, kept.known = states.get(STATE, {}).get("set_at"), True
         if await source.is_charging():
             return False
-        now = self._site.clock.now()
+        now = self._site.now
         shown = await source.time()
         kept.deviation = None if shown is None else shown - self._site.time // MILLISECOND
-        due = kept.set_at is None or now - kept.set_at >= EVERY * 1e9 - LOOK * 5e8
+        due = kept.set_at is None or now - kept.set_at >= EVERY * 1000
         if due or kept.deviation is None or abs(kept.deviation) > TOLERANCE:
             await source.set_time(self._site.time // MILLISECOND)
-            kept.set_at = self._site.clock.now()
-            kept.settings += 1
+            kept.set_at, kept.settings = now, kept.settings + 1
+            self._site.ledger.add(EngineState(station.serial, STATE, {"set_at": now}))
         else:
             await source.follow_summer_time()
         return True
