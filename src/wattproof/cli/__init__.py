@@ -28,6 +28,7 @@ COMMANDS = {
     "logbook": ("logbook", "METER_URL [OPTIONS]", "Fetch the signed records and events that a meter has stored."),
     "verify": ("verify", "FILE|-... [OPTIONS]", "Check signed meter values and say why."),
     "proxy": ("proxy", "LISTEN_URL... --to BUS_URL [OPTIONS]", "Let several masters share one line."),
+    "gateway": ("gateway", "[acquire|serve] [OPTIONS]", "Gather meters behind the G13 JSON interface."),
     "conformance": ("conformance", "METER_URL [OPTIONS]", "Hold a meter against its specification."),
 }
 

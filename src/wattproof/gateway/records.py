@@ -85,7 +85,8 @@ class Binding(Write, frozen=True):
 
 
 class Failures(Write, frozen=True):
-    """Failed logins of one counter (9.4): its key, times of the failures, how often it has locked, until when."""
+    """Failed logins of one counter (9.4): its key, times of the failures, how often it has locked, until when. Counters
+    of a user have the keys ``user:NAME``, ``pair:NAME@...`` and ``known:NAME@...``; they go with the user."""
 
     key: str
     times: tuple[int, ...] = ()
@@ -120,9 +121,10 @@ class DropToken(Write, frozen=True):
 class Meter(Write, frozen=True):
     """A registered meter. ``protocol`` and ``address`` as in 10.1; ``bus``: name of the bus; ``place``: what the bus
     needs to reach it (unit, channel, secondary address, URL options); ``provides``: ids of quantities that it or its
-    engine has; ``origin``: ``file`` or ``api``; ``engines``: ``auto`` or ``off``. ``status``: -1 offline, 0
-    registered, 1 online. ``registered``: host time. A meter once seen keeps its serial and its history for ever;
-    ``active`` is false while it is deregistered."""
+    engine has; ``traits``: what else it has that answers depend on (`wattproof.gateway.answers.Trait`); ``origin``:
+    ``file`` or ``api``; ``engines``: ``auto`` or ``off``. ``status``: -1 offline, 0 registered, 1 online.
+    ``registered``: host time. A meter once seen keeps its serial and its history for ever; ``active`` is false while it
+    is deregistered."""
 
     serial: str
     family: str
@@ -136,6 +138,7 @@ class Meter(Write, frozen=True):
     label: str = ""
     engines: str = "auto"
     provides: tuple[int, ...] = ()
+    traits: tuple[str, ...] = ()
     status: int = 0
     registered: int = 0
     active: bool = True

@@ -83,6 +83,19 @@ class Reader(Protocol):
         """Stored readings from ``first`` to ``last`` (UTC ms, both inclusive), oldest first, streamed."""
         ...
 
+    def reading_batches(
+        self,
+        serial: str,
+        ids: Sequence[int],
+        first: int,
+        last: int,
+        *,
+        group: Group | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[list[tuple[int, dict[int, Value]]]]:
+        """The same, some thousands at a time, for who writes them on."""
+        ...
+
     def rows(
         self,
         serial: str,
@@ -99,6 +112,20 @@ class Reader(Protocol):
         ``first``, ``last`` (both inclusive) are UTC ms, with ``local`` civil seconds. ``count``: at most so many, from
         ``first`` on, or the newest where ``first`` is absent.
         """
+        ...
+
+    def row_batches(
+        self,
+        serial: str,
+        kind: Kind,
+        channel: int,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        count: int | None = None,
+        local: bool = False,
+    ) -> AsyncIterator[list[Row]]:
+        """The same, some thousands at a time, for who writes them on."""
         ...
 
     async def series(self, serial: str) -> list[Series]:

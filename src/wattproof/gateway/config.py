@@ -1,0 +1,333 @@
+"""The gateway's configuration file (g13-api.md 10.4): TOML, checked whole before anything is opened."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from wattproof.errors import InvalidURL, UsageError
+from wattproof.io import tomlfile
+from wattproof.io.tomlfile import Key, Section
+from wattproof.io.url import parse_url
+
+NAME = re.compile(r"[a-z0-9-]{1,32}")
+FAMILIES = ("abb", "bsm", "dmed4", "g13", "map", "sunspec")
+#: Networks that a scan asked for over HTTP may reach (10.2); link-local ones never.
+SCAN_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+LISTEN = "https://127.0.0.1:8443"
+
+
+def default_data() -> Path:
+    """Where data lie by default: ``$STATE_DIRECTORY`` of a service, else below the home directory."""
+    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(state) if state else Path(home) / "wattproof"
+
+
+def host_timezone() -> str:
+    """The IANA name of the host's time zone, ``UTC`` where it does not tell."""
+    named = os.environ.get("TZ", "").lstrip(":")
+    link = Path("/etc/localtime")
+    if not named and link.is_symlink():
+        named = str(link.readlink()).partition("zoneinfo/")[2]
+    try:
+        return zoneinfo.ZoneInfo(named).key if named else "UTC"
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        return "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class BusConfig:
+    """One line or socket. Times in milliseconds, periods of polling in seconds; ``None``: by the kind of bus (11.1)."""
+
+    name: str
+    url: str
+    timeout_ms: int | None = None
+    retries: int = 2
+    pause_ms: int | None = None
+    poll_live_s: float | None = None
+    poll_energy_s: float | None = None
+    max_connections: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class MeterConfig:
+    """A meter of the file. ``unit``, ``address`` and ``channel`` by the kind of bus."""
+
+    bus: str
+    family: str
+    unit: int | None = None
+    address: int | str | None = None
+    channel: int | None = None
+    map: str | None = None
+    serial: str | None = None
+    alias: str | None = None
+    location: str = "Unknown"
+    engines: str | None = None
+    allow_switching: bool = False
+    integrate: bool = False
+    keep_time: bool = True
+    password_file: Path | None = None
+    tls_pin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything that the file says; without a file, the defaults."""
+
+    path: Path | None = None
+    listen: tuple[str, ...] = (LISTEN,)
+    data: Path = field(default_factory=default_data)
+    compat: str = "none"
+    allow_network: bool = False
+    timezone: str = field(default_factory=host_timezone)
+    certificate: Path | None = None
+    key_file: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    scan_networks: tuple[str, ...] = SCAN_NETWORKS
+    max_image_mib: int = 16
+    rate_limit: int = 0
+    offline: str = "error"
+    offline_max_age_s: int = 86400
+    install_command: tuple[str, ...] = ()
+    store_url: str = "sqlite"
+    store_password_file: Path | None = None
+    retention_days: int = 0
+    downsample_s: int = 900
+    buses: tuple[BusConfig, ...] = ()
+    meters: tuple[MeterConfig, ...] = ()
+
+    def bus(self, name: str) -> BusConfig:
+        """The bus of that name. Raises ``KeyError``."""
+        return {bus.name: bus for bus in self.buses}[name]
+
+
+# Checks: each returns what is kept or raises ValueError with what it should be ------------------------------------
+
+
+def _choice(*names: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if value not in names:
+            raise ValueError("one of " + ", ".join(names))
+        return value
+
+    return check
+
+
+def _between(low: float, high: float) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not low <= value <= high:
+            raise ValueError(f"from {low:g} to {high:g}")
+        return value
+
+    return check
+
+
+def _longest(length: int) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if not 1 <= len(value) <= length:
+            raise ValueError(f"1 to {length} characters")
+        return value
+
+    return check
+
+
+def _pattern(pattern: str, wanted: str) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if re.fullmatch(pattern, value) is None:
+            raise ValueError(wanted)
+        return value
+
+    return check
+
+
+def _listen(value: Any) -> tuple[str, ...]:
+    urls = (value,) if isinstance(value, str) else tuple(value)
+    for url in urls:
+        try:
+            parts = urlsplit(url) if isinstance(url, str) else None
+            right = parts is not None and parts.scheme == "https" and parts.hostname and parts.port is not None
+        except ValueError:
+            right = False
+        if not right or parts is None or parts.path.strip("/") or parts.query or parts.username:
+            raise ValueError(f"https://HOST:PORT, such as {LISTEN}")
+    if not urls:
+        raise ValueError("at least one address")
+    return urls
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    for text in value:
+        try:
+            ipaddress.ip_network(text)
+        except (ValueError, TypeError):
+            raise ValueError("networks such as 192.168.0.0/16") from None
+    return tuple(value)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not value or not all(isinstance(text, str) for text in value):
+        raise ValueError("a list of text, the program first")
+    return tuple(value)
+
+
+def _timezone(value: Any) -> str:
+    try:
+        return zoneinfo.ZoneInfo(value).key
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("a time zone such as Europe/Berlin") from None
+
+
+def _bus_url(value: Any) -> str:
+    try:
+        parse_url(value)
+    except InvalidURL as error:
+        raise ValueError(str(error)) from None
+    return str(value)
+
+
+def _store(value: Any) -> str:
+    if value != "sqlite" and not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("sqlite or postgresql://...")
+    if "@" in value and ":" in value.split("//", 1)[-1].split("@", 1)[0]:
+        raise ValueError("no password in the address; name its file with password_file")
+    return str(value)
+
+
+_TEXT, _WHOLE, _NUMBER, _SWITCH = (str,), (int,), (int, float), (bool,)
+
+GATEWAY = (
+    Key("listen", (str, list), (LISTEN,), _listen),
+    Key("data", _TEXT, None, _longest(4096)),
+    Key("compat", _TEXT, "none", _choice("none", "g13")),
+    Key("allow_network", _SWITCH, False),
+    Key("timezone", _TEXT, None, _timezone),
+    Key("certificate", _TEXT, None, _longest(4096)),
+    Key("key_file", _TEXT, None, _longest(4096)),
+    Key("trusted_proxies", (list,), (), _networks),
+    Key("scan_networks", (list,), SCAN_NETWORKS, _networks),
+    Key("max_image_mib", _WHOLE, 16, _between(1, 256)),
+    Key("rate_limit", _WHOLE, 0, _between(0, 1_000_000)),
+    Key("offline", _TEXT, "error", _choice("error", "last")),
+    Key("offline_max_age_s", _WHOLE, 86400, _between(0, 10**9)),
+)
+FIRMWARE = (Key("install_command", (list,), (), _texts),)
+STORE = (
+    Key("url", _TEXT, "sqlite", _store),
+    Key("password_file", _TEXT, None, _longest(4096)),
+    Key("retention_days", _WHOLE, 0, _between(0, 36500)),
+    Key("downsample_s", _WHOLE, 900, _between(60, 86400)),
+)
+BUS = (
+    Key("name", _TEXT, check=_pattern(NAME.pattern, "1 to 32 of a-z, 0-9 and -")),
+    Key("url", _TEXT, check=_bus_url),
+    Key("timeout_ms", _WHOLE, None, _between(1, 600_000)),
+    Key("retries", _WHOLE, 2, _between(0, 10)),
+    Key("pause_ms", _WHOLE, None, _between(0, 60_000)),
+    Key("poll_live_s", _NUMBER, None, _between(0.1, 86400)),
+    Key("poll_energy_s", _NUMBER, None, _between(0.1, 86400)),
+    Key("max_connections", _WHOLE, 1, _between(1, 8)),
+)
+METER = (
+    Key("bus", _TEXT),
+    Key("family", _TEXT, check=_pattern(r"[a-z0-9_-]{1,32}", "a family, such as " + ", ".join(FAMILIES))),
+    Key("unit", _WHOLE, None, _between(1, 247)),
+    Key("address", (int, str), None),
+    Key("channel", _WHOLE, None, _between(1, 4)),
+    Key("map", _TEXT, None, _longest(4096)),
+    Key("serial", _TEXT, None, _pattern(r"[A-Za-z0-9_.-]{1,16}", "1 to 16 of A-Z, a-z, 0-9, _ . -")),
+    Key("alias", _TEXT, None, _longest(20)),
+    Key("location", _TEXT, "Unknown", _longest(50)),
+    Key("engines", _TEXT, None, _choice("auto", "off")),
+    Key("allow_switching", _SWITCH, False),
+    Key("integrate", _SWITCH, False),
+    Key("keep_time", _SWITCH, True),
+    Key("password_file", _TEXT, None, _longest(4096)),
+    Key("tls_pin", _TEXT, None, _pattern(r"sha256:[0-9a-fA-F]{64}", "sha256: and 64 hexadecimal digits")),
+)
+#: Every section with its keys, for the reference page.
+SECTIONS: Mapping[str, Sequence[Key]] = {
+    "gateway": GATEWAY,
+    "firmware": FIRMWARE,
+    "store": STORE,
+    "bus": BUS,
+    "meter": METER,
+}
+
+
+def load(path: Path | str) -> Config:
+    """Read a configuration file.
+
+    Raises:
+        InvalidFile: unknown keys, wrong types, values outside their limits, a meter on a bus that there is not; with
+            file, line and key.
+    """
+    file = tomlfile.read(path)
+    file.take((), sections=tuple(SECTIONS))
+    here = file.file.path.parent
+    config = _gateway(file, Config(path=file.file.path), here)
+    buses = tuple(BusConfig(**section.take(BUS)) for section in file.sections("bus", many=True))
+    _distinct(file, buses)
+    meters = tuple(_meter(section, {bus.name for bus in buses}, here) for section in file.sections("meter", many=True))
+    return replace(config, buses=buses, meters=meters)
+
+
+def listen_urls(urls: Sequence[str]) -> tuple[str, ...]:
+    """Addresses to listen at, from the command line. Raises ``UsageError``."""
+    try:
+        return _listen(list(urls))
+    except ValueError as error:
+        raise UsageError(f"--listen {' '.join(urls)}: {error}") from None
+
+
+def _gateway(file: Section, config: Config, here: Path) -> Config:
+    for section in file.sections("gateway"):
+        values = section.take(GATEWAY)
+        if (values["certificate"] is None) != (values["key_file"] is None):
+            absent = "key_file" if values["key_file"] is None else "certificate"
+            raise section.wrong(absent, "missing; certificate and key_file belong together", missing=True)
+        for name in ("data", "certificate", "key_file"):
+            values[name] = None if values[name] is None else here / Path(values[name]).expanduser()
+        config = replace(config, **{name: value for name, value in values.items() if value is not None})
+    for section in file.sections("firmware"):
+        config = replace(config, **section.take(FIRMWARE))
+    for section in file.sections("store"):
+        values = section.take(STORE)
+        secret = values["password_file"]
+        config = replace(
+            config,
+            store_url=values["url"],
+            store_password_file=None if secret is None else here / Path(secret).expanduser(),
+            retention_days=values["retention_days"],
+            downsample_s=values["downsample_s"],
+        )
+    return config
+
+
+def _distinct(file: Section, buses: Sequence[BusConfig]) -> None:
+    seen: set[str] = set()
+    for section, bus in zip(file.sections("bus", many=True), buses, strict=True):
+        if bus.name in seen:
+            raise section.wrong("name", f"two buses are called {bus.name!r}")
+        seen.add(bus.name)
+
+
+def _meter(section: Section, buses: set[str], here: Path) -> MeterConfig:
+    values = section.take(METER)
+    if values["bus"] not in buses:
+        known = ", ".join(sorted(buses)) or "none"
+        raise section.wrong("bus", f"there is no bus {values['bus']!r}; known: {known}")
+    if values["family"] == "map" and values["map"] is None:
+        raise section.wrong("map", "missing; a meter of the family map needs its map file", missing=True)
+    if values["map"] is not None and ("/" in values["map"] or values["map"].endswith(".toml")):
+        values["map"] = str(here / Path(values["map"]).expanduser())
+    if values["password_file"] is not None:
+        values["password_file"] = here / Path(values["password_file"]).expanduser()
+    return MeterConfig(**values)

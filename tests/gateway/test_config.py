@@ -1,0 +1,137 @@
+"""The configuration file of the gateway: what it takes, and how it says no."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from wattproof.gateway import config
+from wattproof.io.tomlfile import InvalidFile
+
+#: The example of g13-api.md 10.4.
+EXAMPLE = """\
+[gateway]
+listen = "https://127.0.0.1:8443"
+timezone = "Europe/Berlin"
+
+[[bus]]
+name = "line1"
+url = "rtu:///dev/ttyUSB0?baudrate=19200&parity=E"
+
+[[bus]]
+name = "hall"
+url = "tcp://192.168.1.40:502"
+
+[[meter]]
+bus = "line1"
+family = "bsm"
+unit = 42
+location = "Charging park"
+
+[[meter]]
+bus = "hall"
+family = "map"
+unit = 1
+map = "acme-3p.toml"
+alias = "Chiller"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "gateway.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_example_loads_as_printed(tmp_path: Path) -> None:
+    found = config.load(written(tmp_path, EXAMPLE))
+    assert found.listen == ("https://127.0.0.1:8443",)
+    assert found.timezone == "Europe/Berlin"
+    assert [bus.name for bus in found.buses] == ["line1", "hall"]
+    assert found.bus("hall").retries == 2
+    bsm, chiller = found.meters
+    assert (bsm.family, bsm.unit, bsm.location, bsm.keep_time) == ("bsm", 42, "Charging park", True)
+    assert (chiller.map, chiller.alias) == (str(tmp_path / "acme-3p.toml"), "Chiller")
+
+
+def test_defaults_without_a_file() -> None:
+    found = config.Config()
+    assert (found.listen, found.compat, found.allow_network) == (("https://127.0.0.1:8443",), "none", False)
+    assert (found.max_image_mib, found.rate_limit, found.offline, found.offline_max_age_s) == (16, 0, "error", 86400)
+    assert found.data.name == "wattproof"
+
+
+BUS = '[[bus]]\nname = "a"\nurl = "tcp://127.0.0.1:502"\n'
+METER = BUS + '[[meter]]\nbus = "a"\nfamily = "bsm"\n'
+
+#: What is written, the line of the mistake, and what the message says. Limits: the last value that passes is below.
+REFUSED = [
+    ('[gateway]\nlisten = "http://127.0.0.1:80"\n', 2, "listen: 'http://127.0.0.1:80': https://HOST:PORT"),
+    ('[gateway]\nlisten = ["https://127.0.0.1"]\n', 2, "listen"),
+    ("[gateway]\nlisten = 8443\n", 2, "8443 is not text or a list"),
+    ('[gateway]\n\ncompat = "g14"\n', 3, "compat: 'g14': one of none, g13"),
+    ("[gateway]\nallow_network = 1\n", 2, "1 is not true or false"),
+    ("[gateway]\nrate_limit = true\n", 2, "True is not a whole number"),
+    ('[gateway]\ntimezone = "Mars/Olympus"\n', 2, "a time zone such as Europe/Berlin"),
+    ('[gateway]\ntimezone = "../../etc/passwd"\n', 2, "a time zone"),
+    ("[gateway]\nmax_image_mib = 0\n", 2, "from 1 to 256"),
+    ("[gateway]\nmax_image_mib = 257\n", 2, "from 1 to 256"),
+    ('[gateway]\ntrusted_proxies = ["10.0.0.1/8"]\n', 2, "networks such as"),
+    ('[gateway]\noffline = "never"\n', 2, "one of error, last"),
+    ('[gateway]\ncertificate = "a.pem"\n', 1, "key_file: missing"),
+    ("[gateway]\nlissen = 1\n", 2, "unknown key; did you mean listen?"),
+    ('[gatway]\nlisten = ""\n', 1, "gatway: unknown key; did you mean gateway?"),
+    ("[firmware]\ninstall_command = []\n", 2, "the program first"),
+    ('[store]\nurl = "mysql://x"\n', 2, "sqlite or postgresql://"),
+    ('[store]\nurl = "postgresql://me:secret@host/db"\n', 2, "no password in the address"),
+    ('[[bus]]\nurl = "tcp://127.0.0.1:502"\n', 1, "name: missing"),
+    ('[[bus]]\nname = "A"\nurl = "tcp://127.0.0.1:502"\n', 2, "1 to 32 of a-z"),
+    ('[[bus]]\nname = "a"\nurl = "tcp://127.0.0.1:502?baudrat=1"\n', 3, "baudrat"),
+    (BUS + "retries = 11\n", 4, "from 0 to 10"),
+    (BUS + "max_connections = 9\n", 4, "from 1 to 8"),
+    (BUS + BUS, 5, "two buses are called 'a'"),
+    ('[bus]\nname = "a"\n', 1, "write it as [[bus]]"),
+    (METER + "unit = 248\n", 7, "from 1 to 247"),
+    (METER + "channel = 5\n", 7, "from 1 to 4"),
+    (METER + f'alias = "{"x" * 21}"\n', 7, "1 to 20 characters"),
+    (METER + f'location = "{"x" * 51}"\n', 7, "1 to 50 characters"),
+    (METER + 'serial = "a b"\n', 7, "1 to 16 of"),
+    (METER + 'engines = "on"\n', 7, "one of auto, off"),
+    (METER + 'tls_pin = "sha256:00"\n', 7, "64 hexadecimal digits"),
+    (BUS + '[[meter]]\nbus = "b"\nfamily = "bsm"\n', 5, "there is no bus 'b'; known: a"),
+    (BUS + '[[meter]]\nbus = "a"\nfamily = "map"\n', 4, "map: missing"),
+    ("[gateway]\ncompat = 'none'\ncompat = 'g13'\n", 3, "this is not TOML"),
+]
+
+
+@pytest.mark.proves("G-341")
+@pytest.mark.parametrize(("text", "line", "message"), REFUSED)
+def test_mistakes_are_told_with_file_line_and_key(tmp_path: Path, text: str, line: int, message: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InvalidFile) as raised:
+        config.load(path)
+    said = str(raised.value)
+    assert str(path) in said and message in said
+    assert re.search(rf"\bline {line}\b", said), said
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.proves("G-341")
+def test_limits_themselves_pass(tmp_path: Path) -> None:
+    text = '[gateway]\nmax_image_mib = 256\nlisten = ["https://127.0.0.1:0", "https://[::1]:8443"]\ncompat = "g13"\n'
+    text += METER.replace("[[meter]]", "retries = 10\nmax_connections = 8\npoll_live_s = 0.5\n[[meter]]")
+    text += f'unit = 247\nchannel = 4\nalias = "{"x" * 20}"\nlocation = "{"ü" * 50}"\nserial = "A-1_.z"\n'
+    found = config.load(written(tmp_path, text))
+    assert found.max_image_mib == 256 and found.buses[0].max_connections == 8
+    assert found.meters[0].location == "ü" * 50
+
+
+def test_what_is_no_file_of_ours(tmp_path: Path) -> None:
+    with pytest.raises(InvalidFile, match="No such file"):
+        config.load(tmp_path / "absent.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_bytes(b"\xff\xfe[gateway]")
+    with pytest.raises(InvalidFile, match="not UTF-8"):
+        config.load(broken)
