@@ -80,12 +80,9 @@ async def test_rubbish_is_refused_but_never_fails(served: Rig) -> None:
         served.clock.advance(0.2)
         credentials = b"Basic Y2FybDpjYXJsLXNlY3JldA==" if source.random() < 0.7 else rubbish(source, 60)
         headers = [(b"authorization", credentials)]
-        for name in (b"content-type", b"content-length", b"cookie", b"origin", b"sec-fetch-site", b"host", b"x"):
-            if source.random() < 0.2:
-                headers.append((name, rubbish(source, 40)))
-        start = source.choice(
-            [b"/", b"/meters/", b"/meters/ABB_8/", b"/users/", b"/lasterror/", b"/meters/ABB_8/demand/"]
-        )
+        names = (b"content-type", b"content-length", b"cookie", b"origin", b"sec-fetch-site", b"host", b"x")
+        headers += [(name, rubbish(source, 40)) for name in names if source.random() < 0.2]
+        start = source.choice([b"/", b"/meters/", b"/meters/ABB_8/", b"/users/", b"/lasterror/", b"/meters/M/demand/"])
         path = start + rubbish(source, 40).replace(b"?", b"")
         method = source.choice(["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD"])
         answer = await served.exchange(scope(method, path, headers), [rubbish(source, 100)])
