@@ -127,6 +127,7 @@ class Router(Generic[R]):
     def find(self, method: str, path: str) -> Match[R] | Missed:
         """The resource of a request, or why there is none.
 
+        >>> from wattproof.g13.resources import RESOURCES
         >>> router = Router(RESOURCES)
         >>> router.find("GET", "/meters/ABB_1/demand/2026-01-01T00:00:00/5").arguments
         {'serial': 'ABB_1', 'from': '2026-01-01T00:00:00', 'count': '5'}

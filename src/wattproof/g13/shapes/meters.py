@@ -50,8 +50,9 @@ class Obis(Shape):
     def schema(self, *, request: bool) -> dict[str, Any]:
         group = {"type": "integer", "minimum": 0, "maximum": 255}
         octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-        text = {"type": "string", "pattern": rf"^{octet}([.:*-]{octet}){{5}}$"}
-        return {"anyOf": [{"type": "array", "items": group, "minItems": 6, "maxItems": 6}, text]}
+        text = {"type": "string", "pattern": rf"^{octet}([.:*-]{octet}){{5}}$", "description": "OBIS code as text"}
+        groups = {"type": "array", "items": group, "minItems": 6, "maxItems": 6, "description": "its six groups"}
+        return {"anyOf": [text, groups]}
 
 
 _ATTRIBUTE = record(Member("value", Whole(-128, 127)), optional("unit", Whole(-128, 127)))

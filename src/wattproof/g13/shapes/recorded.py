@@ -74,6 +74,9 @@ class Channel(Row):
     def take(self, value: Any, how: How) -> list[Any]:
         return list(UNUSED) if value == UNUSED else super().take(value, how)
 
+    def schema(self, *, request: bool) -> dict[str, Any]:
+        return {"anyOf": [super().schema(request=request), {"const": UNUSED}]}
+
 
 CLOCK, COMMUNICATION, INPUTS = 0, 1, 2
 _DAY_ID = Whole(1, 16, compat_low=0)  # GD-10

@@ -275,7 +275,7 @@ class Moment(Shape):
         return value
 
     def schema(self, *, request: bool) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{_MOMENT.pattern}$", "examples": ["2026-01-01T00:00:00"]}
+        return {"type": "string", "pattern": f"^{_MOMENT.pattern}$", "description": "date-time YYYY-MM-DDTHH:MM:SS"}
 
 
 @dataclass(frozen=True)
@@ -293,7 +293,7 @@ class TimeOfDay(Shape):
         return value
 
     def schema(self, *, request: bool) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{_TIME.pattern}$"}
+        return {"type": "string", "pattern": f"^{_TIME.pattern}$", "description": "time of day HH:MM"}
 
 
 @dataclass(frozen=True)
@@ -315,8 +315,10 @@ class Quad(Shape):
         return Text().give(value, compat)
 
     def schema(self, *, request: bool) -> dict[str, Any]:
+        if not request:
+            return {"type": "string"}
         octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-        return {"type": "string", "pattern": rf"^{octet}(\.{octet}){{3}}$"} if request else {"type": "string"}
+        return {"type": "string", "pattern": rf"^{octet}(\.{octet}){{3}}$", "description": "four octets 192.168.1.12"}
 
 
 @dataclass(frozen=True)

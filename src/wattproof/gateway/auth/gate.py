@@ -115,6 +115,19 @@ class Gate:
         if kinds is None or not COUNTERS.isdisjoint(kinds):
             self.attempts.forget()
 
+    @property
+    def version(self) -> int:
+        """Grows with every change on which an admission depends, beside time."""
+        return self.directory.version + self.attempts.version + self.judge.verified.version
+
+    def good_until(self, facts: Facts, identity: Identity) -> int:
+        """Until when (ms of :meth:`now`) the same credentials from the same address are admitted as the same identity
+        for a request that changes nothing, as long as :attr:`version` stays and changes are heard of; 0: ask again."""
+        if facts.basic is None or identity.due or self._users is not None:
+            return 0
+        name, password = facts.basic
+        return self.judge.verified.until(self.judge.verified.key(folded(name), password))
+
     async def close(self) -> None:
         """End what is being verified."""
         await self.judge.close()
@@ -221,10 +234,16 @@ class Gate:
         name = folded(name)
         await self._refuse_locked(name, facts.address)
         if not await self.judge.was_right(name, password):
-            self._take(facts.address)
-            if not await self.judge.is_right(name, password, facts.address):
+            paid: list[str] = []
+
+            def pay() -> None:
+                self._take(facts.address)
+                paid.append(counted(facts.address))
+
+            if not await self.judge.is_right(name, password, facts.address, pay):
                 raise Refusal(401, UNAUTHORIZED, html=True)
-            self._anonymous.give_back(counted(facts.address), self.now())
+            for address in paid:
+                self._anonymous.give_back(address, self.now())
         found = await self.directory.user_and_access(name)
         if found is None:
             raise self._unknown(facts.address)

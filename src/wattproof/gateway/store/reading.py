@@ -55,6 +55,8 @@ from wattproof.model.values import Quality
 
 #: Rows that are fetched at a time.
 PART = 4096
+#: The same of signed records, which are larger.
+RECORDS = 500
 #: More rows than any table has: LIMIT of who wants all.
 ALL = 2**62
 QUALITIES = {"g": Quality.GOOD, "e": Quality.ESTIMATED, "i": Quality.INVALID, "m": Quality.MISSING}
@@ -254,12 +256,20 @@ class SqlReader(ABC):
         found = await self.fetch_part(sql, *parameters, count - 1)
         return int(found[0][0]) if found else None
 
-    async def series(self, serial: str) -> list[Series]:
+    async def series(self, serial: str, *, former: bool = False) -> list[Series]:
         rest = (
-            'WHERE "serial" = ? AND "time" = (SELECT max(s."time") FROM series s WHERE s."serial" = series."serial"'
-            ' AND s."kind" = series."kind" AND s."channel" = series."channel") ORDER BY "kind", "channel"'
+            'WHERE "serial" = ? ORDER BY "time", "kind", "channel"'
+            if former
+            else (
+                'WHERE "serial" = ? AND "time" = (SELECT max(s."time") FROM series s WHERE s."serial" = series."serial"'
+                ' AND s."kind" = series."kind" AND s."channel" = series."channel") ORDER BY "kind", "channel"'
+            )
         )
         return [SERIES.unpack(row) for row in await self.fetch(SERIES.select(rest), serial)]
+
+    async def quantities(self) -> list[int]:
+        await self._learn_layouts()
+        return sorted({id for columns in self._layouts.values() for id, _ in columns})
 
     async def events(self, *, limit: int | None = None) -> list[tuple[int, Event]]:
         rest = f'WHERE "number" > ({_CLEARED}) ORDER BY "number" DESC LIMIT ?'
@@ -295,6 +305,22 @@ class SqlReader(ABC):
     async def signed_records(self, session: str) -> list[SignedRecord]:
         found = await self.fetch(SIGNED_RECORDS.select('WHERE "session" = ? ORDER BY "number"'), session)
         return [SIGNED_RECORDS.unpack(row) for row in found]
+
+    async def signed_batches(
+        self, *, serial: str | None = None, first: int | None = None, last: int | None = None
+    ) -> AsyncIterator[list[SignedRecord]]:
+        where, bounds = '"number" > ?', []
+        limits = (('"serial" = ?', serial), ('"time" >= ?', first), ('"time" <= ?', last))
+        for condition, bound in limits:
+            if bound is not None:
+                where += f" AND {condition}"
+                bounds.append(bound)
+        columns = SIGNED_RECORDS.selected
+        sql = f'SELECT {columns}, "number" FROM signed_records WHERE {where} ORDER BY "number" LIMIT ?'
+        number = 0
+        while part := await self.fetch_part(sql, number, *bounds, RECORDS):
+            yield [SIGNED_RECORDS.unpack(row) for row in part]
+            number = part[-1][-1]
 
     async def audit(self, *, after: int = 0, limit: int | None = None) -> AsyncIterator[tuple[int, str, Audit]]:
         sql = f'SELECT "number", "hash", {AUDIT.selected} FROM audit WHERE "number" > ? ORDER BY "number" LIMIT ?'

@@ -24,7 +24,7 @@ CREATE TABLE tokens (
 CREATE TABLE meters (
   "serial" text PRIMARY KEY, "family" text NOT NULL, "protocol" bigint NOT NULL, "address" json NOT NULL,
   "bus" text NOT NULL, "place" json NOT NULL, "alias" text NOT NULL, "location" text NOT NULL, "origin" text NOT NULL,
-  "label" text NOT NULL, "engines" text NOT NULL, "provides" json NOT NULL, "status" bigint NOT NULL,
+  "label" text NOT NULL, "engines" text NOT NULL, "provides" json NOT NULL, "traits" json NOT NULL, "status" bigint NOT NULL,
   "registered" bigint NOT NULL, "active" boolean NOT NULL
 );
 
