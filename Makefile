@@ -8,7 +8,7 @@ ARGS ?=
 # Twice the processors: half of the time of the tests is waiting for real meters' delays.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))))
 
-.PHONY: help demo test lint bench docs statements format lock clean
+.PHONY: help demo test lint bench docs pages statements format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -48,6 +48,11 @@ bench: $(VENV)/.dev ## the published figures, ours and the peers in one run
 
 docs: $(VENV)/.dev ## the manual as HTML in docs/_build
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+pages: $(VENV)/.dev ## the web pages of the gateway, built from frontend/ (needs node 20.19 or newer)
+	$(BIN)/python frontend/findings.py
+	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
+	$(BIN)/python frontend/manifest.py --write
 
 statements: $(VENV)/.dev ## which statements of the specifications no test proves yet
 	$(BIN)/python tests/statements.py $(ARGS)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import mbus_codes
 from drawing import draw_states
 
 from wattproof.cli import COMMANDS, build
+from wattproof.g13 import resources as g13_resources
+from wattproof.g13.bodies import REQUESTS
+from wattproof.g13.rights import CONFIGURE_METER, NO_ACCESS, RIGHTS, VIEW_ONLY, Right
 from wattproof.meters import registry, tables
 from wattproof.meters.abb.virtual.image import Status as ImageStatus
 from wattproof.meters.bsm.enums import SnapshotType
@@ -24,6 +30,7 @@ TARGET = Path(__file__).resolve().parent / "generated"
 STATES = {"bsm": "bsm-states", "dmed4": "dmed4-cycle", "abb": "abb-states"}
 #: Meters with registers.
 MODBUS = ("bsm", "dmed4")
+_KINDS = {"boolean": "true or false", "integer": "whole number", "string": "text"}
 NOTICE = "<!-- Generated from the device data by docs/generate.py. -->\n\n"
 
 
@@ -194,6 +201,96 @@ def _limits(allowed: range | tuple[str, ...]) -> str:
     return ", ".join(allowed)
 
 
+def g13() -> str:
+    """The 91 resources of the gateway, and who may use them."""
+    rows = [(str(row.number), row.method, _paths(row), row.right.name, row.summary) for row in g13_resources.RESOURCES]
+    roles = {
+        "no access": (False, NO_ACCESS),
+        "View Only": (False, VIEW_ONLY),
+        "Configure": (False, CONFIGURE_METER),
+        "gateway admin": (True, NO_ACCESS),
+    }
+    rights = [(right.name, *(_cell(right, *role) for role in roles.values())) for right in RIGHTS]
+    return (
+        "# G13: the 91 resources\n\nWhat stands in brackets may be left out; `count` and `to`, `channel` and `from` "
+        "are told apart by their shape.\n\n"
+        + tables.markdown_table(("No.", "Method", "Path", "Right", "What it does"), rows)
+        + "\n\n## Who may use them\n\nEverybody has to log in first. A user with several roles has the union; a "
+        "gateway admin has no access to meters by that alone.\n\n"
+        + tables.markdown_table(("Right", *roles), rights)
+        + "\n\n## Bodies of requests\n\nNumbers are also taken as decimal texts.\n\n"
+        + "\n".join(_body(number) for number in sorted(REQUESTS))
+    )
+
+
+def _body(number: int) -> str:
+    rows = list(_members(REQUESTS[number].shape.schema(request=True), ""))
+    table = tables.markdown_table(("Member", "Needed", "What it may be"), rows)
+    return f"### {number} {g13_resources.BY_NUMBER[number]}\n\n{table}\n"
+
+
+def _members(schema: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, str]]:
+    """The members of an object, those of objects inside it too."""
+    for name, inner in schema["properties"].items():
+        needed = "yes" if name in schema.get("required", ()) else ""
+        yield f"`{prefix}{name}`", needed, _words(inner)
+        items, mark = (inner["items"], "[].") if inner.get("items") else (inner, ".")
+        if "properties" in items:
+            yield from _members(items, f"{prefix}{name}{mark}")
+
+
+def _words(schema: dict[str, Any]) -> str:
+    """A JSON schema in few words."""
+    if "description" in schema:
+        return str(schema["description"])
+    if "anyOf" in schema:
+        return ", or ".join(map(_words, schema["anyOf"]))
+    if "const" in schema:
+        return json.dumps(schema["const"])
+    if "enum" in schema:
+        return f"one of {_ranges(schema['enum'])}"
+    if "prefixItems" in schema:
+        return f"[{'; '.join(map(_words, schema['prefixItems']))}]"
+    return " ".join([_KINDS.get(schema["type"], schema["type"]), *_limits_of(schema)])
+
+
+def _limits_of(schema: dict[str, Any]) -> Iterator[str]:
+    for least, most, what in (("minimum", "maximum", ""), ("minLength", "maxLength", " characters")):
+        if least in schema or most in schema:
+            yield f"{schema.get(least, '')}..{schema.get(most, '')}{what}"
+    if "exclusiveMaximum" in schema:
+        yield f"below {schema['exclusiveMaximum']:g}"
+    if "maxItems" in schema:
+        yield f"of at most {schema['maxItems']}"
+    if schema["type"] == "array" and "properties" not in schema["items"]:
+        yield f"of {_words(schema['items'])}"
+    if "pattern" in schema:
+        yield f"`{schema['pattern']}`"
+
+
+def _ranges(values: list[Any]) -> str:
+    """Values one after the other, numbers that follow each other as a range."""
+    parts: list[list[Any]] = []
+    for value in values:
+        if parts and isinstance(value, int) and value == parts[-1][-1] + 1:
+            parts[-1].append(value)
+        else:
+            parts.append([value])
+    return ", ".join(
+        f"{part[0]}..{part[-1]}" if len(part) > 2 else ", ".join(json.dumps(value) for value in part) for part in parts
+    )
+
+
+def _paths(resource: g13_resources.Resource) -> str:
+    return "<br>".join(f"`{path}`" for path in (resource.path, *resource.aliases))
+
+
+def _cell(right: Right, admin: bool, access: str) -> str:
+    if right.allows(admin=admin, access=[access]):
+        return "on each" if right.each and not (admin and right.admin) else "yes"
+    return "own name" if right.own else "no"
+
+
 def commands() -> str:
     """The help of every command."""
     os.environ["COLUMNS"] = "100"
@@ -213,6 +310,7 @@ def write_all() -> None:
         "dmed4-rest": rest(),
         "abb-quantities": quantities(),
         "abb-states": abb_states(),
+        "g13-resources": g13(),
         "commands": commands(),
     }
     for name, text in pages.items():

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 with contextlib.suppress(ImportError):
     import uvloop  # noqa: F401 - it keeps the class of sockets it finds: it must not first come where they are blocked
@@ -16,6 +17,9 @@ NO_SKIP = os.environ.get("WATTPROOF_NO_SKIP") == "1"
 for name in ("COLUMNS", "FORCE_COLOR", "WATTPROOF_METER", "WATTPROOF_DEBUG"):
     os.environ.pop(name, None)  # what the surroundings say must not decide what a command prints
 SOCKET_FOLDERS = ("live", "interop")
+# No test fails because the machine was busy.
+settings.register_profile("wattproof", deadline=None)
+settings.load_profile("wattproof")
 
 
 @pytest.fixture(scope="session")

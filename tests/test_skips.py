@@ -23,7 +23,7 @@ def test_a_skip_fails_where_skipping_is_forbidden(source: str, tmp_path: Path) -
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
 
     def pytest_in(folder: Path, forbidden: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(folder)]
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:schemathesis", str(folder)]
         environment = {**os.environ, "WATTPROOF_NO_SKIP": forbidden}
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 

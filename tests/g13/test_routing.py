@@ -8,7 +8,7 @@ from wattproof.errors import InvalidValue
 from wattproof.g13.resources import BY_NUMBER, RESOURCES
 from wattproof.g13.routing import Match, Missed, Router, forms, target
 
-ROUTER = Router()
+ROUTER = Router(RESOURCES)
 TIME = "2026-01-01T00:00:00"
 EXAMPLES = {
     "serial": "ABB_1",

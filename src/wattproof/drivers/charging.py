@@ -182,20 +182,28 @@ class Watch:
 class ChargingSession(ABC):
     """One session: :meth:`begin`, :meth:`run`, :meth:`end`.
 
-    ``store`` is called with the record after every step; what it raises ends the session safely and is raised again.
+    ``store`` is called with the record after every step; what it raises ends the session safely and is raised again. It
+    may be a coroutine function where the session runs on asyncio.
     """
 
     #: Wh of the least step of the energy that is watched.
     resolution: ClassVar[Decimal] = Decimal(1)
     record: Any
 
-    def __init__(self, clock: Clock, store: Callable[[Any], None]) -> None:
+    def __init__(self, clock: Clock, store: Callable[[Any], Awaitable[None] | None]) -> None:
         self.clock = clock
         self._store = store
 
     @abstractmethod
     async def begin(self) -> Any:
         """Take and store the begin record. Raises :class:`~wattproof.errors.SessionFailed`."""
+
+    @abstractmethod
+    async def resume(self, words: str) -> None:
+        """Go on with a session whose begin record has these words, after whoever began it was restarted.
+
+        Raises :class:`~wattproof.errors.SessionFailed` if the meter knows of another begin.
+        """
 
     @abstractmethod
     async def progress(self) -> Progress:
@@ -254,10 +262,20 @@ class ChargingSession(ABC):
                     raise
             await self.clock.sleep(SLOWEST)
 
-    def keep(self) -> None:
+    def keep_with(self, store: Callable[[Any], Awaitable[None] | None]) -> None:
+        """Keep records from now on with another ``store``."""
+        self._store = store
+
+    async def put(self) -> None:
+        """Store what there is of the session. Raises what ``store`` raises."""
+        storing = self._store(self.record)
+        if storing is not None:
+            await storing
+
+    async def keep(self) -> None:
         """Store a failed session; trouble with that is added, not raised over the failure."""
         try:
-            self._store(self.record)
+            await self.put()
         except WattproofError as error:
             self.record.failure = f"{self.record.failure}; and it could not be stored: {error}"
 

@@ -45,7 +45,8 @@ class Resource:
     @property
     def operation(self) -> str:
         """A unique identifier: ``get_load_profile``."""
-        return f"{self.method.lower()}_{self.name.replace(' ', '_')}"
+        words = self.name.lower().replace("-", " ").split()
+        return "_".join([self.method.lower(), *words])
 
     @property
     def of_meter(self) -> bool:

@@ -10,21 +10,38 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 from wattproof.errors import InvalidValue
-from wattproof.g13.resources import METHODS, RESOURCES, Resource
+from wattproof.g13.resources import METHODS, Resource
 
 #: Arguments that are numbers; a place may have one of these beside one of the others.
 NUMBERS = frozenset({"channel", "count"})
 _NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
 
+class Routed(Protocol):
+    """What has a method and a path: a resource, or an end point of another interface with paths of this form."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def aliases(self) -> tuple[str, ...]: ...
+
+
+R = TypeVar("R", bound=Routed)
+
+
 @dataclass(frozen=True, slots=True)
-class Match:
+class Match(Generic[R]):
     """A request that has a resource. ``arguments``: the decoded segments by name, as texts."""
 
-    resource: Resource
+    resource: R
     arguments: dict[str, str]
 
 
@@ -36,13 +53,13 @@ class Missed:
 
 
 @dataclass(slots=True)
-class _Node:
-    literal: dict[str, _Node] = field(default_factory=dict)
-    number: tuple[str, _Node] | None = None
-    text: tuple[str, _Node] | None = None
-    methods: dict[str, Resource] = field(default_factory=dict)
+class _Node(Generic[R]):
+    literal: dict[str, _Node[R]] = field(default_factory=dict)
+    number: tuple[str, _Node[R]] | None = None
+    text: tuple[str, _Node[R]] | None = None
+    methods: dict[str, R] = field(default_factory=dict)
 
-    def argument(self, segment: str) -> tuple[str, _Node] | None:
+    def argument(self, segment: str) -> tuple[str, _Node[R]] | None:
         """The argument that a segment without a literal is here."""
         if self.number is not None and (self.text is None or _NUMBER.fullmatch(segment)):
             return self.number
@@ -80,17 +97,17 @@ def _closing(template: str, start: int) -> int:
     raise InvalidValue(f"{template!r} is no template of a path")
 
 
-class Router:
+class Router(Generic[R]):
     """Finds resources. Paths are given as they stand in the request, percent-encoded and without query."""
 
-    def __init__(self, resources: Iterable[Resource] = RESOURCES) -> None:
-        self._root = _Node()
+    def __init__(self, resources: Iterable[R]) -> None:
+        self._root: _Node[R] = _Node()
         for resource in resources:
             for template in (resource.path, *resource.aliases):
                 for path in forms(template):
                     self._add(resource, path)
 
-    def _add(self, resource: Resource, path: str) -> None:
+    def _add(self, resource: R, path: str) -> None:
         node = self._root
         for segment in path.strip("/").split("/"):
             if not segment.startswith("{"):
@@ -98,7 +115,7 @@ class Router:
                 continue
             name = segment.strip("{}")
             kind = "number" if name in NUMBERS else "text"
-            known = getattr(node, kind) or (name, _Node())
+            known: tuple[str, _Node[R]] = getattr(node, kind) or (name, _Node())
             if known[0] != name:
                 raise InvalidValue(f"{resource}: in {path}, {name} stands where another path has {known[0]}")
             setattr(node, kind, known)
@@ -107,18 +124,21 @@ class Router:
             raise InvalidValue(f"{resource}: {path} is the path of {node.methods[resource.method]} as well")
         node.methods[resource.method] = resource
 
-    def find(self, method: str, path: str) -> Match | Missed:
+    def find(self, method: str, path: str) -> Match[R] | Missed:
         """The resource of a request, or why there is none.
 
-        >>> Router().find("GET", "/meters/ABB_1/demand/2026-01-01T00:00:00/5").arguments
+        >>> from wattproof.g13.resources import RESOURCES
+        >>> router = Router(RESOURCES)
+        >>> router.find("GET", "/meters/ABB_1/demand/2026-01-01T00:00:00/5").arguments
         {'serial': 'ABB_1', 'from': '2026-01-01T00:00:00', 'count': '5'}
-        >>> Router().find("POST", "/meters/scanned")
+        >>> router.find("POST", "/meters/scanned")
         Missed(allow=('GET', 'DELETE'))
         """
         segments = _segments(path)
         if segments is None:
             return Missed()
-        node, found = self._root, {}
+        node = self._root
+        found: dict[str, str] = {}
         for segment in segments:
             child = node.literal.get(segment)
             if child is None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wattproof.errors import InvalidURL
+from wattproof.errors import InvalidURL, UsageError
 from wattproof.io import tomlfile
 from wattproof.io.tomlfile import Key, Section
 from wattproof.io.url import parse_url
@@ -277,6 +277,14 @@ def load(path: Path | str) -> Config:
     _distinct(file, buses)
     meters = tuple(_meter(section, {bus.name for bus in buses}, here) for section in file.sections("meter", many=True))
     return replace(config, buses=buses, meters=meters)
+
+
+def listen_urls(urls: Sequence[str]) -> tuple[str, ...]:
+    """Addresses to listen at, from the command line. Raises ``UsageError``."""
+    try:
+        return _listen(list(urls))
+    except ValueError as error:
+        raise UsageError(f"--listen {' '.join(urls)}: {error}") from None
 
 
 def _gateway(file: Section, config: Config, here: Path) -> Config:

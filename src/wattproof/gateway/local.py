@@ -18,6 +18,16 @@ from wattproof.errors import FrameError, WattproofError
 
 #: No frame is longer; long answers are streamed in parts.
 FRAME_LIMIT = 16 * 1024 * 1024
+#: Parts of a streamed answer that travel before the caller has taken the first.
+WINDOW = 8
+#: ``acquire`` says this often that it is there (s), with a notice :data:`ALIVE`.
+HEARTBEAT = 0.5
+#: Who has heard nothing for so long (s) takes nothing from what it remembers: shorter than :data:`CONFIRM_LIMIT`.
+LEASE = 1.5
+#: Who has not confirmed a notice after so long (s) is cut off.
+CONFIRM_LIMIT = 2.0
+#: Kinds of notices without meaning outside the local socket: the heart beat, and (made by the client) a new connection.
+ALIVE, CONNECTED = "alive", "connected"
 _LENGTH = struct.Struct(">I")
 
 
@@ -33,6 +43,7 @@ class Failing(StrEnum):
     STORAGE = "storage"  # 500: the disk
     BUSY = "busy"  # 503
     GONE = "gone"  # 503: the other process is away
+    INTERNAL = "internal"  # 500: a mistake of ours, which the log of the other process describes
 
 
 class CommandFailed(WattproofError):
@@ -74,6 +85,13 @@ class Part(Struct, frozen=True, tag=True):
     value: Any = None
 
 
+class More(Struct, frozen=True, tag=True):
+    """The caller has room for ``count`` further parts; it begins with room for :data:`WINDOW`."""
+
+    id: int
+    count: int
+
+
 class Failure(Struct, frozen=True, tag=True):
     """The last answer of a call that did not."""
 
@@ -103,7 +121,7 @@ class Confirm(Struct, frozen=True, tag=True):
     number: int
 
 
-Message = Call | Cancel | Result | Part | Failure | Notice | Confirm
+Message = Call | Cancel | Result | Part | More | Failure | Notice | Confirm
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from wattproof.g13.composition import TEMPERATURE_1, TEMPERATURE_2
 from wattproof.gateway.records import Group
 from wattproof.meters.abb.quantities import CONVERSION, ENERGY, INSTRUMENT, RESETTABLE, ROWS
 from wattproof.model.quantities import Kind
 from wattproof.model.units import CELSIUS, Unit
-
-#: Temperatures that a DMED4 has (10.3, row 60); no ids of the interface.
-TEMPERATURE_1, TEMPERATURE_2 = 1001, 1002
 
 
 @dataclass(frozen=True, slots=True)

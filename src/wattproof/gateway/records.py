@@ -85,7 +85,8 @@ class Binding(Write, frozen=True):
 
 
 class Failures(Write, frozen=True):
-    """Failed logins of one counter (9.4): its key, times of the failures, how often it has locked, until when."""
+    """Failed logins of one counter (9.4): its key, times of the failures, how often it has locked, until when. Counters
+    of a user have the keys ``user:NAME``, ``pair:NAME@...`` and ``known:NAME@...``; they go with the user."""
 
     key: str
     times: tuple[int, ...] = ()

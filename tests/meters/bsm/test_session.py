@@ -540,3 +540,22 @@ def test_whatever_interrupts_a_begin_opens_the_contactor(bench: Make, trouble: B
     assert hit
     assert demand(one) == 0
     assert "the contactor is open" in session.record.failure
+
+
+def test_a_session_goes_on_after_whoever_began_it_was_restarted(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    stored: list[str] = []
+
+    async def store(record: SessionRecord) -> None:  # a store of the gateway is a coroutine function
+        stored.append(record.records[-1].words)
+
+    first = one.session(identification="rfid:12345678", store=store)
+    one.run(first.begin())
+    other = one.session(identification="rfid:12345678", store=store)
+    one.run(other.resume(stored[0]))
+    record = one.run(other.end())
+    assert record.whole and record.notes == []
+    assert (record.begin.counter, record.end.counter) == (1, 2)
+    assert stored == [record.begin.words, record.end.words]
+    with pytest.raises(SessionFailed, match="not the begin of this session"):
+        one.run(one.session(switching=True).resume("OCMF|{}|{}"))

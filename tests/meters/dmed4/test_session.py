@@ -499,3 +499,22 @@ def test_a_slow_signature_is_waited_for(meter: Make) -> None:
     one.fault(slow_signing=20)
     with pytest.raises(ResponseTimeout, match="15 s"):
         one.run(one.driver.sign("C"))
+
+
+def test_a_session_goes_on_after_whoever_began_it_was_restarted(meter: Make) -> None:
+    one = meter(load="constant:36000")
+    stored: list[str] = []
+
+    async def store(record: SessionRecord) -> None:
+        stored.append(record.records[-1].words)
+
+    one.run(one.session(identification=CARD, evse=EVSE, store=store).begin())
+    one.wait(10)
+    other = one.session(identification=CARD, evse=EVSE, store=store)
+    one.run(other.resume(stored[0]))
+    record = one.run(other.end())
+    assert record.whole and record.notes == []
+    assert [taken.words for taken in record.records] == stored
+    assert one.commands() == ["B", "E"]
+    with pytest.raises(SessionFailed, match="signed for another ID"):
+        one.run(one.session(identification="OTHER").resume(stored[0]))

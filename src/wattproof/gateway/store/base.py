@@ -83,6 +83,19 @@ class Reader(Protocol):
         """Stored readings from ``first`` to ``last`` (UTC ms, both inclusive), oldest first, streamed."""
         ...
 
+    def reading_batches(
+        self,
+        serial: str,
+        ids: Sequence[int],
+        first: int,
+        last: int,
+        *,
+        group: Group | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[list[tuple[int, dict[int, Value]]]]:
+        """The same, some thousands at a time, for who writes them on."""
+        ...
+
     def rows(
         self,
         serial: str,
@@ -101,8 +114,26 @@ class Reader(Protocol):
         """
         ...
 
-    async def series(self, serial: str) -> list[Series]:
-        """The present series of a meter."""
+    def row_batches(
+        self,
+        serial: str,
+        kind: Kind,
+        channel: int,
+        *,
+        first: int | None = None,
+        last: int | None = None,
+        count: int | None = None,
+        local: bool = False,
+    ) -> AsyncIterator[list[Row]]:
+        """The same, some thousands at a time, for who writes them on."""
+        ...
+
+    async def series(self, serial: str, *, former: bool = False) -> list[Series]:
+        """The present series of a meter; with ``former`` all that it ever had, oldest first."""
+        ...
+
+    async def quantities(self) -> list[int]:
+        """Ids of all quantities of which there may be readings."""
         ...
 
     async def events(self, *, limit: int | None = None) -> list[tuple[int, Event]]:
@@ -135,6 +166,12 @@ class Reader(Protocol):
 
     async def signed_records(self, session: str) -> list[SignedRecord]:
         """Records of a session in the order of receipt."""
+        ...
+
+    def signed_batches(
+        self, *, serial: str | None = None, first: int | None = None, last: int | None = None
+    ) -> AsyncIterator[list[SignedRecord]]:
+        """Records of all sessions in the order of receipt, of one meter, between two times (both inclusive)."""
         ...
 
     def audit(self, *, after: int = 0, limit: int | None = None) -> AsyncIterator[tuple[int, str, Audit]]:

@@ -17,7 +17,7 @@ Source: product manual 1.01, chapter 10 and Appendix E; specification of the BSM
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -123,7 +123,7 @@ class Session(ChargingSession):
         evse: str | None = None,
         switching: bool = True,
         needs_ocmf: bool = False,
-        store: Callable[[SessionRecord], None] = lambda record: None,
+        store: Callable[[SessionRecord], Awaitable[None] | None] = lambda record: None,
     ) -> None:
         super().__init__(driver.clock, store)
         self.driver = driver
@@ -157,17 +157,26 @@ class Session(ChargingSession):
         self.record.begin = taken
         self.record.notes += taken.problems
         try:
-            self._store(self.record)
+            await self.put()
         except BaseException as error:
             await self._fail_begin(kind, error)
             raise
         return taken
 
+    async def resume(self, words: str) -> None:
+        """Go on with a session whose begin record is still on the meter."""
+        kind = SnapshotType.TURN_ON if self.record.switching else SnapshotType.START
+        await self.driver.info()
+        taken = await self.driver.existing(kind)
+        if taken.words != words:
+            raise SessionFailed(f"the {kind.word} snapshot on the meter is not the begin of this session: {taken.name}")
+        self.record.begin = taken
+
     async def _fail_begin(self, kind: SnapshotType, error: BaseException) -> None:
         self.record.failure = f"{kind.word}: {str(error) or type(error).__name__}"
         if self.record.switching:
             self.record.failure += f"; {await self._open_contactor()}"
-        self.keep()
+        await self.keep()
 
     async def _open_contactor(self) -> str:
         """Turn off after a failed begin, and what came of it."""
@@ -273,7 +282,7 @@ class Session(ChargingSession):
         """
         kind = SnapshotType.TURN_OFF if self.record.switching else SnapshotType.END
         try:
-            self._finish(await self._persistent(kind, self._relied))
+            await self._finish(await self._persistent(kind, self._relied))
             return self.record
         except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
             reasons = [f"{kind.word}: {error}"]
@@ -281,7 +290,7 @@ class Session(ChargingSession):
         text = "; ".join(reasons)
         earlier = self.record.failure
         self.record.failure = text if earlier is None else f"{earlier}; {text}"
-        self.keep()
+        await self.keep()
         raise SessionFailed(f"the session could not be ended as it should: {text}")
 
     async def _end_otherwise(self, kind: SnapshotType, reasons: list[str]) -> None:
@@ -295,7 +304,7 @@ class Session(ChargingSession):
                 reasons.append(f"{other.word}: {error}")
                 continue
             if other is SnapshotType.END:
-                self._finish(taken)
+                await self._finish(taken)
                 reasons.append("a signed end record that does not switch was taken instead; begin and end are whole")
             else:
                 self.record.evidence.append(taken)
@@ -306,12 +315,12 @@ class Session(ChargingSession):
         if self.record.switching:
             reasons.append(await self._contactor("CURRENT MAY STILL FLOW"))
 
-    def _finish(self, taken: Snapshot) -> None:
+    async def _finish(self, taken: Snapshot) -> None:
         begin = self.record.begin
         objections = ["there is no begin record"] if begin is None else contradictions(begin, taken)
         self.record.end = taken
         self.record.notes += [*taken.problems, *objections]
-        self._store(self.record)
+        await self.put()
 
     def _relied(self, taken: Snapshot) -> Snapshot:
         """The snapshot, if its signatures verify. Raises :class:`~wattproof.errors.SnapshotFailed` otherwise."""

@@ -16,7 +16,7 @@ Source: communication manual, charge cycle; specification, sections 8.3, 8.6 and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
@@ -69,7 +69,7 @@ class DmedSession(ChargingSession):
         time: datetime | None = None,
         switching: bool = False,
         needs_ocmf: bool = True,
-        store: Callable[[SessionRecord], None] = lambda record: None,
+        store: Callable[[SessionRecord], Awaitable[None] | None] = lambda record: None,
     ) -> None:
         super().__init__(driver.clock, store)
         self.driver = driver
@@ -99,11 +99,19 @@ class DmedSession(ChargingSession):
             raise
         self.record.begin = taken
         try:
-            self._store(self.record)
+            await self.put()
         except BaseException as error:
             await self._fail_begin(error)
             raise
         return taken.record
+
+    async def resume(self, words: str) -> None:
+        """Go on with a session that the meter still has open, or has ended."""
+        record = Record(words.encode())
+        if not self._is_ours(record):
+            raise SessionFailed(f"the begin record {record.field('PG')} is signed for another ID or CI")
+        taken = Taken("begin", record, self.driver.known_key or await self.driver.public_key())
+        self.record.begin, self._page, self._attempted = taken, taken.counter, True
 
     async def _prepare(self) -> None:
         status = await self.driver.status()
@@ -147,7 +155,7 @@ class DmedSession(ChargingSession):
         self.record.failure = f"begin: {str(error) or type(error).__name__}"
         if not isinstance(error, _Busy):
             self.record.failure += await self._close()
-        self.keep()
+        await self.keep()
 
     async def _close(self) -> str:
         """End a cycle that a failed begin may have opened, and what came of it."""
@@ -210,7 +218,7 @@ class DmedSession(ChargingSession):
         """Let the meter sign an intermediate reading (C), keep and store it as evidence."""
         taken = await self._command(Command.INTERMEDIATE, "intermediate")
         self.record.evidence.append(taken)
-        self._store(self.record)
+        await self.put()
         return taken.record
 
     # End ----------------------------------------------------------------------------------------------------------
@@ -235,12 +243,12 @@ class DmedSession(ChargingSession):
             text = f"end: {error}"
             earlier = self.record.failure
             self.record.failure = text if earlier is None else f"{earlier}; {text}"
-            self.keep()
+            await self.keep()
             raise SessionFailed(f"the session could not be ended as it should: {text}") from error
         self.record.begin = begin
         self.record.end = taken
         self.record.notes += [*taken.problems, *contradictions(begin, taken)]
-        self._store(self.record)
+        await self.put()
         return self.record
 
     async def _ended(self) -> Taken:

@@ -11,13 +11,13 @@ from typing import Any
 
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.errors import ProtocolError
+from wattproof.g13.composition import TEMPERATURE_1, TEMPERATURE_2
 from wattproof.gateway.acquire.sources.base import Arguments, Options
 from wattproof.gateway.acquire.sources.failures import denied, told
 from wattproof.gateway.acquire.sources.localtime import LocalTime, datetime_document
 from wattproof.gateway.acquire.sources.points import Binding, Bound, PointSource, Sum
 from wattproof.gateway.acquire.sources.serials import fingerprint, sanitised
 from wattproof.gateway.answers import Trait, associations
-from wattproof.gateway.quantities import TEMPERATURE_1, TEMPERATURE_2
 from wattproof.gateway.records import Meter
 from wattproof.io.web import WebLink
 from wattproof.meters.dmed4.driver import DmedDriver

@@ -1,0 +1,188 @@
+"""End points of meters: what they measure now, and what they measured."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from wattproof.gateway import records
+from wattproof.gateway.answers import supported
+from wattproof.gateway.quantities import IDS, NUMBERS
+from wattproof.gateway.records import Kind
+from wattproof.gateway.serve.modern import shapes
+from wattproof.gateway.serve.modern.face import Called, Face, moment, shown
+from wattproof.gateway.serve.problems import Problem
+from wattproof.metering import dates
+
+#: Longer than any time that is stored.
+FOR_EVER = 2**62
+
+
+async def meters(face: Face, called: Called) -> shapes.Meters:
+    """Meters that the user may see."""
+    return shapes.Meters(meters=[info(one) for one in await face.reader.meters() if called.user.sees(one.serial)])
+
+
+async def meter(face: Face, called: Called) -> shapes.MeterInfo:
+    """One meter."""
+    return info(await known(face, called.serial))
+
+
+def info(one: records.Meter) -> shapes.MeterInfo:
+    """A meter as shown."""
+    return shapes.MeterInfo(
+        serial=one.serial,
+        alias=one.alias,
+        location=one.location,
+        family=one.family,
+        label=one.label,
+        protocol=one.protocol,
+        address=one.address,
+        bus=one.bus,
+        status=-1 if one.status < 0 else min(one.status, 1),  # type: ignore[arg-type]
+        origin="file" if one.origin == "file" else "api",
+        quantities=[NUMBERS[id].name.lower() for id in sorted(one.provides) if id in NUMBERS],
+        resources=sorted(supported(one)),
+    )
+
+
+async def known(face: Face, serial: str) -> records.Meter:
+    """A registered meter. Raises ``Problem`` 404."""
+    found = await face.reader.meter(serial)
+    if found is None or not found.active:
+        raise Problem(404, "meter not found")
+    return found
+
+
+async def latest(face: Face, called: Called) -> shapes.Latest:
+    """The newest values of a meter."""
+    await known(face, called.serial)
+    values = await face.reader.latest(called.serial)
+    return shapes.Latest(serial=called.serial, values=shown_values(values))
+
+
+def shown_values(values: dict[int, records.Value]) -> dict[str, shapes.Value]:
+    """Values by the names of their quantities."""
+    return {
+        NUMBERS[id].name.lower(): shapes.Value(
+            value=None if value.mantissa is None else digits(value.mantissa, value.exponent),
+            unit=NUMBERS[id].unit.symbol,
+            obis=f"{NUMBERS[id].obis}*255" if NUMBERS[id].obis else None,
+            quality=value.quality.value,
+            time=shown(value.time),
+        )
+        for id, value in sorted(values.items())
+        if id in NUMBERS
+    }
+
+
+def digits(mantissa: int, exponent: int) -> str:
+    """An exact decimal number without an exponent."""
+    return format(Decimal(mantissa).scaleb(exponent), "f")
+
+
+def chosen(text: str | None) -> list[int]:
+    """Ids of comma-separated names; all of them without names. Raises ``Problem``."""
+    if text is None:
+        return list(NUMBERS)
+    names = [name.strip().lower() for name in text.split(",")]
+    for name in names:
+        if name not in IDS:
+            raise Problem(400, f"unknown quantity {name}")
+    return [IDS[name] for name in names]
+
+
+async def readings(face: Face, called: Called) -> shapes.History:
+    """Stored readings of a range, a page of them."""
+    await known(face, called.serial)
+    query: shapes.ReadingsQuery = called.query
+    first, last = span(query)
+    items: list[shapes.Moment] = []
+    found = face.reader.readings(called.serial, chosen(query.quantity), first, last, limit=query.limit + 1)
+    async for time, values in found:
+        if len(items) == query.limit and items[-1].time != shown(time):
+            return shapes.History(items=items, next=str(time))
+        items.append(shapes.Moment(time=shown(time), values=shown_values(values)))
+    return shapes.History(items=items, next=None)
+
+
+def span(query: shapes.Range) -> tuple[int, int]:
+    """First and last moment of a page, UTC ms. Raises ``Problem``."""
+    first, last = moment(query.from_, "from") or 0, moment(query.to, "to")
+    if query.cursor is not None:
+        if not query.cursor.isascii() or not query.cursor.isdigit() or len(query.cursor) > 16:
+            raise Problem(400, "invalid cursor")
+        first = max(first, int(query.cursor))
+    return first, FOR_EVER if last is None else last
+
+
+async def profile(face: Face, called: Called) -> shapes.Profile:
+    """Rows of a channel of a load profile."""
+    await known(face, called.serial)
+    text = called.arguments["channel"]
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 8:
+        raise Problem(400, "invalid channel")
+    channel = int(text)
+    first, last = span(called.query)
+    series = next(
+        (one for one in await face.reader.series(called.serial) if (one.kind, one.channel) == (Kind.PROFILE, channel)),
+        None,
+    )
+    if series is None or not series.columns:
+        return shapes.Profile(channel=channel, quantity=None, unit=None, interval=None, items=[], next=None)
+    id, exponent = series.columns[0]
+    items: list[shapes.ProfileItem] = []
+    following = None
+    rows = face.reader.rows(called.serial, Kind.PROFILE, channel, first=first, last=last, count=called.query.limit + 1)
+    async for row in rows:
+        if len(items) == called.query.limit:
+            following = str(row.time)
+            break
+        items.append(
+            shapes.ProfileItem(
+                time=shown(row.time),
+                local=local_text(row.local),
+                status=row.status,
+                value=None if row.values[0] is None else digits(row.values[0], exponent),
+                estimated=row.estimated,
+            )
+        )
+    return shapes.Profile(
+        channel=channel,
+        quantity=NUMBERS[id].name.lower() if id in NUMBERS else None,
+        unit=NUMBERS[id].unit.symbol if id in NUMBERS else None,
+        interval=series.interval if isinstance(series.interval, int) else None,
+        items=items,
+        next=following,
+    )
+
+
+def local_text(seconds: int) -> str:
+    """Civil seconds as the interface writes local time."""
+    found = dates.fields(seconds)
+    return f"{found.year:04d}-{found.month:02d}-{found.day:02d}T{found.hour:02d}:{found.minute:02d}:{found.second:02d}"
+
+
+async def corrections(face: Face, called: Called) -> shapes.Corrections:
+    """Counters that did not simply grow."""
+    await known(face, called.serial)
+    return shapes.Corrections(
+        items=[
+            shapes.Correction(
+                time=shown(one.time),
+                quantity=NUMBERS[one.quantity].name.lower(),
+                verdict=one.verdict,
+                before=one.before,
+                after=one.after,
+                booked=one.booked,
+            )
+            for one in await face.reader.corrections(called.serial)
+            if one.quantity in NUMBERS
+        ]
+    )
+
+
+async def keys(face: Face, called: Called) -> shapes.Keys:
+    """Public keys of a meter as first seen."""
+    await known(face, called.serial)
+    found = await face.reader.keys(called.serial)
+    return shapes.Keys(keys=[shapes.Key(key=one.key.hex(), seen=shown(one.seen)) for one in found])
