@@ -106,4 +106,9 @@ def test_failures_have_their_bodies() -> None:
     assert responses["403"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}
     assert "413" not in DOCUMENT["paths"]["/about"]["get"]["responses"]
     assert set(DOCUMENT["paths"]["/firmware"]["post"]["requestBody"]["content"]) == {"multipart/form-data"}
+    compat = document(compat=True)["paths"]
+    assert set(compat["/users"]["put"]["responses"]) == {"200", "400", "401", "403", "500"}
+    demand = compat["/meters/{serial}/demand"]["delete"]["responses"]
+    assert "502" in demand
+    assert {"$ref": "#/components/schemas/Error"} in demand["200"]["content"]["application/json"]["schema"]["anyOf"]
     assert DOCUMENT["paths"]["/meters/scanned"]["delete"]["requestBody"]["required"] is False

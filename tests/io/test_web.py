@@ -15,7 +15,15 @@ from wattproof.io.link import ByteLink
 from wattproof.io.memory import memory_pair
 from wattproof.io.trace import Trace
 from wattproof.io.url import parse_url
-from wattproof.io.web import WebAnswer, WebClient, encode_request, host_header, password_of, web_link_blocking
+from wattproof.io.web import (
+    BrokenOff,
+    WebAnswer,
+    WebClient,
+    encode_request,
+    host_header,
+    password_of,
+    web_link_blocking,
+)
 from wattproof.model.clock import VirtualClock
 
 CHUNKED = (
@@ -66,6 +74,27 @@ def test_requests_are_written_as_the_manual_prints_them() -> None:
     assert encode_request("POST", "/v1/ocmf", "h", b"{}").endswith(
         b"\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
     )
+    form = encode_request("POST", "/firmware", "h", b"x", {"Authorization": "Basic YTpi", "Content-Type": "text/x"})
+    assert form.endswith(
+        b"\r\nHost: h\r\nAuthorization: Basic YTpi\r\nContent-Type: text/x\r\nContent-Length: 1\r\n\r\nx"
+    )
+    for value in ("a\r\nb", "\u00e4"):
+        with pytest.raises(InvalidValue, match="X-Own"):
+            encode_request("GET", "/", "h", None, {"X-Own": value})
+
+
+def test_what_had_come_of_a_broken_answer_is_kept() -> None:
+    with pytest.raises(BrokenOff) as caught:
+        get([CHUNKED, b'5\r\n{"a":\r\n', None])
+    assert caught.value.answer == WebAnswer(
+        200,
+        "OK",
+        {"connection": "close", "content-type": "application/json", "transfer-encoding": "chunked"},
+        b'{"a":',
+    )
+    with pytest.raises(Disconnected) as early:
+        get([CHUNKED[:-2], None])
+    assert not isinstance(early.value, BrokenOff)
 
 
 @pytest.mark.parametrize("target", ["v1/measure", "/v1/a b", "/v1/\r\nX: y", "/v1/ä"])

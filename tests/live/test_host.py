@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from wattproof.gateway.serve.network import usual, with_mac
+from wattproof.gateway.serve.network import Moving, usual
 from wattproof.io.hostclock import synchronised
 from wattproof.io.interfaces import hardware_address, interfaces, is_local
+from wattproof.model.clock import VirtualClock
 
 
 def test_the_loopback_is_ours_and_others_are_not() -> None:
@@ -27,7 +28,11 @@ def test_the_kernel_is_asked_and_answers() -> None:
     assert synchronised() in (True, False)
 
 
+async def nowhere(settings: object) -> None:
+    """Nothing is stored."""
+
+
 def test_settings_of_a_gateway_that_was_never_told_any() -> None:
     assert usual("127.0.0.1")["ip"] == "127.0.0.1" and usual("::1")["ip"] == "0.0.0.0"
-    assert with_mac(usual("127.0.0.1"), "127.0.0.1")["mac"] == "0.0.0.0.0.0"
-    assert len(with_mac({}, "0.0.0.0")["mac"].split(".")) == 6
+    assert Moving(None, VirtualClock(), nowhere, home="127.0.0.1").mac == "0.0.0.0.0.0"
+    assert len(Moving(None, VirtualClock(), nowhere, home="0.0.0.0").mac.split(".")) == 6

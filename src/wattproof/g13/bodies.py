@@ -144,9 +144,8 @@ class Streamed:
         return joint + parts
 
 
-def accept(resource: Resource, body: bytes, warnings: list[str] | None = None) -> Any:
-    """The answer of a gateway in the default form, from any of the forms that section 6 accepts. What was odd, but
-    taken, is added to ``warnings``.
+def accept(resource: Resource, body: bytes) -> Any:
+    """The answer of a gateway in the default form, from any of the forms that section 6 accepts.
 
     Raises:
         ProtocolError: it is no JSON, or not the answer to this resource.
@@ -154,9 +153,8 @@ def accept(resource: Resource, body: bytes, warnings: list[str] | None = None) -
     shape = RESPONSES.get(resource.number)
     if shape is None:
         return None
-    how = How(request=False, warnings=warnings if warnings is not None else [])
     try:
-        return shape.take(jsontext.parse(body, depth=ANSWER_DEPTH), how)
+        return shape.take(jsontext.parse(body, depth=ANSWER_DEPTH), How(request=False))
     except InvalidValue as error:
         raise ProtocolError(f"the answer to {resource} is {error}") from None
     except Unfit as problem:

@@ -1,6 +1,6 @@
 """The 91 resources as an OpenAPI 3.1 document, made from their rows and shapes (g13-api.md 2, 3, 13.2).
 
-The document tells the default mode. Two templates of OpenAPI may not differ in names alone, so where a place of a path
+Two templates of OpenAPI may not differ in names alone, so where a place of a path
 takes one of two arguments its name is that of both: ``/demand/{from}/{count_or_to}``. Aliases are named in words.
 """
 
@@ -29,15 +29,20 @@ _FAILURES = {
     415: "The body is no JSON",
     429: "Too many failed logins or requests",
     500: "The meter does not answer",
+    502: "The meter does not answer",
     503: "Too much is waiting",
 }
+#: Statuses of the original alone (GD-07, GD-35), and resources whose refusal by the meter stands under a 200 (GD-08).
+_ORIGINAL = frozenset({400, 401, 403, 500})
+_BAD_GATEWAY, _DENIED_UNDER_200 = range(69, 81), frozenset({72, 76, 80})
 
 
-def document() -> dict[str, Any]:
-    """The whole document as plain objects, ready for JSON."""
+def document(*, compat: bool = False) -> dict[str, Any]:
+    """The whole document as plain objects, ready for JSON. In compat mode there are other statuses; bodies of answers
+    are described with the members that are ours, and absent there."""
     paths: dict[str, Any] = {}
     for path, places, resource in _operations():
-        paths.setdefault(path, {})[resource.method.lower()] = _operation(resource, places)
+        paths.setdefault(path, {})[resource.method.lower()] = _operation(resource, places, compat)
     return {
         "openapi": VERSION,
         "info": {
@@ -98,7 +103,7 @@ def _operations() -> Iterator[tuple[str, tuple[_Place, ...], Resource]]:
         yield path, tuple(_Place(title, tuple(names)) for title, names in zip(titles, taken, strict=True)), resource
 
 
-def _operation(resource: Resource, places: tuple[_Place, ...]) -> dict[str, Any]:
+def _operation(resource: Resource, places: tuple[_Place, ...], compat: bool) -> dict[str, Any]:
     tail = "".join(f"_by_{place.title}" for place in places if place.title != "serial") if "[" in resource.path else ""
     aliases = f" Aliases: {', '.join(resource.aliases)}." if resource.aliases else ""
     operation: dict[str, Any] = {
@@ -111,7 +116,7 @@ def _operation(resource: Resource, places: tuple[_Place, ...]) -> dict[str, Any]
         operation["parameters"] = [_parameter(resource, place) for place in places]
     if body := _request(resource):
         operation["requestBody"] = body
-    operation["responses"] = _responses(resource)
+    operation["responses"] = _responses(resource, compat)
     return operation
 
 
@@ -136,20 +141,27 @@ def _request(resource: Resource) -> dict[str, Any] | None:
     return {"required": declared.needed, "content": {JSON: {"schema": declared.shape.schema(request=True)}}}
 
 
-def _responses(resource: Resource) -> dict[str, Any]:
+def _responses(resource: Resource, compat: bool) -> dict[str, Any]:
     good: dict[str, Any] = {"description": "OK"}
     if resource.number in RESPONSES:
-        good["content"] = {JSON: {"schema": RESPONSES[resource.number].schema(request=False)}}
-    return {"200": good} | {str(status): _failure(resource, status) for status in _failing(resource)}
+        schema = RESPONSES[resource.number].schema(request=False)
+        if compat and resource.number in _DENIED_UNDER_200:
+            schema = {"anyOf": [schema, _ERROR]}
+        good["content"] = {JSON: {"schema": schema}}
+    return {"200": good} | {str(status): _failure(resource, status) for status in _failing(resource, compat)}
 
 
-def _failing(resource: Resource) -> Iterator[int]:
+def _failing(resource: Resource, compat: bool) -> Iterator[int]:
     """The statuses of failures that a resource has."""
-    takes_body = resource.number in REQUESTS or resource.number == UPLOAD
     for status in _FAILURES:
-        if status in (413, 415) and not takes_body:
-            continue
-        yield status
+        if status == 502:
+            there = compat and resource.number in _BAD_GATEWAY
+        elif status in (413, 415):
+            there = not compat and (resource.number in REQUESTS or resource.number == UPLOAD)
+        else:
+            there = not compat or status in _ORIGINAL
+        if there:
+            yield status
 
 
 def _failure(resource: Resource, status: int) -> dict[str, Any]:

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from wattproof.g13.composition import TEMPERATURE_1, TEMPERATURE_2
 from wattproof.gateway.records import Group
 from wattproof.meters.abb.quantities import CONVERSION, ENERGY, INSTRUMENT, RESETTABLE, ROWS
 from wattproof.model.quantities import Kind
 from wattproof.model.units import CELSIUS, Unit
-
-#: Temperatures that a DMED4 has (10.3, row 60); no ids of the interface.
-TEMPERATURE_1, TEMPERATURE_2 = 1001, 1002
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +42,6 @@ NUMBERS: Mapping[int, Known] = MappingProxyType(
 )
 #: Ids by name, in small letters.
 IDS: Mapping[str, int] = MappingProxyType({known.name.lower(): known.id for known in NUMBERS.values()})
-#: Arrays of harmonics, ids by kind and place, in the order of #61 and #62.
-HARMONICS: Mapping[str, Mapping[str, int]] = MappingProxyType(
-    {
-        "voltage": dict(zip(("l1", "l2", "l3", "l1-l2", "l2-l3", "l1-l3"), range(179, 185), strict=True)),
-        "current": dict(zip(("l1", "l2", "l3", "neutral"), range(185, 189), strict=True)),
-    }
-)
-
 ACTIVE_IMPORT, ACTIVE_EXPORT, ACTIVE_NET = 1, 2, 13
 VOLTAGES = (69, 72, 75)
 COUNTERS = frozenset({51, 52, 53, 54})

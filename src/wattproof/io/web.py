@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,6 +63,14 @@ class WebAnswer:
         return json.loads(self.body)
 
 
+class BrokenOff(Disconnected):
+    """The connection ended inside an answer. ``answer`` is what had come of it: its body is not whole."""
+
+    def __init__(self, message: str, answer: WebAnswer) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
 class WebLink(Protocol):
     """A way to one HTTP server."""
 
@@ -74,9 +82,18 @@ class WebLink(Protocol):
         ...
 
     async def exchange(
-        self, method: str, target: str, body: bytes | None = None, *, timeout: float | None = None, secret: str = ""
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        *,
+        timeout: float | None = None,
+        secret: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> WebAnswer:
         """Ask for ``target`` (path and query, percent-encoded) and return the answer, whatever its status.
+
+        ``headers`` go out behind Host; a ``Content-Type`` among them is that of the body, which is JSON otherwise.
 
         ``timeout`` seconds without a byte replace the link's own for this request, which is then not repeated.
         ``secret``: a part of the request that no trace may show.
@@ -84,7 +101,8 @@ class WebLink(Protocol):
         Raises:
             Unreachable: there is no connection, or the certificate is not the expected one. Nothing was sent.
             ResponseTimeout: no whole answer came in time. What was asked may have been done.
-            Disconnected: the connection ended before the answer was whole. What was asked may have been done.
+            Disconnected: the connection ended before the answer was whole, as :class:`BrokenOff` if its head had come.
+                What was asked may have been done.
             ProtocolError: what came is no HTTP, or more of it than the limits allow.
         """
         ...
@@ -127,10 +145,17 @@ class WebClient:
         self._link: ByteLink | None = None
 
     async def exchange(
-        self, method: str, target: str, body: bytes | None = None, *, timeout: float | None = None, secret: str = ""
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        *,
+        timeout: float | None = None,
+        secret: str = "",
+        headers: Mapping[str, str] | None = None,
     ) -> WebAnswer:
         """See :meth:`WebLink.exchange`."""
-        request = self.request(method, target, body)
+        request = self.request(method, target, body, headers)
         attempts = 1 + (self.retries if timeout is None and method in REPEATABLE else 0)
         what = f"{method} {target.partition('?')[0]} at {self.name}"
         while True:
@@ -173,9 +198,11 @@ class WebClient:
             raise ResponseTimeout(f"{what}: no answer within {self.limits.silence:g} s")
         return data, False
 
-    def request(self, method: str, target: str, body: bytes | None = None) -> bytes:
+    def request(
+        self, method: str, target: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> bytes:
         """The bytes that :meth:`exchange` sends for a request."""
-        return encode_request(method, self._prefix + target, self.host, body)
+        return encode_request(method, self._prefix + target, self.host, body, headers)
 
     async def close(self) -> None:
         """End a connection that an interrupted request left behind."""
@@ -219,7 +246,8 @@ class WebClient:
             except Disconnected as error:
                 if reader.ended():
                     break
-                raise Disconnected(f"{what}: {reader.state} ({error})") from error
+                message = f"{what}: {reader.state} ({error})"
+                raise (BrokenOff(message, reader.answer()) if reader.headed else Disconnected(message)) from error
             if not data:
                 raise ResponseTimeout(
                     f"{what}: {reader.state} within {silence:g} s; check that it is the meter's address, or allow more "
@@ -229,16 +257,24 @@ class WebClient:
         return reader.answer()
 
 
-def encode_request(method: str, target: str, host: str, body: bytes | None = None) -> bytes:
-    """The bytes of a request. PUT without a body says so with its length; a body is JSON.
+def encode_request(
+    method: str, target: str, host: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> bytes:
+    """The bytes of a request. PUT without a body says so with its length; a body is JSON unless a header says else.
 
-    Raises :class:`~wattproof.errors.InvalidValue` for a target with blanks, controls or characters beyond ASCII.
+    Raises :class:`~wattproof.errors.InvalidValue` for a target with blanks, controls or characters beyond ASCII, and
+    for a header with controls or such characters.
     """
+    more = dict(headers or {})
     if not target.startswith("/") or not all("!" <= letter <= "~" for letter in target):
         raise InvalidValue(f"{target!r} is no path of HTTP: it begins with / and is percent-encoded")
-    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}"]
+    for name, value in more.items():
+        if not all(" " <= letter <= "~" for letter in name + value):
+            raise InvalidValue(f"the header {name} holds what no header may hold")
+    kind = more.pop("Content-Type", "application/json")
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {host}", *(f"{name}: {value}" for name, value in more.items())]
     if body is not None:
-        lines.append("Content-Type: application/json")
+        lines.append(f"Content-Type: {kind}")
     if body is not None or method in ("PUT", "POST"):
         lines.append(f"Content-Length: {len(body or b'')}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii") + (body or b"")
@@ -276,6 +312,11 @@ class ResponseReader:
     def complete(self) -> bool:
         """Whether nothing more has to come: the body is whole, or a failure said nothing of a body."""
         return self._done or (self._headed and not self._bodied and self._parser.get_status_code() != OK)
+
+    @property
+    def headed(self) -> bool:
+        """Whether the head of the answer is whole."""
+        return self._headed
 
     @property
     def _bodied(self) -> bool:
@@ -330,10 +371,12 @@ def web_link(
     trace: Trace | None = None,
     clock: Clock | None = None,
     veil: Callable[[bytes], bytes] = bytes,
+    limits: Limits | None = None,
 ) -> WebClient:
     """A link to the server of ``url`` on the running event loop; it connects when asked.
 
     ``http`` or ``https`` with ``?timeout=``, ``?retries=`` and, for ``https``, ``?verify=``, ``?pin=`` and ``?ca=``.
+    ``limits`` of an answer, where they are not the usual ones; ``?timeout=`` counts for more.
 
     Raises :class:`~wattproof.errors.InvalidURL` for another scheme.
     """
@@ -342,7 +385,7 @@ def web_link(
     async def opener() -> ByteLink:
         return await open_link(url, limit=_connect_limit(url), clock=clock)
 
-    return _client(url, opener, clock, trace, veil)
+    return _client(url, opener, clock, trace, veil, limits)
 
 
 def web_link_blocking(
@@ -351,6 +394,7 @@ def web_link_blocking(
     trace: Trace | None = None,
     clock: Clock | None = None,
     veil: Callable[[bytes], bytes] = bytes,
+    limits: Limits | None = None,
 ) -> WebClient:
     """The same for code without an event loop: no method of the link ever suspends."""
     clock = clock or BlockingClock()
@@ -358,7 +402,7 @@ def web_link_blocking(
     async def opener() -> ByteLink:
         return open_link_blocking(url, limit=_connect_limit(url), clock=clock)
 
-    return _client(url, opener, clock, trace, veil)
+    return _client(url, opener, clock, trace, veil, limits)
 
 
 def _connect_limit(url: MeterURL) -> float:
@@ -371,16 +415,17 @@ def _client(
     clock: Clock,
     trace: Trace | None,
     veil: Callable[[bytes], bytes],
+    limits: Limits | None,
 ) -> WebClient:
     if url.scheme not in SCHEMES:
         raise InvalidURL(f"{url}: {url.scheme} does not carry HTTP; an example: http://192.168.1.1")
-    usual = Limits()
+    usual = limits or Limits()
     return WebClient(
         opener,
         name=url.place,
         host=host_header(url),
         clock=clock,
-        limits=Limits(silence=url.number("timeout", usual.silence)),
+        limits=replace(usual, silence=url.number("timeout", usual.silence)),
         retries=url.whole("retries", 2),
         prefix=url.path.rstrip("/"),
         trace=trace,

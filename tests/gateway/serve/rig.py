@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -20,8 +21,10 @@ from wattproof.gateway.auth.passwords import Hashing, Verifier
 from wattproof.gateway.config import Config
 from wattproof.gateway.local import CommandFailed, Failing, Notice
 from wattproof.gateway.records import Access, AnyWrite, Binding, Meter, Setting, User, Value, Write
-from wattproof.gateway.serve.app import App
+from wattproof.gateway.serve.app import App, Area
+from wattproof.gateway.serve.call import Serving
 from wattproof.gateway.serve.exact import CUT
+from wattproof.gateway.serve.modern.area import SEGMENTS, Modern, Notices
 from wattproof.gateway.serve.service import Service, assemble
 from wattproof.gateway.store.sqlite import SQLiteStore
 from wattproof.model.clock import VirtualClock
@@ -168,14 +171,27 @@ class Rig:
         self.current = True
         self.desk = Desk(store, self._tell, self.clock)
         self.line = Line(self.desk.table())
+        self.notices = Notices()
         self.service: Service = assemble(
-            self.config, store, self.line, verifier, self.clock, current=lambda: self.current
+            self.config,
+            store,
+            self.line,
+            verifier,
+            self.clock,
+            current=lambda: self.current,
+            areas=self._areas,
+            hardware=lambda host: 7,
         )
         self.app: App = self.service.app
         self.cookies: dict[str, str] = {}
 
+    def _areas(self, serving: Serving) -> Mapping[str, Area]:
+        modern = Modern(serving, listen=lambda: ["https://127.0.0.1:8443"], notices=self.notices)
+        return dict.fromkeys(SEGMENTS, modern)
+
     def _tell(self, notice: Notice) -> None:
         self.service.take(notice)
+        self.notices.tell(notice)
 
     @property
     def asked(self) -> list[str]:
@@ -217,8 +233,10 @@ class Rig:
         if data:
             sent |= {"content-type": "application/json", "content-length": str(len(data))}
         sent |= headers or {}
+        path, _, query = path.partition("?")
         scope = {
-            "type": "http", "method": method, "path": _decoded(path), "raw_path": path.encode(), "query_string": b"",
+            "type": "http", "method": method, "path": unquote(path), "raw_path": path.encode(),
+            "query_string": query.encode(),
             "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
             "client": ("192.0.2.9", 40000), "server": ("127.0.0.1", 8443), "scheme": "https",
         }  # fmt: skip
@@ -257,11 +275,3 @@ class Rig:
 
     async def close(self) -> None:
         await self.service.close()
-
-
-def _decoded(path: str) -> str:
-    from urllib.parse import unquote
-
-    return unquote(path)
-
-

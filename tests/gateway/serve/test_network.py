@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wattproof.errors import PortInUse
 from wattproof.gateway.serve.network import Moving, mac_text
 from wattproof.gateway.serve.problems import Problem
 from wattproof.model.clock import VirtualClock
@@ -24,9 +25,13 @@ class Listeners:
 
     async def move(self, host: str) -> None:
         if host in self.taken:
-            raise OSError(98, "address in use")
+            raise PortInUse("address in use")
         self.moves.append(host)
         self.host = host
+
+
+def _ours(ip: str) -> bool:
+    return ip.startswith("192.0.2.")
 
 
 class Moves:
@@ -34,7 +39,7 @@ class Moves:
         self.clock = VirtualClock()
         self.listeners = Listeners()
         self.restored: list[Any] = []
-        self.moving = Moving(self.listeners, self.clock, self.restore, home=HOME, belongs=lambda ip: ip.startswith("192.0.2."))
+        self.moving = Moving(self.listeners, self.clock, self.restore, home=HOME, belongs=_ours)
 
     async def restore(self, settings: dict[str, Any] | None) -> None:
         self.restored.append(settings)

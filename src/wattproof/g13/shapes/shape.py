@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -38,14 +38,12 @@ class How:
     """How a body is taken.
 
     ``request``: limits hold and nothing may be missing. Otherwise it is the answer of another gateway, which is taken
-    as it comes (column "Accepted" of section 6). ``strict``: unknown members are refused (GD-50). ``warnings`` gathers
-    what was odd, but taken.
+    as it comes (column "Accepted" of section 6). ``strict``: unknown members are refused (GD-50).
     """
 
     request: bool = True
     compat: bool = False
     strict: bool = False
-    warnings: list[str] = field(default_factory=list, compare=False)
 
 
 class Shape:

@@ -128,11 +128,11 @@ class MeterEngine(Resources):
         return self._seen if self._waiting and not self._held else self._due()
 
     def _due(self) -> int | None:
-        reach = self.facts.reach
+        patience = self.facts.patience
         found = min(
-            self.profile.wanted() + reach,
+            self.profile.wanted() + patience,
             self.previous.due(),
-            self.demand.wanted() + reach,
+            self.demand.wanted() + patience,
             self.tariffs.due(),
             self.alarms.due(),
         )
@@ -179,7 +179,7 @@ class MeterEngine(Resources):
     def _set_offset(self, offset: int, at: int) -> None:
         self._woken(at, ASLEEP)
         self.tariffs.advance(at)
-        self._close(at, at + self.facts.reach)
+        self._close(at, at + self.facts.patience)
         moved, self.books.offset = offset - self.books.offset, offset
         if moved:
             self._moved(moved, at)

@@ -19,6 +19,8 @@ from wattproof.gateway.engines.scales import (
 
 #: How far a reading may lie from the moment it is taken for, ms: usually, and on M-Bus (10.3).
 REACH, MBUS_REACH = 5_000, 60_000
+#: How long a reading may be under way from the meter to here, ms; longer on M-Bus.
+DELIVERY = 2_000
 #: How long a gauge is taken to stand at its last value, ms, beyond twice the reach.
 HOLD = 60_000
 
@@ -42,6 +44,11 @@ class Facts:
     most: int | None = None
     integrate: bool = False
     recorded: bool = False
+
+    @property
+    def patience(self) -> int:
+        """How long after a moment a reading of it, or near it, may still be delivered, ms."""
+        return self.reach + max(DELIVERY, self.reach // 6)
 
     @property
     def hold(self) -> int:

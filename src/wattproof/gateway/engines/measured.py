@@ -36,7 +36,7 @@ class Measured:
 
     def ready(self, ids: Collection[int], moment: int, late: int) -> bool:
         """Whether what ends at ``moment`` can be closed at ``late``: no nearer reading can come any more."""
-        return late >= moment + self._books.facts.reach or all(self._passed(id, moment) for id in ids)
+        return late >= moment + self._books.facts.patience or all(self._passed(id, moment) for id in ids)
 
     def _passed(self, id: int, moment: int) -> bool:
         sums = self.averages.sums.get(id)
@@ -59,7 +59,14 @@ class Measured:
         if id not in REGISTERS:
             found = mean((start[0], start[1]), self.averages.at(id, moment)) if start else None
             return Taken(found, found is not None)
-        point = self.near(id, moment)
+        return self._shown(id, self.near(id, moment), moment)
+
+    def take_since(self, id: int, moment: int) -> Taken:
+        """The first reading of a register that was made at a moment or later."""
+        track = self.counters.tracks.get(SOURCES.get(id, id))
+        return self._shown(id, None if track is None else track.after(moment), moment)
+
+    def _shown(self, id: int, point: Point | None, moment: int) -> Taken:
         if point is not None:
             return Taken(self.registers.at(id, point), True)
         track = self.counters.tracks.get(SOURCES.get(id, id))

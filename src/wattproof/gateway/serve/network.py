@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from wattproof.errors import WattproofError
 from wattproof.gateway.serve.problems import Problem
 from wattproof.io.interfaces import hardware_address, is_local
 from wattproof.model.clock import Clock
@@ -47,11 +48,6 @@ def usual(host: str) -> dict[str, Any]:
     }
 
 
-def with_mac(settings: Mapping[str, Any], host: str) -> dict[str, Any]:
-    """With the hardware address of the interface that listens, read only."""
-    return {**settings, "mac": mac_text(hardware_address(host))}
-
-
 def mac_text(address: int) -> str:
     """A hardware address as six decimal numbers with dots (GD-28).
 
@@ -76,12 +72,15 @@ class Moving:
         *,
         home: str = NOWHERE,
         belongs: Callable[[str], bool] = is_local,
+        hardware: Callable[[str], int] = hardware_address,
     ) -> None:
         self._listening = listening
         self._clock = clock
         self._restore = restore
         self._home = home
         self._belongs = belongs
+        self._hardware = hardware
+        self._macs: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
         self._awaited: str | None = None
         self._visited = asyncio.Event()
@@ -90,6 +89,13 @@ class Moving:
     def host(self) -> str:
         """Where the process listens."""
         return self._home if self._listening is None else self._listening.host
+
+    @property
+    def mac(self) -> str:
+        """The hardware address of the interface that listens, which nobody can set."""
+        if self.host not in self._macs:
+            self._macs[self.host] = mac_text(self._hardware(self.host))
+        return self._macs[self.host]
 
     def check(self, settings: Mapping[str, Any]) -> None:
         """Raises ``Problem`` 400 where the address is none of this host's."""
@@ -127,7 +133,7 @@ class Moving:
                 return
             _log.warning("nobody came to %s in %d s: listening at %s again", target, PROBATION, old)
             await listening.move(old)
-        except OSError as error:
+        except WattproofError as error:
             _log.error("cannot listen at %s: %s", target, error)
         await self._restore(before)
 

@@ -27,6 +27,7 @@ from wattproof.gateway.serve.lasterror import LastErrors
 from wattproof.gateway.serve.network import Listening, Moving
 from wattproof.gateway.serve.tables import Tables
 from wattproof.gateway.store.base import Reader
+from wattproof.io.interfaces import hardware_address
 from wattproof.model.clock import Clock
 
 #: Who does what nobody has asked for.
@@ -69,6 +70,7 @@ def assemble(
     *,
     current: Callable[[], bool],
     listening: Listening | None = None,
+    hardware: Callable[[str], int] = hardware_address,
     areas: Callable[[Serving], Mapping[str, Area]] = lambda serving: {},
 ) -> Service:
     """The process, from its parts.
@@ -98,7 +100,11 @@ def assemble(
         bodies=Bodies(clock, current),
         errors=LastErrors(reader, commit, clock),
         moving=Moving(
-            listening if config.allow_network else None, clock, restore, home=urlsplit(config.listen[0]).hostname or ""
+            listening if config.allow_network else None,
+            clock,
+            restore,
+            home=urlsplit(config.listen[0]).hostname or "",
+            hardware=hardware,
         ),
     )
     return Service(serving, App(serving, trusted=networks(config.trusted_proxies), areas=areas(serving)))

@@ -12,7 +12,7 @@ from wattproof.gateway.serve.framing import DONE, Answer
 from wattproof.gateway.serve.identification import SETTING as NAMES
 from wattproof.gateway.serve.identification import about, names_of
 from wattproof.gateway.serve.localtime import instant, shown
-from wattproof.gateway.serve.network import usual, with_mac
+from wattproof.gateway.serve.network import usual
 from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.replies import reply
 from wattproof.io.hostclock import synchronised
@@ -44,8 +44,9 @@ async def get_about(call: Call) -> Answer:
 async def get_configuration(call: Call) -> Answer:
     """4."""
     tables = call.serving.tables
-    host = call.serving.moving.host
-    body: dict[str, Any] = {"ip": with_mac(await tables.setting(NETWORK, usual(host)), host)}
+    moving = call.serving.moving
+    network = await tables.setting(NETWORK, usual(moving.host))
+    body: dict[str, Any] = {"ip": {**network, "mac": moving.mac}}
     for name, original in BUSES.items():
         body[name] = {**original, **await tables.setting(name, {})}
     return reply(call, body)
