@@ -272,6 +272,26 @@ async def test_requests_sent_ahead_are_answered_one_after_the_other(site: Site):
     assert len(site.executed) == 4, "what comes behind a close is no request"
 
 
+async def test_who_sends_too_much_ahead_is_answered_so_far_and_no_further(site: Site):
+    client = await site.connect()
+    client.send(GET.replace(b"fine", b"wait") + GET * 400)
+    await asyncio.sleep(0.05)
+    site.open.set()
+    answer = await client.rest()
+    assert answer.count(b"HTTP/1.1 200") == 17
+    assert len(site.executed) == 17
+
+
+async def test_a_client_that_asks_before_it_sends_its_body_is_told_to(site: Site):
+    client = await site.connect()
+    client.send(b"POST /ask HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+    assert await client.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.send(b"abc")
+    assert (await client.answer())[0] == 200
+    assert site.executed == [("POST", "/ask", b"abc")]
+    client.close()
+
+
 async def test_headers_behind_the_body_are_none(site: Site):
     client = await site.connect()
     chunks = b"POST /chunks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\n"

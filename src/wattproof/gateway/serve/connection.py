@@ -27,12 +27,13 @@ KIB = 1024
 class Limits:
     """Sizes in bytes, times in seconds.
 
-    ``slow``: method and path whose body may take ``slow_body``. ``spare``, ``spare_time``: how much of a body nobody
-    asked for is read, so that a client sees why it was refused. ``answer``: how long a client may take nothing of an
-    answer.
+    ``ahead``: requests that a client may send before the first is answered. ``slow``: method and path whose body may
+    take ``slow_body``. ``spare``, ``spare_time``: how much of a body nobody asked for is read, so that a client sees
+    why it was refused. ``answer``: how long a client may take nothing of an answer.
     """
 
     head: int = 16 * KIB
+    ahead: int = 16
     spare: int = 256 * KIB
     head_time: float = 10
     body_time: float = 30
@@ -146,6 +147,8 @@ class Connection(ExactProtocol):
     def on_headers_complete(self) -> None:
         if malformed(self.parser.get_http_version(), self.url, self.parser.should_upgrade(), self.headers):
             raise ValueError("malformed request")
+        if len(self.pipeline) >= self._limits.ahead:
+            raise ValueError("too many requests ahead")
         super().on_headers_complete()
         self._in_head, self._in_body, self._spare = False, True, self._limits.spare
         slow = (self.scope["method"], self.scope["path"].removesuffix("/")) in self._limits.slow

@@ -142,6 +142,8 @@ class Edge:
             await listener.close()
         for task in self._welcoming:
             task.cancel()
+        if self._welcoming:
+            await asyncio.wait(self._welcoming)
         for connection in list(self._state.connections):
             connection.shutdown()
         with contextlib.suppress(TimeoutError):
