@@ -29,6 +29,8 @@ from wattproof.model.values import Quality
 JUMP = 2_000
 #: Log entry: the gateway's time was set (2000 + a bit that no meter sends).
 CLOCK_CHANGED = 2058
+#: Log entry: the service was down when something was due.
+RESTARTED = 2059
 #: How long after something was due the service must have been down: longer than any queue lasts, ms.
 ASLEEP = 60_000
 Commit = Callable[[Sequence[Write]], Awaitable[None]]
@@ -72,9 +74,8 @@ class MeterEngine(Resources):
         self._load(states)
         self._seen = max((point.time for point in self.counters.newest()), default=at)
         self._woken(at, patience=0)
-        zone = states["books"]["zone"] if "books" in states else self.books.zone
         moved, self.books.offset = offset - self.books.offset, offset
-        if moved or zone != self.books.zone:
+        if moved or states[Books.name]["zone"] != self.books.zone:
             self._moved(moved, at)
         return self._take()
 
@@ -106,6 +107,7 @@ class MeterEngine(Resources):
                     self.averages.read(id, value, wanted)
         self.alarms.expire(at)
         self.alarms.read(values, at)
+        self.warnings.read(values, at)
         self._close(at, at)
 
     def _count(self, id: int, value: Value, wanted: int) -> None:
@@ -153,6 +155,10 @@ class MeterEngine(Resources):
                 found[id] = Value(track.latest.value, exponent_of(id), track.latest.time, Quality.ESTIMATED)
         return found
 
+    def transformed(self, values: Mapping[int, Value]) -> dict[int, Value]:
+        """Values as read, on the primary side of the transformers (48): to be stored, shown and fed."""
+        return self.transformer.apply(values)
+
     def identify(self, identity: str) -> None:
         """Who answers from now on, by whatever tells one meter from another: with another one nothing is booked of what
         its counters are ahead."""
@@ -196,7 +202,7 @@ class MeterEngine(Resources):
 
     def _woken(self, at: int, patience: int) -> None:
         """Was the host's clock set back since the last call? Was the service down when something was due?"""
-        back = self._seen - at
+        since, back = self._seen, self._seen - at
         self._seen = at
         if back > JUMP:
             for part in (self.counters, self.averages, self._integrals, self.tariffs):
@@ -205,6 +211,7 @@ class MeterEngine(Resources):
             self._moved(-back, at)
         due = self._due()
         if due is not None and due + patience < at:
+            self.books.note(SYSTEM, RESTARTED, min(since, due), (at - min(since, due)) // 1000)
             self.profile.skip(at, self.gaps.skipped)
             self.previous.skip(at)
             self.demand.skip(at)
@@ -257,4 +264,4 @@ async def open_engine(
     """The engine of a meter as it was left, or a new one; and what is to be committed first."""
     engine = MeterEngine(facts, zone, offset, reader=reader, commit=commit, now=now)
     states = await reader.engine_states(facts.serial)
-    return engine, (engine.restore(states, now()) if states else engine.begin(now()))
+    return engine, (engine.restore(states, now()) if Books.name in states else engine.begin(now()))

@@ -34,6 +34,8 @@ class Facts:
     :param moduli: where its counters roll over, in thousandths of their base unit (energies) or in pulses.
     :param most: the most power that it can count, W, ``None`` if unknown.
     :param integrate: integrate power to the reactive and apparent energies that it lacks (10.4).
+    :param nominal: nominal voltage of an AC meter, V: its log tells what is wrong with the supply.
+    :param transformer: it does not know its transformers: :meth:`MeterEngine.transformed` multiplies (48).
     :param recorded: it keeps a load profile of its own, which is asked after a gap before anything is estimated.
     """
 
@@ -43,6 +45,8 @@ class Facts:
     moduli: Mapping[int, int] = field(default_factory=dict)
     most: int | None = None
     integrate: bool = False
+    nominal: int | None = None
+    transformer: bool = False
     recorded: bool = False
 
     @property
