@@ -133,6 +133,7 @@ async def test_energies_integrated_from_power():
     start = utc(2026, 6, 1, 10)
     facts = replace(BSM, integrate=True)
     bench = Bench(facts, start, lambda at: {1: 0}, lambda at: {100: -50_000, 104: 120_000, 96: 100_000})
+    bench.polls = MINUTE
     await bench.start()
     assert {21, 22, 33, 34, 17, 89, 173, 174} <= bench.engine.provides
     bench.run(start + HOUR)
@@ -224,3 +225,22 @@ async def test_ratios_that_are_refused(term, value):
     with pytest.raises(CommandFailed, match="transformer ratio"):
         await other.put(48, {"ctnum": 1, "ctdenum": 1, "vtnum": 1, "vtdenum": 1})
     assert "ratio" not in await other.get(43)
+
+
+async def test_what_the_meter_has_itself_is_not_computed():
+    """An ABB meter with tariffs and CO2, but without resettable registers: its own registers go into rows."""
+    start = utc(2026, 6, 1, 21)
+    facts = Facts("12345678", frozenset({1, 9, 10, 11, 12, 122}))
+    bench = Bench(
+        facts, start, lambda at: {1: 9_000_000 + (at - start), 9: 4_000_000, 10: 5_000_000 + at - start, 122: 7}
+    )
+    await bench.start()
+    assert bench.engine.provides == {171, 175, 113}
+    await bench.put(71, {"interval": "daily", "pvconfig": [1, 9, 10, 122, 113, 171]})
+    bench.run(start + HOUR + MINUTE)
+    _, [item] = await bench.rows(69)
+    assert [value for _, value in item["values"]] == [
+        "12600.000", "4000.000", "8600.000", "0.007", "12.60", "12600.000"]  # fmt: skip
+    assert bench.engine.values(bench.at).keys() == {171, 175, 113}
+    with pytest.raises(CommandFailed, match="active energy"):
+        await bench.get(55, mode="co2")

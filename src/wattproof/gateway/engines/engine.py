@@ -11,7 +11,7 @@ until it is known which of the two holds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -33,7 +33,7 @@ CLOCK_CHANGED = 2058
 RESTARTED = 2059
 #: How long after something was due the service must have been down: longer than any queue lasts, ms.
 ASLEEP = 60_000
-Commit = Callable[[Sequence[Write]], Awaitable[None]]
+Commit = Callable[[Sequence[Write]], Coroutine[Any, Any, None]]
 
 
 class MeterEngine(Resources):
@@ -229,11 +229,12 @@ class MeterEngine(Resources):
             at = self._now()
             earlier = self._do(lambda: self._feed({}, at))
             states = {part.name: part.save() for part in self.parts}
+            cancelled = False
             try:
                 self.carry_out(resource, body, arguments, at)
                 self._held = True
-                await self._commit([*earlier, *self._take()])
-            except BaseException:
+                cancelled = await self._stored([*earlier, *self._take()])
+            except Exception:
                 self.books.take()
                 self._load(states)
                 for part in self.parts:
@@ -242,6 +243,19 @@ class MeterEngine(Resources):
                 raise
             finally:
                 self._held = False
+            if cancelled:
+                raise asyncio.CancelledError
+
+    async def _stored(self, writes: Sequence[Write]) -> bool:
+        """Commit; whether the caller has lost interest meanwhile: what becomes of it has to be known all the same."""
+        task, cancelled = asyncio.ensure_future(self._commit(writes)), False
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                cancelled = True
+        task.result()
+        return cancelled
 
     def _do(self, act: Callable[[], None]) -> list[Write]:
         """Act, after what had to wait; while a write is under way, wait for how it ends."""
