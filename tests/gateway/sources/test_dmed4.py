@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.sources.rig import Rig, dmed4
+from wattproof.errors import HttpRefused
 from wattproof.gateway.acquire.sources import Options
 from wattproof.gateway.acquire.sources.serials import fingerprint
 from wattproof.gateway.local import CommandFailed
@@ -145,3 +146,29 @@ def test_no_resource_writes_into_the_charge_cycle(way: str) -> None:
     else:
         written = [int.from_bytes(pdu[1:3], "big") for _, pdu in rig.link.requests if pdu[0] in (6, 16)]
         assert written == [0x407F, 0x4283]
+
+
+@pytest.mark.proves("G-377")
+@pytest.mark.parametrize(
+    ("status", "reading", "writing"),
+    [
+        (500, "received invalid response from COSEM.", "received invalid response from COSEM."),
+        (403, "received invalid response from COSEM.", "received READ_WRITE_DENIED response from COSEM"),
+        (400, "received invalid response from COSEM.", "received READ_WRITE_DENIED response from COSEM"),
+    ],
+)
+def test_statuses_of_http(status: int, reading: str, writing: str) -> None:
+    rig = dmed4("rest").opened()
+
+    def refused(method: str, target: str) -> Exception | None:
+        return HttpRefused(status, "no") if method == wanted else None
+
+    rig.link.hits = refused
+    for wanted, text, act in (
+        ("GET", reading, lambda: rig.get(43)),
+        ("PUT", writing, lambda: rig.put(42, {"datetime": "2026-07-05T01:11:31"})),
+    ):
+        with pytest.raises(CommandFailed) as failed:
+            act()
+        assert failed.value.text == text
+        assert failed.value.kind == ("denied" if "DENIED" in text else "meter")
