@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -160,15 +161,17 @@ def test_no_resource_writes_into_the_charge_cycle(way: str) -> None:
 def test_statuses_of_http(status: int, reading: str, writing: str) -> None:
     rig = dmed4("rest").opened()
 
-    def refused(method: str, target: str) -> Exception | None:
-        return HttpRefused(status, "no") if method == wanted else None
-
-    rig.link.hits = refused
-    for wanted, text, act in (
+    for method, text, act in (
         ("GET", reading, lambda: rig.get(43)),
         ("PUT", writing, lambda: rig.put(42, {"datetime": "2026-07-05T01:11:31"})),
     ):
+        rig.link.hits = refusing(method, status)
         with pytest.raises(CommandFailed) as failed:
             act()
         assert failed.value.text == text
         assert failed.value.kind == ("denied" if "DENIED" in text else "meter")
+
+
+def refusing(only: str, status: int) -> Callable[[str, str], Exception | None]:
+    """Takes the answers to one method away."""
+    return lambda method, target: HttpRefused(status, "no") if method == only else None
