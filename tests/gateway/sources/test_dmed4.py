@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.gateway.sources.rig import Rig, dmed4
+from tests.gateway.sources.rig import Rig, dmed4, record
 from wattproof.errors import HttpRefused
-from wattproof.gateway.acquire.sources import Options
+from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.acquire.sources.serials import fingerprint
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.quantities import TEMPERATURE_1
@@ -50,6 +50,10 @@ def test_serial_numbers() -> None:
 def test_a_record_tells_the_serial_number_over_modbus() -> None:
     rig = charged(dmed4("modbus", serial="12345678", load="constant:20000"))
     assert rig.opened().source.serial == "12345678"
+    name = fingerprint(rig.run(rig.source.driver.public_key()))
+    known: Any = open_source(record("dmed4", serial=name), rig.link)
+    rig.run(known.open())
+    assert known.serial == name
 
 
 def test_values(way: str) -> None:
