@@ -7,9 +7,10 @@ from typing import Any
 
 from wattproof.gateway.config import BusConfig, MeterConfig
 from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.meters import registry
 
 MBUS_WIRED, MBUS_IR, EQ_BUS, WIRELESS, MODBUS_TCP, MODBUS_LINE, REST = range(1, 8)
-#: HDLC address of an EQ bus meter that was given none; unit of a Modbus meter likewise.
+#: HDLC and primary M-Bus address of a meter that was given none. On Modbus it is the usual unit of its family.
 HDLC_ADDRESS, UNIT = 17, 1
 _WEB = ("http", "https")
 
@@ -41,7 +42,7 @@ def configured_place(meter: MeterConfig, url: MeterURL) -> dict[str, Any]:
     """The same for a meter of the file."""
     place: dict[str, Any] = {}
     if url.framing in MODBUS:
-        place["unit"] = UNIT if meter.unit is None else meter.unit
+        place["unit"] = registry.family(meter.family).unit if meter.unit is None else meter.unit
     elif url.framing == "mbus":
         place["address"] = str(meter.address if meter.address is not None else meter.unit or UNIT)
     elif url.framing == "hdlc":

@@ -23,6 +23,7 @@ from wattproof.gateway.auth.firststart import first_password, first_start
 from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.config import Config
 from wattproof.gateway.events import Id
+from wattproof.gateway.identity import IDENTITY, new_identity
 from wattproof.gateway.localsocket import SOCKET_NAME, LocalServer
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
@@ -117,6 +118,8 @@ async def _serve(
     clock = SystemClock()
     await reset.finish(store, config.data)
     password = await _first_password(store, config)
+    if await store.setting(IDENTITY) is None:
+        await store.commit(new_identity())
     acquire = Acquire(store, clock, config)
     server = LocalServer(config.data / SOCKET_NAME, acquire.table(), clock)
     acquire.site.teller = server

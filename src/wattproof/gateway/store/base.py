@@ -197,3 +197,8 @@ class Store(Reader, Protocol):
     async def layout(self, columns: Mapping[int, int]) -> int:
         """The id of the layout with these quantities and exponents, made durable if it is new."""
         ...
+
+    def thinning(self, before: int, interval: int) -> AsyncIterator[Write]:
+        """Small writes that leave of each meter's readings before a time (UTC ms) one an ``interval`` (ms). Commit
+        each before the next is asked for."""
+        ...

@@ -17,7 +17,7 @@ from wattproof.gateway.acquire.sources.failures import denied, told
 from wattproof.gateway.acquire.sources.localtime import LocalTime, datetime_document
 from wattproof.gateway.acquire.sources.points import Binding, Bound, PointSource, Sum
 from wattproof.gateway.acquire.sources.serials import fingerprint, sanitised
-from wattproof.gateway.answers import REST, Trait, associations
+from wattproof.gateway.answers import Trait, associations
 from wattproof.gateway.records import Meter
 from wattproof.io.web import WebLink
 from wattproof.meters.dmed4.driver import DmedDriver
@@ -257,11 +257,6 @@ class DmedRestSource(DmedSource):
             "category": INFORMATION,
             "logid": OWN_EVENTS + code,
         }
-
-
-def dmed_source(meter: Meter, options: Options, link: Any) -> DmedSource:
-    """The source of a DMED4 by its protocol."""
-    return DmedRestSource(meter, options, link) if meter.protocol == REST else DmedModbusSource(meter, options, link)
 
 
 def _raw(reading: Reading) -> int:
