@@ -61,7 +61,7 @@ def command(
     json
         Print one JSON object when ready; logs go to stderr.
     """
-    settings = _settings(config, data, listen)
+    settings = settings_of(config, data, listen)
     if factory_reset:
         return _reset(settings, asked=data is not None, as_json=json)
     if process is not None:
@@ -69,7 +69,7 @@ def command(
     return run_loop(_both(settings, _options(config, settings), as_json=json))
 
 
-def _settings(config: Path | None, data: Path | None, listen: Sequence[str] | None) -> Config:
+def settings_of(config: Path | None, data: Path | None, listen: Sequence[str] | None = None) -> Config:
     """What the file and the command line say together."""
     from wattproof.gateway import config as configuration
 
@@ -108,7 +108,7 @@ async def _one(process: str, settings: Config) -> int:
             from wattproof.gateway.acquire import service as acquire
 
             return await acquire.run(settings, ready=ready, stopping=stopping)
-        from wattproof.gateway.serve import service as serve
+        from wattproof.gateway.serve import process as serve
 
         return await serve.run(settings, ready=ready, stopping=stopping)
     finally:
@@ -161,6 +161,7 @@ def announce(settings: Config, acquire: Mapping[str, Any], listen: Sequence[str]
 def _reset(settings: Config, *, asked: bool, as_json: bool) -> int:
     """The reset button (8.7): atomic, and only while the gateway is not running."""
     from wattproof.gateway.reset import factory_reset
+    from wattproof.io.clock import SystemClock
 
     if not sys.stdin.isatty() and not asked:
         raise UsageError("--factory-reset without a terminal needs --data DIR, so that it hits what you mean")
@@ -169,7 +170,7 @@ def _reset(settings: Config, *, asked: bool, as_json: bool) -> int:
         if input("Type RESET to go on: ") != "RESET":
             output.say("Nothing was changed.")
             return 0
-    done = asyncio.run(factory_reset(settings))
+    done = asyncio.run(factory_reset(settings, SystemClock()))
     if as_json:
         output.print_json(done, indent=None)
         return 0

@@ -128,7 +128,7 @@ def _show(family: Family) -> None:
     if family.quantities:
         _quantities(family)
         return
-    if not family.points and not family.models and family.readers:
+    if not family.points and not family.models:
         output.say(f"{family.label}: its points are what it sends; read it to see them, such as {family.example}")
         return
     if not family.points:

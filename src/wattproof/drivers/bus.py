@@ -65,23 +65,36 @@ class Bus:
         return self._schedule.states()
 
     async def exchange(
-        self, unit: int, pdu: bytes, *, timeout: float | None = None, priority: int = Priority.POLL
+        self,
+        unit: int,
+        pdu: bytes,
+        *,
+        timeout: float | None = None,
+        priority: int = Priority.POLL,
+        retries: int | None = None,
     ) -> bytes:
         """See `wattproof.drivers.modbus.ModbusLink.exchange`.
 
-        A read that another caller has just asked for, with no write in between, is not asked twice.
+        A read that another caller has just asked for, with no write in between, is not asked twice. ``retries``: how
+        often a read goes out again, where it is not as often as usual.
 
         Raises:
             ResponseTimeout: also at once, without anything being sent, while the unit rests after failures.
         """
-        entry = self.submit(unit, pdu, timeout=timeout, priority=priority)
+        entry = self.submit(unit, pdu, timeout=timeout, priority=priority, retries=retries)
         try:
             return await asyncio.shield(entry.work.outcome)
         finally:
             self.leave(entry)
 
     def submit(
-        self, unit: int, pdu: bytes, *, timeout: float | None = None, priority: int = Priority.POLL
+        self,
+        unit: int,
+        pdu: bytes,
+        *,
+        timeout: float | None = None,
+        priority: int = Priority.POLL,
+        retries: int | None = None,
     ) -> Entry[Work]:
         """The same for callers that don't wait: the outcome comes in ``work.outcome`` of what is returned.
 
@@ -97,7 +110,7 @@ class Bus:
             if not self._schedule.may_ask(unit, now):
                 raise self._resting(unit, pdu, now)
             work = Work(asyncio.get_running_loop().create_future(), timeout)
-            entry = self._schedule.add(unit, pdu, work, priority=priority, reads=reads)
+            entry = self._schedule.add(unit, pdu, work, priority=priority, reads=reads, retries=retries)
             self._hire()
         entry.work.callers += 1
         return entry

@@ -77,7 +77,8 @@ class UnitState:
 @dataclass(slots=True, eq=False)
 class Entry(Generic[T]):
     """A request in the schedule. ``work`` belongs to the caller; ``probe``: it decides whether the unit is back;
-    ``generation`` counts the writes to its unit before it; ``attempts`` how often it was taken."""
+    ``generation`` counts the writes to its unit before it; ``attempts`` how often it was taken; ``retries`` how often
+    it goes out again, ``None``: as usual."""
 
     unit: int
     pdu: bytes
@@ -87,6 +88,7 @@ class Entry(Generic[T]):
     generation: int = 0
     reads: bool = True
     attempts: int = 0
+    retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +155,23 @@ class Schedule(Generic[T]):
         until = self._unit(unit).state.resting_until
         return 0.0 if until is None else max(0.0, (until - now) / 1e9)
 
-    def add(self, unit: int, pdu: bytes, work: T, *, priority: int = Priority.POLL, reads: bool = True) -> Entry[T]:
+    def add(
+        self,
+        unit: int,
+        pdu: bytes,
+        work: T,
+        *,
+        priority: int = Priority.POLL,
+        reads: bool = True,
+        retries: int | None = None,
+    ) -> Entry[T]:
         """Put a request that `may_ask` allowed into its place."""
         one = self._unit(unit)
         if not reads:
             one.generation += 1
         probe = not one.state.is_healthy
         one.state.probing = one.state.probing or probe
-        entry = Entry(unit, pdu, priority, work, probe, one.generation, reads)
+        entry = Entry(unit, pdu, priority, work, probe, one.generation, reads, retries=retries)
         one.waiting.setdefault(priority, deque()).append(entry)
         if unit not in self._turn:
             self._turn.append(unit)
@@ -216,7 +227,8 @@ class Schedule(Generic[T]):
         state.timeouts += not damaged
         state.failures += 1
         if state.failures < self._back_off.limit and not entry.probe:
-            if not entry.reads or entry.attempts > self._retries:
+            retries = self._retries if entry.retries is None else entry.retries
+            if not entry.reads or entry.attempts > retries:
                 return Verdict(False)
             state.retries += 1
             one.waiting.setdefault(entry.priority, deque()).appendleft(entry)

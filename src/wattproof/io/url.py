@@ -90,6 +90,7 @@ OPTIONS: Mapping[str, Option] = {
     "channel": Option(_whole(1, 16), "channel of a display or gateway", meter=True),
     "serial": Option(_TEXT, "serial number of the meter", meter=True),
     "client": Option(_whole(1, 127), "COSEM client", meter=True),
+    "map": Option(_TEXT, "map file of a generic Modbus meter", meter=True),
     # asking
     "timeout": Option(_number(0.001, 600), "seconds until an answer counts as missing"),
     "retries": Option(_whole(0, 10), "repetitions of an unanswered read"),
@@ -136,7 +137,7 @@ OPTIONS: Mapping[str, Option] = {
 _ASKING = ("timeout", "retries", "pause")
 _LINE = ("baudrate", "parity", "databits", "stopbits", "rs485", "dtr", "rts")
 _TRUST = ("verify", "pin", "ca", "certificate", "key")
-_MODBUS = ("unit", "chunk", *_ASKING)
+_MODBUS = ("unit", "map", "chunk", *_ASKING)
 _LOGIN = ("user", "password-file")
 _MBUS = (
     *("address", "ir", "echo", "ack", "response-timeout-base", "response-timeout"),

@@ -70,8 +70,9 @@ class Clock:
 
     def stamp_of(self, standard: int) -> Stamp:
         """The stamp of a moment of standard time."""
-        shift = self.summer.shift(standard)
-        return Stamp((standard + shift) // SECOND, (SUMMER if shift else 0) | (0 if self.valid else INVALID))
+        summer = self.summer
+        status = (SUMMER if summer.active(standard) else 0) | (0 if self.valid else INVALID)
+        return Stamp(summer.local(standard) // SECOND, status)
 
     def set_local(self, now: int, seconds: int) -> int:
         """Set to a local time, seconds since 2000-01-01 00:00; how far it moved, in ms."""

@@ -225,6 +225,12 @@ class Demand:
         value, stamp = best[entry.level - 1]
         return Cell(status | Status.EXISTS, value, stamp, entry.level)
 
+    def take(self) -> list[Row]:
+        """Hand out all rows, oldest first, and keep none: for who keeps them elsewhere."""
+        taken = list(self.table)
+        self.table.clear()
+        return taken
+
     def rows(self, newest_first: bool = False) -> Iterator[Row]:
         """All rows, oldest first unless said otherwise."""
         return reversed(self.table) if newest_first else iter(self.table)

@@ -100,6 +100,10 @@ class SummerTime:
             self._find(standard)
         return self._until
 
+    def active(self, standard: int) -> bool:
+        """Whether it is summer time at a moment of standard time."""
+        return bool(self.shift(standard))
+
     def local(self, standard: int) -> int:
         """What the clock shows."""
         return standard + self.shift(standard)

@@ -123,7 +123,11 @@ class Channel:
             return
         if clock.run(off) > self.began:
             self.close(self.end(clock, clock.when(self.due)), reading, start)
-        begin = next_boundary(clock.summer, standard - self.interval, self.interval)
+        self.skip(clock, now, start)
+
+    def skip(self, clock: Clock, now: int, start: Sequence[int]) -> None:
+        """Intervals that ended meanwhile get no row; the present one is marked and begins where it should have."""
+        begin = next_boundary(clock.summer, clock.standard(now) - self.interval, self.interval)
         self.began, self.start, self.flags = clock.run(clock.when(begin)), start, int(Status.POWER_FAILURE)
         self.plan(clock, now)
 
@@ -146,6 +150,12 @@ class Channel:
         self._first = (place + 1) % self.capacity
 
     # reading
+
+    def take(self) -> list[Row]:
+        """Hand out all rows, oldest first, and keep none: for who keeps them elsewhere."""
+        taken = list(self.rows())
+        self.clear()
+        return taken
 
     def __len__(self) -> int:
         return len(self._stamps)

@@ -55,9 +55,10 @@ async def open_meter(url: str | MeterURL, *, trace: Trace | None = None) -> Asyn
         driver = await family.load_reader(place.framing).open(place, trace=trace)
     else:
         _check_modbus(place, family)
+        own = _own_options(place, family)
         link = await _line(place, family, lambda chosen: connect(chosen, trace=trace))
         try:
-            driver = await _driver(link, place, family, variant)
+            driver = await _driver(link, place, family, variant, own)
         except BaseException:
             await link.close()
             raise
@@ -85,13 +86,14 @@ def open_meter_sync(url: str | MeterURL, *, trace: Trace | None = None) -> Itera
         driver = family.load_reader(place.framing).open_blocking(place, trace=trace)
     else:
         _check_modbus(place, family)
+        own = _own_options(place, family)
 
         async def opened(chosen: MeterURL) -> ModbusLink:
             return connect_blocking(chosen, trace=trace)
 
         link = run_blocking(_line(place, family, opened))
         try:
-            driver = run_blocking(_driver(link, place, family, variant))
+            driver = run_blocking(_driver(link, place, family, variant, own))
         except BaseException:
             run_blocking(link.close())
             raise
@@ -194,7 +196,20 @@ def _check_modbus(place: MeterURL, family: Family | None) -> None:
         raise InvalidURL(f"{place}: {place.scheme} does not lead to {model}; an example: bsm+tcp://127.0.0.1:5020")
 
 
-async def _driver(link: ModbusLink, place: MeterURL, family: Family | None, variant: str | None) -> Any:
+def _own_options(place: MeterURL, family: Family | None) -> dict[str, Any]:
+    """What only the driver of a family takes from an address; wrong ones are told before anything is opened."""
+    maker = None if family is None else asking(family)
+    if maker is not None and hasattr(maker, "url_options"):
+        found: dict[str, Any] = maker.url_options(place)
+        return found
+    if "map" in place.options:
+        raise InvalidURL(f"{place}: map= belongs to the model map; an example: {registry.family('map').example}")
+    return {}
+
+
+async def _driver(
+    link: ModbusLink, place: MeterURL, family: Family | None, variant: str | None, own: Mapping[str, Any]
+) -> Any:
     """The Modbus driver for a link. ``?timeout=`` also says how long the answer after a trigger may take."""
     if family is None:
         family = await detect(link, place.unit)
@@ -202,7 +217,7 @@ async def _driver(link: ModbusLink, place: MeterURL, family: Family | None, vari
     if "timeout" in place.options:
         options["patience"] = place.number("timeout", 0)
     unit = family.unit if place.unit is None else place.unit
-    return asking(family)(link, unit, **options)
+    return asking(family)(link, unit, **options, **own)
 
 
 def asking(family: Family) -> Callable[..., Any]:

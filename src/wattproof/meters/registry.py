@@ -199,6 +199,13 @@ BUILT_IN = (
         example="sunspec+tcp://192.168.1.20:502?unit=1",
     ),
     Family(
+        name="map",
+        label="any Modbus meter that a map file describes",
+        driver="wattproof.meters.mapped.driver:MappedDriver",
+        unit=1,
+        example="map+tcp://192.168.1.20:502?unit=1&map=acme.toml",
+    ),
+    Family(
         name="mbus",
         label="any meter on M-Bus, of any maker",
         readers={"mbus": "wattproof.drivers.mbus.meter:MbusMeter"},

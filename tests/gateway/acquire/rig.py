@@ -113,6 +113,19 @@ class MemoryStore:
         return [write for writes in self.transactions for write in writes if isinstance(write, kind)]
 
 
+class Told:
+    """Keeps notices."""
+
+    def __init__(self, told: list[tuple[str, Any]]) -> None:
+        self.told = told
+
+    def tell(self, kind: str, value: Any = None) -> None:
+        self.told.append((kind, value))
+
+    async def tell_and_wait(self, kind: str, value: Any = None) -> None:
+        self.told.append((kind, value))
+
+
 class Rig:
     """One Modbus bus with BSMs. ``run`` lets virtual time pass until a coroutine has ended, ``pass_`` for a while."""
 
@@ -124,7 +137,7 @@ class Rig:
         self.wire = Wire(self.clock, {unit: virtual(unit) for unit in units}, delay)
         self.store = MemoryStore(self.clock)
         self.told: list[tuple[str, Any]] = []
-        self.site = Site(self.store, self.clock, config or Config(), lambda *notice: self.told.append(notice))  # type: ignore[arg-type]
+        self.site = Site(self.store, self.clock, config or Config(), Told(self.told))  # type: ignore[arg-type]
         back_off = BackOff(limit=3, first=10, factor=2, most=60)
         bus = Bus(self.wire, name="hall", back_off=back_off, retries=2)
         url = {"tcp": "tcp://hall:502", "rtu": "rtu:///dev/null"}[kind]
@@ -135,9 +148,12 @@ class Rig:
         self._tasks: list[asyncio.Task[Any]] = []
 
     def station(self, unit: int, index: int, engine: Any = None) -> Station:
+        async def made(station: Station) -> Any:
+            return engine
+
         record = Meter(f"M{unit}", "bsm", 5, f"hall:502/{unit}", "hall", place={"unit": unit})
         source = open_source(record, self.runner.line.link(record.place))
-        station = Station(record, source, self.runner, self.site, engine, index)
+        station = Station(record, source, self.runner, self.site, made, index)
         self.runner.add(station)
         return station
 
@@ -148,7 +164,7 @@ class Rig:
 
     async def __aexit__(self, *_: object) -> None:
         await self.run(self.runner.stop())
-        await self.run(self.site.ledger.close())
+        await self.run(self.site.close())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

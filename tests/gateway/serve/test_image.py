@@ -53,10 +53,10 @@ def meter_image(version: bytes = b"1.2.3", size: int = 200) -> bytes:
 def test_an_image_is_kept_under_its_digest(tmp_path: Path, size: int, step: int) -> None:
     data = os.urandom(size)
     kept = upload(tmp_path, form(data, file="../../etc/passwd\x07"), step=step)
-    path = tmp_path / "images" / str(kept["sha256"])
+    path = tmp_path / "image" / str(kept["sha256"])
     assert path.read_bytes() == data and stat.S_IMODE(path.stat().st_mode) == 0o600
     assert kept | {"sha256": ""} == {"name": "../../etc/passwd", "size": size, "sha256": "", "kind": "gateway"}
-    assert list((tmp_path / "images").iterdir()) == [path]
+    assert list((tmp_path / "image").iterdir()) == [path]
 
 
 @pytest.mark.proves("G-125", "G-335")
@@ -87,13 +87,13 @@ def test_a_broken_upload_leaves_the_old_image_and_nothing_else(tmp_path: Path) -
     old = upload(tmp_path, form(b"old"))
     broken = Upload(tmp_path, b"b", LIMIT)
     broken.feed(form(b"new")[:-12])
-    assert len(list((tmp_path / "images").iterdir())) == 2
+    assert len(list((tmp_path / "image").iterdir())) == 2
     broken.abandon()
-    assert [path.name for path in (tmp_path / "images").iterdir()] == [old["sha256"]]
+    assert [path.name for path in (tmp_path / "image").iterdir()] == [old["sha256"]]
     new = upload(tmp_path, form(b"new"))
-    (tmp_path / "images" / ".left.part").touch()
+    (tmp_path / "image" / ".left.part").touch()
     discard_others(tmp_path, new)
-    assert [path.name for path in (tmp_path / "images").iterdir()] == [new["sha256"]]
+    assert [path.name for path in (tmp_path / "image").iterdir()] == [new["sha256"]]
     discard_others(tmp_path / "none", None)
 
 
@@ -109,7 +109,7 @@ def test_a_full_disk_is_told_from_a_broken_one(
     monkeypatch.setattr(os, "write", write)
     with pytest.raises(kind, match=text):
         upload(tmp_path, form(b"x" * 100))
-    assert not list((tmp_path / "images").iterdir())
+    assert not list((tmp_path / "image").iterdir())
 
 
 def test_only_forms_have_a_boundary() -> None:

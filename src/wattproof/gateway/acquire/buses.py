@@ -94,6 +94,8 @@ class Runner:
         self.periods = periods or {}
         self.load = Load()
         self.statistics = BusStatistics()
+        #: Held by who reads beside the runner, in turns with it at the driver: one at a time.
+        self.aside = asyncio.Lock()
         self._clock = line.clock
         self._timetable = timetable
         self._visitors: list[Visitor] = []

@@ -10,20 +10,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from wattproof.errors import StorageError
+from wattproof.errors import InvalidValue, StorageError
 from wattproof.gateway.acquire.timetable import Timetable
 from wattproof.gateway.records import Readings, Write
 from wattproof.gateway.store.base import Store
 
 #: Seconds that readings wait for those of other meters, and until a failed transaction is tried again.
 GATHER, AGAIN = 0.2, 2.0
-#: Readings that wait at most while nothing can be stored.
-MOST_READINGS = 50_000
+#: Polls whose readings wait at most while nothing can be stored.
+MOST_WAITING = 20_000
 _log = logging.getLogger(__name__)
 
 
 class Ledger:
-    """Gathers writes for ``store``. ``stored`` is told of every transaction that is on disk.
+    """Gathers writes for ``store``. ``stored`` is told what was added and is on disk now.
 
     ``lost``: readings given up since the start.
     """
@@ -34,7 +34,7 @@ class Ledger:
         self._store = store
         self._timetable = timetable
         self.stored = stored
-        self._pending: list[Write] = []
+        self._pending: list[tuple[Write, ...]] = []
         self._armed = False
         self._writing: asyncio.Task[None] | None = None
         self._failing = False
@@ -44,7 +44,7 @@ class Ledger:
         """Store these soon."""
         if not writes:
             return
-        self._pending.extend(writes)
+        self._pending.append(writes)
         self._arm(GATHER)
 
     async def durable(self, *writes: Write) -> None:
@@ -56,20 +56,28 @@ class Ledger:
         earlier, self._pending = self._pending, []
         task = asyncio.ensure_future(self._commit_all(earlier, writes))
         self._writing = task
+        task.add_done_callback(_noticed)
         await asyncio.shield(task)
 
     async def flush(self) -> None:
         """Store what waits. Raises ``StorageError``."""
         await self.durable()
 
-    async def _commit_all(self, earlier: list[Write], writes: Sequence[Write]) -> None:
+    async def _commit_all(self, earlier: list[tuple[Write, ...]], writes: Sequence[Write]) -> None:
+        """The earlier ones and ``writes`` in one transaction. Where that cannot be stored, the earlier ones alone."""
         try:
             if earlier or writes:
-                await self._store.commit(*earlier, *writes)
+                await self._store.commit(*_flat(earlier), *writes)
         except StorageError as error:
             self._keep(earlier, error)
             raise
-        self._done([*earlier, *writes])
+        except InvalidValue:
+            if not earlier:
+                raise
+            await self._commit(earlier)
+            await self._store.commit(*writes)
+            return
+        self._done(earlier)
 
     async def _settle(self) -> None:
         """Wait until no transaction is under way; its failure is told elsewhere."""
@@ -91,41 +99,53 @@ class Ledger:
         batch, self._pending = self._pending, []
         self._writing = asyncio.ensure_future(self._commit(batch))
 
-    async def _commit(self, batch: list[Write]) -> None:
+    async def _commit(self, batch: list[tuple[Write, ...]]) -> None:
         try:
-            await self._store.commit(*batch)
+            await self._store.commit(*_flat(batch))
         except StorageError as error:
             self._keep(batch, error)
-            return
-        self._done(batch)
+        except InvalidValue as error:
+            await self._apart(batch, error)
+        else:
+            self._done(batch)
 
-    def _keep(self, batch: list[Write], error: StorageError) -> None:
+    async def _apart(self, batch: list[tuple[Write, ...]], error: InvalidValue) -> None:
+        """One of many cannot be stored at all: it must not take the others with it."""
+        if len(batch) == 1:
+            _log.error("%s cannot be stored and is left out: %s", [type(write).__name__ for write in batch[0]], error)
+            return
+        for writes in batch:
+            await self._commit([writes])
+
+    def _keep(self, batch: list[tuple[Write, ...]], error: StorageError) -> None:
         """The transaction failed: its writes come first in the next one."""
         if not self._failing:
             _log.error("readings cannot be stored and wait: %s", error)
         self._failing = True
         self._pending[:0] = batch
-        surplus = sum(isinstance(write, Readings) for write in self._pending) - MOST_READINGS
+        surplus = len(self._pending) - MOST_WAITING
         if surplus > 0:
-            self.lost += surplus
-            kept = []
-            for write in self._pending:
-                if surplus > 0 and isinstance(write, Readings):
-                    surplus -= 1
-                else:
-                    kept.append(write)
-            self._pending = kept
+            self._give_up(surplus)
         self._arm(AGAIN)
 
-    def _done(self, writes: Sequence[Write]) -> None:
+    def _give_up(self, surplus: int) -> None:
+        """Forget the readings, and only these, of the oldest that wait."""
+        for place in range(surplus):
+            writes = self._pending[place]
+            kept = tuple(write for write in writes if not isinstance(write, Readings))
+            self.lost += len(writes) - len(kept)
+            self._pending[place] = kept
+        self._pending = [writes for writes in self._pending if writes]
+
+    def _done(self, batch: Sequence[tuple[Write, ...]]) -> None:
         if self._failing:
             _log.warning("readings are stored again; %d were given up", self.lost)
         self._failing = False
-        self.stored(writes)
+        self.stored(_flat(batch))
 
     @property
     def waiting(self) -> int:
-        """Writes that are not on disk yet."""
+        """Groups of writes that are not on disk yet."""
         return len(self._pending)
 
     async def close(self) -> None:
@@ -134,4 +154,14 @@ class Ledger:
         try:
             await self.flush()
         except StorageError as error:
-            _log.error("%d writes are lost: %s", len(self._pending), error)
+            _log.error("%d groups of writes are lost: %s", len(self._pending), error)
+
+
+def _flat(batch: Sequence[tuple[Write, ...]]) -> list[Write]:
+    return [write for writes in batch for write in writes]
+
+
+def _noticed(task: asyncio.Task[None]) -> None:
+    """Whoever waited for it may have gone: its failure was logged."""
+    if not task.cancelled():
+        task.exception()

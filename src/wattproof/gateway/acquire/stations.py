@@ -46,6 +46,21 @@ BUSY_PAUSE = 0.2
 SECOND = 10**9
 
 
+#: Makes the engine of a station; ``None`` where it has none.
+MakeEngine = Callable[["Station"], Awaitable[Engine | None]]
+#: Is told of new values of a station.
+Watch = Callable[["Station", Mapping[int, Value]], None]
+
+
+def nobody(station: Station, values: Mapping[int, Value]) -> None:
+    """Nobody watches."""
+
+
+async def no_engine(station: Station) -> Engine | None:
+    """Nothing is added to this meter."""
+    return None
+
+
 @dataclass(slots=True)
 class StationStatistics:
     """What happened with a meter since the start. ``seconds``: how long its last reading took."""
@@ -58,22 +73,36 @@ class StationStatistics:
 
 
 class Station:
-    """The meter of ``record`` on its bus. ``engine``: what the gateway adds to it; ``index``: its number."""
+    """The meter of ``record`` on its bus. ``index``: its number on the gateway.
+
+    ``engine`` makes what the gateway adds to it, as soon as it is known what the meter has; ``watch`` is told of new
+    values.
+    """
 
     def __init__(
-        self, record: Meter, source: Source, runner: Runner, site: Site, engine: Engine | None = None, index: int = 0
+        self,
+        record: Meter,
+        source: Source,
+        runner: Runner,
+        site: Site,
+        engine: MakeEngine = no_engine,
+        index: int = 0,
+        watch: Watch = nobody,
     ) -> None:
         self.record = record
         self.source = source
         self.runner = runner
-        self.engine = engine
+        self.engine: Engine | None = None
         self.presence = Presence(known_offline=record.status == Status.OFFLINE)
         self.polls: list[Poll] = []
         self.documents = Documents()
         self.latest: dict[int, Value] = {}
         self.statistics = StationStatistics()
-        self.watchers: set[Callable[[Station, Mapping[int, Value]], None]] = set()
+        #: Is told when the meter is back, or there for the first time.
+        self.returned: Callable[[Station], None] = lambda station: None
         self._site = site
+        self._make_engine = engine
+        self._watch = watch
         self._index = index
         self._layouts = Layouts(site.store, record.serial)
         self._read_at: dict[Group, int] = {}
@@ -86,6 +115,11 @@ class Station:
     @property
     def serial(self) -> str:
         return self.record.serial
+
+    @property
+    def now(self) -> int:
+        """Host time, UTC ms."""
+        return self._site.now
 
     @property
     def mbus(self) -> bool:
@@ -109,7 +143,7 @@ class Station:
         if not self._opened or self.presence.is_offline:
             due = set()
         try:
-            await self._attempt(lambda: self._read(due))
+            await self.attempt(lambda: self._read(due))
         except WattproofError as error:
             _log.debug("%s was not read: %s", self.serial, error)
         finally:
@@ -124,7 +158,7 @@ class Station:
             if poll.due <= now:
                 poll.schedule(clock.now(), self._site.time, stretch)
 
-    async def _attempt(self, work: Callable[[], Awaitable[Any]], *, writing: bool = False) -> Any:
+    async def attempt(self, work: Callable[[], Awaitable[Any]], *, writing: bool = False) -> Any:
         """Carry out ``work`` at the bus, again where nothing was done; keep account of the meter's presence.
 
         The drivers have repeated what was not answered; what is repeated here had no connection, or a busy meter.
@@ -170,6 +204,13 @@ class Station:
             poll.due = due.get(poll.group, 0)
         self.documents.reconnected()
         self._opened = True
+        await self.equip()
+
+    async def equip(self) -> None:
+        """Make the engine, if it is known what the meter has and there is none yet."""
+        if self.engine is None and (self._opened or self.record.provides):
+            self.engine = await self._make_engine(self)
+            self._arm()
 
     def _judge(self, cause: BaseException | None) -> None:
         """What a failure says about the presence of the meter; mistakes of our own say nothing."""
@@ -180,11 +221,12 @@ class Station:
 
     def _answered(self) -> None:
         was = self.presence.status
-        if not self.presence.answered(self._site.clock.now()):
-            return
-        back = was is Status.OFFLINE or self.presence.known_offline
-        self.presence.known_offline = False
-        self._changed(Id.METER_CONNECTED if back else None)
+        news = self.presence.answered(self._site.clock.now())
+        back = news and (was is Status.OFFLINE or self.presence.known_offline)
+        self.presence.known_offline = self.presence.known_offline and not news
+        self._note(Id.METER_CONNECTED if back else None)
+        if news:
+            self.returned(self)
 
     def _failed(self, error: WattproofError) -> None:
         self.statistics.failures += 1
@@ -192,15 +234,19 @@ class Station:
         if not self.presence.failed(self._site.clock.now()):
             return
         _log.warning("meter %s is offline: %s", self.serial, error)
-        self._changed(None if self.presence.known_offline else Id.METER_NOT_CONNECTED)
+        self._note(None if self.presence.known_offline else Id.METER_NOT_CONNECTED)
 
-    def _changed(self, id: Id | None) -> None:
-        """The status is another one: it is stored and told, with the event."""
-        provides = self.provides if self._opened else self.record.provides
-        label = self.source.label if self._opened else self.record.label
-        status = int(self.presence.status)
-        self.record = msgspec.structs.replace(self.record, status=status, provides=provides, label=label)
-        writes: list[Write] = [self.record]
+    def _note(self, id: Id | None) -> None:
+        """What is known of the meter is stored and told if it has changed, with the event."""
+        changes: dict[str, Any] = {"status": int(self.presence.status)}
+        if self._opened:
+            traits = tuple(getattr(self.source, "traits", ()))
+            changes |= {"provides": self.provides, "label": self.source.label, "traits": traits}
+        record = msgspec.structs.replace(self.record, **changes)
+        if record == self.record and id is None:
+            return
+        self.record = record
+        writes: list[Write] = [record]
         if id is not None:
             writes.append(self._site.record(id, self.serial))
         self._site.ledger.add(*writes)
@@ -245,8 +291,7 @@ class Station:
             writes += self.engine.feed(values, now)
             self._arm()
         self._site.ledger.add(*writes)
-        for watch in [*self.watchers]:
-            watch(self, values)
+        self._watch(self, values)
 
     def _arm(self) -> None:
         """Wake the engine when it has something to close."""
@@ -261,6 +306,21 @@ class Station:
         if self.engine is not None:
             self._site.ledger.add(*self.engine.tick(self._site.now))
             self._arm()
+
+    def clock_moved(self, offset: int) -> list[Write]:
+        """The gateway's time is about to be ``offset`` ms beside the host's (8.2); what the engine writes about it."""
+        if self.engine is None:
+            return []
+        writes = self.engine.clock_moved(offset, self._site.now)
+        self._arm()
+        return writes
+
+    def regrid(self) -> None:
+        """The grid of the polls has moved."""
+        for poll in self.polls:
+            poll.due = 0
+            poll.schedule(self._site.clock.now(), self._site.time)
+        self.runner.wake()
 
     # -- somebody asks -----------------------------------------------------------------------------------------------
 
@@ -302,7 +362,7 @@ class Station:
             # A poll, or another request, may have brought them while this one waited.
             stale = self._stale(groups, max_age)
             if stale or not self._opened:
-                await self._attempt(lambda: self._read(stale))
+                await self.attempt(lambda: self._read(stale))
 
         await self._shared(("values", frozenset(groups)), work, wait)
 
@@ -316,7 +376,7 @@ class Station:
         async def work() -> Document:
             found = self.documents.get(key, self._site.now, max_age)
             if found is None:
-                found = await self._attempt(lambda: self.source.get(resource, arguments))
+                found = await self.attempt(lambda: self.source.get(resource, arguments))
                 self.documents.put(key, found)
             return found
 
@@ -325,11 +385,11 @@ class Station:
 
     async def put(self, resource: int, body: Mapping[str, Any], arguments: Mapping[str, Any], wait: float) -> None:
         """Write to the meter, before whatever else its bus has to do. Raises ``CommandFailed``."""
-        self._check_presence()
+        self.check_presence()
 
         async def work() -> None:
             try:
-                await self._attempt(lambda: self.source.put(resource, body, arguments), writing=True)
+                await self.attempt(lambda: self.source.put(resource, body, arguments), writing=True)
             finally:
                 self.documents.written()
                 self._read_at.clear()
@@ -340,7 +400,7 @@ class Station:
         """Run ``work`` at the bus for all who ask for the same at the same time."""
         flight = self._flights.get(key)
         if flight is None or flight.outcome.done():
-            self._check_presence()
+            self.check_presence()
             flight = self._flights[key] = self.runner.submit(self._told(work), Urgency.READ)
             flight.outcome.add_done_callback(lambda _: self._flights.pop(key, None))
         else:
@@ -361,7 +421,7 @@ class Station:
 
         return told
 
-    def _check_presence(self) -> None:
+    def check_presence(self) -> None:
         """Raises ``CommandFailed`` at once for a meter that is known to be offline, so that it delays nobody."""
         if not self.presence.may_ask(self._site.clock.now()):
             raise CommandFailed(

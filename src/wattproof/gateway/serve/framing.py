@@ -36,13 +36,16 @@ encode_json = msgspec.json.Encoder().encode
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A good answer: its body, complete. ``link``: the id under which its failure would be found (11.5), ``None``: no
-    such header. ``extra``: further headers, behind those that every answer has."""
+    such header. ``extra``: further headers, behind those that every answer has; ``head``: all headers, in the place of
+    those. ``kept``: the body is remembered, and may be sent again."""
 
     body: bytes = b""
     type: bytes = JSON
     link: int | None = 0
     extra: tuple[Header, ...] = ()
     close: bool = False
+    head: tuple[Header, ...] = ()
+    kept: bool = False
 
 
 DONE = Answer(SUCCESS)
@@ -63,6 +66,8 @@ class Framing:
 
     def head(self, answer: Answer, *, streamed: bool = False) -> Message:
         """The start of a good answer. ``streamed``: its length is not known yet."""
+        if answer.head:
+            return {"type": "http.response.start", "status": 200, "headers": list(answer.head)}
         headers = [(b"Content-Type", answer.type), self._server]
         if streamed or (self.compat and answer.body):
             headers.append((b"Transfer-Encoding", b"chunked"))

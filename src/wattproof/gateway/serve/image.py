@@ -1,6 +1,6 @@
 """Takes a firmware image out of a form and onto the disk (g13-api.md 8.4, #25).
 
-The image lies in ``images/`` below the data directory under the SHA-256 of its bytes; the setting :data:`SETTING` says
+The image lies in ``image/`` below the data directory under the SHA-256 of its bytes; the setting :data:`SETTING` says
 which file it is. A new image is written under another name, synced, renamed and only then named by the setting, so a
 broken upload, a full disk or a power failure leaves the old one.
 """
@@ -23,7 +23,7 @@ from wattproof.errors import StorageError
 from wattproof.gateway.serve.problems import Problem, invalid
 
 #: Folder below the data directory, and the setting that describes the image in it.
-FOLDER, SETTING = "images", "image"
+FOLDER, SETTING = "image", "image"
 #: Bytes around the image: boundaries and headers of the part.
 OVERHEAD = 64 * 1024
 TYPES = frozenset(

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from wattproof.gateway.records import Setting, Write
+from wattproof.gateway.records import Setting
 from wattproof.gateway.store.base import Reader
 from wattproof.model.clock import Clock
 
@@ -19,9 +19,7 @@ BLOCK = 1000
 #: Entries kept, and for how long (s).
 KEPT, KEPT_FOR = 1000, 86400
 #: Name of the setting that holds the first id of which no process makes use.
-SETTING = "lasterror"
-
-Commit = Callable[..., Awaitable[None]]
+SETTING = "errors"
 
 
 @dataclass(slots=True)
@@ -43,7 +41,7 @@ class LastErrors:
     of them is used, so that none comes back soon after a restart.
     """
 
-    def __init__(self, reader: Reader, commit: Callable[[list[Write]], Awaitable[None]], clock: Clock) -> None:
+    def __init__(self, reader: Reader, commit: Callable[..., Awaitable[None]], clock: Clock) -> None:
         self._reader = reader
         self._commit = commit
         self._clock = clock
@@ -80,7 +78,7 @@ class LastErrors:
         first = await self._reader.setting(SETTING, 1)
         if first + BLOCK - 1 > LAST_ID:
             first = 1
-        await self._commit([Setting(SETTING, first + BLOCK)])
+        await self._commit(Setting(SETTING, first + BLOCK))
         self._next, self._end = first, first + BLOCK
 
     def _forget(self) -> None:
@@ -92,13 +90,17 @@ class LastErrors:
             self._entries.popitem(last=False)
 
 
-def shown(id: int, entry: Entry | None, *, compat: bool) -> dict[str, Any]:
-    """The body of #91; ``entry`` is ``None`` for the id 0."""
+def shown(id: int, entry: Entry | None) -> dict[str, Any]:
+    """The body of #91 in the default form; ``entry`` is ``None`` for the id 0."""
     if entry is None:
         return {"status": "success"}
     if entry.failure is None:
         return {"id": id, "status": "success"}
-    told: dict[str, Any] = {"id": id, "status": "error", "des": entry.failure}
-    if not compat:
-        told |= {"serial": entry.serial, "resource": entry.resource, "detail": entry.detail}
-    return told
+    return {
+        "id": id,
+        "status": "error",
+        "des": entry.failure,
+        "serial": entry.serial,
+        "resource": entry.resource,
+        "detail": entry.detail,
+    }

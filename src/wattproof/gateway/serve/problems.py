@@ -5,26 +5,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from wattproof.errors import StorageError, UsageError, WattproofError
+from wattproof.errors import StorageError, WattproofError
+from wattproof.g13.bodies import INVALID_REQUEST, PRINTED, BadRequest
+from wattproof.gateway.auth.identity import Refusal
 from wattproof.gateway.local import CommandFailed, Failing
 
 FORBIDDEN = "Forbidden: Access Denied"
 COSEM = "received invalid response from COSEM."
 DENIED = "received READ_WRITE_DENIED response from COSEM"
-INVALID = "Invalid Request"
-UNPARSABLE = "JSON parse error"
 INTERNAL = "internal error"
+#: One scan at a time; the original forbids a second one (GD-48).
+SCANNING = "scan in progress"
 #: Spelling of the original (1.3).
 INTERNAL_EXECUTE = "Inetrnal Server Error"
 
-#: What a 400 says with ``compat=g13``, by resource (6.3); all others say :data:`INVALID`.
-PRINTED: Mapping[int, str] = {
-    5: "missing ip in JSON",
-    **dict.fromkeys((6, 7, 8), "missing baudrate in JSON"),
-    **dict.fromkeys((10, 12, 39, 40), "missing datetime tag in JSON"),
-    **dict.fromkeys((18, 19, 25, 27, 53), "missing name and key tag in JSON"),
-    **dict.fromkeys((32, 33, 34, 36, 37), UNPARSABLE),
-}
 #: Statuses that the original does not know; with ``compat=g13`` they are 400 (GD-35).
 _UNKNOWN = frozenset({404, 405, 413, 414, 415, 431})
 _EXECUTE = 16
@@ -94,8 +88,10 @@ def problem(error: Exception) -> Problem:
                 detail=error.detail,
                 retry_after=error.retry_after or (1 if STATUSES[error.kind] == 503 else None),
             )
-        case UsageError():
-            return Problem(400, str(error))
+        case BadRequest():
+            return Problem(400, error.text)
+        case Refusal():
+            return Problem(error.status, error.text, html=error.html, retry_after=error.retry_after)
         case StorageError():
             return Problem(500, "storage failed", detail=str(error))
     return Problem(500, INTERNAL, detail=f"{type(error).__name__}: {error}")
@@ -117,10 +113,12 @@ def worded(found: Problem, resource: int | None, *, compat: bool) -> Problem:
 def _printed(found: Problem, resource: int | None) -> Problem:
     """As the original would (``compat=g13``)."""
     if found.status in _UNKNOWN:
-        return Problem(400, INVALID)
+        return Problem(400, INVALID_REQUEST)
     match found.status:
+        case 400 if found.text == SCANNING:
+            return Problem(403, FORBIDDEN)
         case 400:
-            return Problem(400, PRINTED.get(resource or 0, INVALID))
+            return Problem(400, PRINTED.get(resource or 0, INVALID_REQUEST))
         case 429:
             return Problem(401, found.text, html=True)
         case 403 if found.text == DENIED and resource in _CLEARING:

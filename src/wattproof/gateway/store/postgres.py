@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +35,8 @@ GROUP = 50_000
 COPY_FROM = 200
 #: Seconds between attempts to connect again while commits wait.
 PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0, 3.0, 4.0)
-#: Advisory locks: who gives out numbers, and who changes the schema.
-NUMBERS, SCHEMA = 0x57505F4E, 0x57505F53
+#: Advisory locks: who gives out numbers, who changes the schema, and (shared) who writes at all.
+NUMBERS, SCHEMA, WRITERS = 0x57505F4E, 0x57505F53, 0x57505F57
 #: What is an error of the connection and not of the statement.
 BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
 
@@ -52,14 +52,14 @@ class Address(NamedTuple):
         """For messages."""
         return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:...@", self.url)
 
-    async def connect(self) -> asyncpg.Connection[Any]:
+    async def connect(self) -> asyncpg.Connection:
         """A connection. Raises ``StorageError``."""
         try:
             return await asyncpg.connect(self.url, password=self._password(), server_settings=SETTINGS)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
             raise failure(error, self.shown) from error
 
-    async def pool(self) -> asyncpg.Pool[Any]:
+    async def pool(self) -> asyncpg.Pool:
         """Connections for readers. Raises ``StorageError``."""
         try:
             return await asyncpg.create_pool(
@@ -117,7 +117,7 @@ _PASSING = (*BROKEN, StorageError, asyncpg.TransactionRollbackError)
 class PostgresReader(SqlReader):
     """Read access over a few connections of its own."""
 
-    def __init__(self, address: Address, pool: asyncpg.Pool[Any]) -> None:
+    def __init__(self, address: Address, pool: asyncpg.Pool) -> None:
         super().__init__()
         self.address = address
         self._pool = pool
@@ -164,10 +164,10 @@ class _Call(NamedTuple):
 class PostgresStore(PostgresReader):
     """A writer. Several gateways may write to one database, each its own meters."""
 
-    def __init__(self, address: Address, pool: asyncpg.Pool[Any], clock: Clock) -> None:
+    def __init__(self, address: Address, pool: asyncpg.Pool, clock: Clock) -> None:
         super().__init__(address, pool)
         self._clock = clock
-        self._connection: asyncpg.Connection[Any] | None = None
+        self._connection: asyncpg.Connection | None = None
         self._memory = Memory(lambda values: values)
         self._months: set[tuple[str, Month]] = set()
         self._calls: asyncio.Queue[_Call | None] = asyncio.Queue()
@@ -178,11 +178,12 @@ class PostgresStore(PostgresReader):
 
     @classmethod
     async def open_store(
-        cls, address: Address, *, schemas: Path = SCHEMAS, clock: Clock | None = None
+        cls, address: Address, save: Callable[[int], Awaitable[None]], *, schemas: Path = SCHEMAS
     ) -> PostgresStore:
-        """Make the tables or bring them up to the present schema, then open. Raises ``StorageError``."""
-        clock = clock or SystemClock()
-        await prepare(address, scripts("postgres", schemas), clock)
+        """Make the tables or bring them up to the present schema, then open. ``save`` makes a backup of a store with
+        the old schema that it is told. Raises ``StorageError``."""
+        clock = SystemClock()
+        await prepare(address, scripts("postgres", schemas), clock, save)
         return cls(address, await address.pool(), clock)
 
     async def commit(self, *writes: Write) -> None:
@@ -266,12 +267,15 @@ class PostgresStore(PostgresReader):
                 log.warning("%s; trying again", last)
         return last
 
-    async def _connected(self) -> asyncpg.Connection[Any]:
+    async def _connected(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
             self._connection = await self.address.connect()
+            if not await self._connection.fetchval(f"SELECT pg_try_advisory_lock_shared({WRITERS})"):
+                await self._connection.close()
+                raise StorageError(f"a backup is being restored into the store {self.address.shown}")
         return self._connection
 
-    async def _run(self, connection: asyncpg.Connection[Any], writes: Sequence[Write]) -> None:
+    async def _run(self, connection: asyncpg.Connection, writes: Sequence[Write]) -> None:
         steps = transaction(writes, self._memory)
         answer = None
         with suppress(StopIteration):
@@ -288,7 +292,7 @@ class PostgresStore(PostgresReader):
                     case Lock():
                         await connection.execute(f"SELECT pg_advisory_xact_lock({NUMBERS})")
 
-    async def _fill(self, connection: asyncpg.Connection[Any], table: Large, rows: list[tuple[Any, ...]]) -> None:
+    async def _fill(self, connection: asyncpg.Connection, table: Large, rows: list[tuple[Any, ...]]) -> None:
         needed = months(row[table.time] for row in rows)
         if any((table.name, month) not in self._months for month in needed):
             await self._make_months(connection, needed)
@@ -309,7 +313,7 @@ class PostgresStore(PostgresReader):
                 f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {aside} ON CONFLICT DO NOTHING"
             )
 
-    async def _make_months(self, connection: asyncpg.Connection[Any], needed: set[Month]) -> None:
+    async def _make_months(self, connection: asyncpg.Connection, needed: set[Month]) -> None:
         """Make the partitions of these months and of the ones after them, as far as they are missing."""
         await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")
         for table in (READINGS, ROWS):
@@ -322,12 +326,12 @@ class PostgresStore(PostgresReader):
                 self._months.add((table.name, month))
 
 
-async def _partitions(connection: asyncpg.Connection[Any], table: str) -> set[str]:
+async def _partitions(connection: asyncpg.Connection, table: str) -> set[str]:
     sql = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = $1::text::regclass"
     return {row[0] for row in await connection.fetch(sql, table)}
 
 
-async def _took_place(connection: asyncpg.Connection[Any], number: str) -> bool:
+async def _took_place(connection: asyncpg.Connection, number: str) -> bool:
     """Whether the transaction of that number was committed; waits while it is still at it."""
     while True:
         status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", number)
@@ -347,15 +351,17 @@ def _names(table: Large) -> str:
     return ", ".join(f'"{name}"' for name in table.columns)
 
 
-async def version(connection: asyncpg.Connection[Any] | asyncpg.Pool[Any]) -> int:
+async def version(connection: asyncpg.Connection | asyncpg.Pool) -> int:
     """The schema version of a database, 0 if there are no tables of ours."""
     if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
         return 0
     return int(await connection.fetchval('SELECT max("version") FROM schema_version') or 0)
 
 
-async def prepare(address: Address, known: Sequence[Script], clock: Clock) -> None:
-    """Make the tables or bring them up to the present schema.
+async def prepare(
+    address: Address, known: Sequence[Script], clock: Clock, save: Callable[[int], Awaitable[None]]
+) -> None:
+    """Make the tables or bring them up to the present schema, a backup first.
 
     Raises:
         StorageError: it cannot be reached, or was written by a later release.
@@ -365,15 +371,20 @@ async def prepare(address: Address, known: Sequence[Script], clock: Clock) -> No
         if await connection.fetchval("SHOW fsync") != "on":
             log.warning("the store %s runs with fsync=off: what it acknowledges may be lost", address.shown)
         await connection.execute(f"SELECT pg_advisory_lock({SCHEMA})")
-        for script in due(await version(connection), known, address.shown):
-            await _apply(connection, script, clock.time() // 1_000_000)
+        present = await version(connection)
+        waiting = due(present, known, address.shown)
+        if present and waiting:
+            await save(present)
+        for script in waiting:
+            await apply(connection, script, clock.time() // 1_000_000)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         raise failure(error, address.shown) from error
     finally:
         await connection.close()
 
 
-async def _apply(connection: asyncpg.Connection[Any], script: Script, now: int) -> None:
+async def apply(connection: asyncpg.Connection, script: Script, now: int) -> None:
+    """One schema file, whole or not at all."""
     async with connection.transaction():
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_version (version integer PRIMARY KEY, applied bigint NOT NULL)"

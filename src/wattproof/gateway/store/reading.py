@@ -50,11 +50,15 @@ from wattproof.gateway.store.tables import (
     USERS,
     to_json,
 )
-from wattproof.gateway.store.writing import KINDS
+from wattproof.gateway.store.writing import KINDS, Thin
 from wattproof.model.values import Quality
 
 #: Rows that are fetched at a time.
 PART = 4096
+#: The same of signed records, which are larger.
+RECORDS = 500
+#: Readings that are looked at in one step of thinning out, and how many groups of meters are looked up at a time.
+THINNED_AT_ONCE, SERIES_AT_ONCE = 2000, 500
 #: More rows than any table has: LIMIT of who wants all.
 ALL = 2**62
 QUALITIES = {"g": Quality.GOOD, "e": Quality.ESTIMATED, "i": Quality.INVALID, "m": Quality.MISSING}
@@ -76,6 +80,20 @@ _SERIES_OF = (
     ' AND c."channel" IN (?, -1)) FROM devices d WHERE d."serial" = ?'
 )
 _CLEARED = 'SELECT coalesce(max("number"), 0) FROM event_clearings'
+
+#: Groups of meters with readings before a time that are not yet thinned out, and from when on.
+_BEGIN = 'CASE WHEN t."interval" >= ? THEN t."until" ELSE 0 END'
+_TO_THIN = (
+    f'SELECT d."number", g."grp", {_BEGIN} FROM devices d CROSS JOIN (SELECT 0 AS "grp" UNION ALL SELECT 1'
+    ' UNION ALL SELECT 2) g LEFT JOIN thinned t ON t."meter" = d."number" AND t."grp" = g."grp"'
+    ' WHERE (d."number" > ? OR (d."number" = ? AND g."grp" > ?)) AND EXISTS (SELECT 1 FROM readings r'
+    f' WHERE r."meter" = d."number" AND r."grp" = g."grp" AND r."time" >= {_BEGIN} AND r."time" < ?)'
+    ' ORDER BY d."number", g."grp" LIMIT ?'
+)
+_STEP_END = (
+    'SELECT "time" FROM readings WHERE "meter" = ? AND "grp" = ? AND "time" >= ? AND "time" < ?'
+    ' ORDER BY "time" LIMIT 1 OFFSET ?'
+)
 
 _integers = msgspec.json.Decoder(tuple[int | None, ...]).decode
 _anything = msgspec.json.Decoder(tuple[Any, ...]).decode
@@ -254,12 +272,20 @@ class SqlReader(ABC):
         found = await self.fetch_part(sql, *parameters, count - 1)
         return int(found[0][0]) if found else None
 
-    async def series(self, serial: str) -> list[Series]:
+    async def series(self, serial: str, *, former: bool = False) -> list[Series]:
         rest = (
-            'WHERE "serial" = ? AND "time" = (SELECT max(s."time") FROM series s WHERE s."serial" = series."serial"'
-            ' AND s."kind" = series."kind" AND s."channel" = series."channel") ORDER BY "kind", "channel"'
+            'WHERE "serial" = ? ORDER BY "time", "kind", "channel"'
+            if former
+            else (
+                'WHERE "serial" = ? AND "time" = (SELECT max(s."time") FROM series s WHERE s."serial" = series."serial"'
+                ' AND s."kind" = series."kind" AND s."channel" = series."channel") ORDER BY "kind", "channel"'
+            )
         )
         return [SERIES.unpack(row) for row in await self.fetch(SERIES.select(rest), serial)]
+
+    async def quantities(self) -> list[int]:
+        await self._learn_layouts()
+        return sorted({id for columns in self._layouts.values() for id, _ in columns})
 
     async def events(self, *, limit: int | None = None) -> list[tuple[int, Event]]:
         rest = f'WHERE "number" > ({_CLEARED}) ORDER BY "number" DESC LIMIT ?'
@@ -296,6 +322,22 @@ class SqlReader(ABC):
         found = await self.fetch(SIGNED_RECORDS.select('WHERE "session" = ? ORDER BY "number"'), session)
         return [SIGNED_RECORDS.unpack(row) for row in found]
 
+    async def signed_batches(
+        self, *, serial: str | None = None, first: int | None = None, last: int | None = None
+    ) -> AsyncIterator[list[SignedRecord]]:
+        where, bounds = '"number" > ?', []
+        limits = (('"serial" = ?', serial), ('"time" >= ?', first), ('"time" <= ?', last))
+        for condition, bound in limits:
+            if bound is not None:
+                where += f" AND {condition}"
+                bounds.append(bound)
+        columns = SIGNED_RECORDS.selected
+        sql = f'SELECT {columns}, "number" FROM signed_records WHERE {where} ORDER BY "number" LIMIT ?'
+        number = 0
+        while part := await self.fetch_part(sql, number, *bounds, RECORDS):
+            yield [SIGNED_RECORDS.unpack(row) for row in part]
+            number = part[-1][-1]
+
     async def audit(self, *, after: int = 0, limit: int | None = None) -> AsyncIterator[tuple[int, str, Audit]]:
         sql = f'SELECT "number", "hash", {AUDIT.selected} FROM audit WHERE "number" > ? ORDER BY "number" LIMIT ?'
         left = ALL if limit is None else limit
@@ -307,6 +349,18 @@ class SqlReader(ABC):
             if len(part) < size:
                 return
             left, after = left - size, part[-1][0]
+
+    async def thinning(self, before: int, interval: int) -> AsyncIterator[Thin]:
+        after = (-1, -1)
+        while found := await self.fetch_part(_TO_THIN, interval, *after[:1], *after, interval, before, SERIES_AT_ONCE):
+            for meter, group, begin in found:
+                position: int | None = begin
+                while position is not None and position < before:
+                    end = await self.fetch_part(_STEP_END, meter, group, position, before, THINNED_AT_ONCE)
+                    until = end[0][0] if end else before
+                    yield Thin(meter, group, position, until, interval)
+                    position = until
+            after = (found[-1][0], found[-1][1])
 
     async def layout_id(self, columns: Mapping[int, int]) -> int:
         """The id of a layout, 0 if there is none with these columns."""

@@ -266,7 +266,7 @@ def prepare(path: Path, known: Sequence[Script]) -> sqlite3.Connection:
         if present and waiting:
             copy(connection, path.with_name(f"{path.name}.schema-{present:03}"))
         for script in waiting:
-            _apply(connection, script)
+            apply(connection, script)
     except Exception as error:
         if connection is not None:
             connection.close()
@@ -274,7 +274,8 @@ def prepare(path: Path, known: Sequence[Script]) -> sqlite3.Connection:
     return connection
 
 
-def _apply(connection: sqlite3.Connection, script: Script) -> None:
+def apply(connection: sqlite3.Connection, script: Script) -> None:
+    """One schema file, whole or not at all."""
     table = (
         'CREATE TABLE IF NOT EXISTS schema_version ("version" INTEGER PRIMARY KEY, "applied" INTEGER NOT NULL) STRICT'
     )

@@ -78,6 +78,18 @@ ROWS = Large(
     4,
 )
 
+
+class Thin(Write, frozen=True):
+    """Leave of the readings of a group of a meter (its number) between two times (the second not included) the first
+    of each ``interval`` (ms), the newest of all, and those that are the last of a former layout."""
+
+    meter: int
+    group: int
+    first: int
+    until: int
+    interval: int
+
+
 Step = Ask | Run | Fill | Lock
 #: What the engine sends back: the rows of an :class:`Ask`, nothing for the others.
 Steps = Generator[Step, Any, None]
@@ -276,6 +288,28 @@ _CLEARING = (
 )
 
 
+def _thin(run: list[Thin], memory: Memory) -> Steps:
+    for write in run:
+        where = (write.meter, write.group, write.first, write.until, write.interval)
+        yield Run(_THIN, [(*where, write.meter, write.group)])
+        yield Run(_THINNED, [(write.meter, write.group, write.until, write.interval)])
+
+
+_THIN = (
+    'DELETE FROM readings WHERE "meter" = ? AND "grp" = ? AND "time" >= ? AND "time" < ? AND EXISTS ('
+    'SELECT 1 FROM readings p WHERE p."meter" = readings."meter" AND p."grp" = readings."grp"'
+    ' AND p."layout" = readings."layout" AND p."time" >= readings."time" - readings."time" % ?'
+    ' AND p."time" < readings."time")'
+    ' AND "time" < (SELECT max(n."time") FROM readings n WHERE n."meter" = ? AND n."grp" = ?)'
+    ' AND NOT EXISTS (SELECT 1 FROM last_uses u WHERE u."meter" = readings."meter" AND u."grp" = readings."grp"'
+    ' AND u."time" = readings."time")'
+)
+_THINNED = (
+    'INSERT INTO thinned ("meter", "grp", "until", "interval") VALUES (?, ?, ?, ?) ON CONFLICT ("meter", "grp")'
+    ' DO UPDATE SET "until" = excluded."until", "interval" = excluded."interval"'
+)
+
+
 def _drop_user(run: list[DropUser], memory: Memory) -> Steps:
     for write in run:
         yield Run('DELETE FROM users WHERE "name" = ?', [(write.name,)])
@@ -353,6 +387,7 @@ def _audit(run: list[Audit], memory: Memory) -> Steps:
 
 
 _OTHERS: dict[type[Write], Callable[[list[Any], Memory], Steps]] = {
+    Thin: _thin,
     records.ClearRows: _clear_rows,
     records.DropUser: _drop_user,
     records.DropFailures: _drop_failures,

@@ -44,6 +44,7 @@ class Point:
 
     ``offset``: registers from the first register of the block, header included.
     ``scale``: the power of ten, as a number or as the name of the scale-factor point in the same block.
+    ``factor``: what a number is multiplied by beside that; the wire value of 4 with factor 25 and scale -2 means 1.
     ``symbols``: names of an enumeration's values, or of a bit field's bits by number.
     ``allowed``: what may be written: a container (range, set) or a test; ``None``: whatever the type holds.
     ``constant``: what the device always answers, raw; :data:`ABSENT` if it varies.
@@ -62,6 +63,7 @@ class Point:
     constant: Raw | Absent | None = ABSENT
     source: str = ""
     length: str | None = None
+    factor: int = 1
 
     @property
     def registers(self) -> int:
@@ -285,12 +287,12 @@ def _judge(block: Block, point: Point, values: RegisterImage, factors: _Factors)
     if not SUNSSF.low <= exponent <= SUNSSF.high:
         return raw, None, Quality.INVALID
     if isinstance(raw, int):
-        return raw, to_decimal(raw, exponent), Quality.GOOD
+        return raw, to_decimal(raw * point.factor, exponent), Quality.GOOD
     number = kind.decimal(raw)
     if number is None:
         return raw, None, Quality.INVALID
     exact = Scaled.of(number)
-    return raw, to_decimal(exact.mantissa, exact.exponent + exponent), Quality.GOOD
+    return raw, to_decimal(exact.mantissa * point.factor, exact.exponent + exponent), Quality.GOOD
 
 
 def _factor(block: Block, name: str, values: RegisterImage, factors: _Factors) -> int | None:
@@ -375,8 +377,11 @@ def to_raw(bound: BoundPoint, value: Decimal | int | str | bytes, exponent: int 
     try:
         if isinstance(point.type, Float):
             exact = Scaled.of(value)
-            return float(to_decimal(exact.mantissa, exact.exponent - exponent))
-        return Scaled.of(value).at(exponent).mantissa
+            return float(to_decimal(exact.mantissa, exact.exponent - exponent)) / point.factor
+        raw, rest = divmod(Scaled.of(value).at(exponent).mantissa, point.factor)
+        if rest:
+            raise InvalidValue(f"it is no multiple of {to_decimal(point.factor, exponent)}")
+        return raw
     except InvalidValue as error:
         raise InvalidValue(f"{bound.path} cannot be set to {value!r}: {error}{_allowed_text(point)}") from None
 

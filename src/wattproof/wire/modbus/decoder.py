@@ -54,7 +54,7 @@ class Decoder:
     def _row(self, bound: BoundPoint) -> _Row:
         point = bound.point
         kind = point.type
-        number = kind if type(kind) is Integer and not kind.swap else None
+        number = kind if type(kind) is Integer and not kind.swap and point.factor == 1 else None
         quantity = point.quantity
         return _Row(
             bound,

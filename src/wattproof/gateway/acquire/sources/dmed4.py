@@ -15,9 +15,9 @@ from wattproof.g13.composition import TEMPERATURE_1, TEMPERATURE_2
 from wattproof.gateway.acquire.sources.base import Arguments, Options
 from wattproof.gateway.acquire.sources.failures import denied, told
 from wattproof.gateway.acquire.sources.localtime import LocalTime, datetime_document
-from wattproof.gateway.acquire.sources.points import Binding, Bound, Net, PointSource
+from wattproof.gateway.acquire.sources.points import Binding, Bound, PointSource, Sum
 from wattproof.gateway.acquire.sources.serials import fingerprint, sanitised
-from wattproof.gateway.answers import REST, Trait, associations
+from wattproof.gateway.answers import Trait, associations
 from wattproof.gateway.records import Meter
 from wattproof.io.web import WebLink
 from wattproof.meters.dmed4.driver import DmedDriver
@@ -28,10 +28,11 @@ from wattproof.meters.dmed4.restpoints import field_value, set_flags
 from wattproof.model.devices import DeviceInfo
 from wattproof.model.readings import Reading
 
+IMPORT, EXPORT = Bound("measure.energy_import_total"), Bound("measure.energy_export_total")
 BINDINGS: Mapping[int, Binding] = {
-    1: Bound("measure.energy_import_total"),
-    2: Bound("measure.energy_export_total"),
-    13: Net(1, 2),
+    1: IMPORT,
+    2: EXPORT,
+    13: Sum(((IMPORT, 1), (EXPORT, -1))),
     69: Bound("measure.voltage"),
     70: Bound("measure.current"),
     96: Bound("measure.power"),
@@ -256,11 +257,6 @@ class DmedRestSource(DmedSource):
             "category": INFORMATION,
             "logid": OWN_EVENTS + code,
         }
-
-
-def dmed_source(meter: Meter, options: Options, link: Any) -> DmedSource:
-    """The source of a DMED4 by its protocol."""
-    return DmedRestSource(meter, options, link) if meter.protocol == REST else DmedModbusSource(meter, options, link)
 
 
 def _raw(reading: Reading) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,14 +34,13 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
-class Net:
-    """A quantity that is the difference of two others, read together."""
+class Sum:
+    """A quantity that is the sum of points, each times its sign, read together."""
 
-    plus: int
-    minus: int
+    terms: tuple[tuple[Bound, int], ...]
 
 
-Binding = Bound | Net
+Binding = Bound | Sum
 
 
 class PointSource(BaseSource):
@@ -57,23 +56,12 @@ class PointSource(BaseSource):
 
     async def read(self, ids: Collection[int]) -> dict[int, Value]:
         """See :class:`~wattproof.gateway.acquire.station.Source`: one read of the driver, whatever the ids are."""
-        wanted = [id for id in ids if id in self.bindings]
-        needed = dict.fromkeys(part for id in wanted for part in self._parts(id))
-        found = await self._values(needed)
-        return {id: self._value(id, found) for id in wanted}
-
-    def _parts(self, id: int) -> tuple[int, ...]:
-        binding = self.bindings[id]
-        return (binding.plus, binding.minus) if isinstance(binding, Net) else (id,)
-
-    async def _values(self, ids: Iterable[int]) -> dict[int, Value]:
-        bounds = {id: binding for id in ids if isinstance(binding := self.bindings[id], Bound)}
-        readings, time = await self.points(bound.point for bound in bounds.values())
-        return {id: value_of(readings[bound.point], time, bound.shift) for id, bound in bounds.items()}
-
-    def _value(self, id: int, found: Mapping[int, Value]) -> Value:
-        binding = self.bindings[id]
-        return difference(found[binding.plus], found[binding.minus]) if isinstance(binding, Net) else found[id]
+        wanted = {id: terms_of(self.bindings[id]) for id in ids if id in self.bindings}
+        readings, time = await self.points(bound.point for terms in wanted.values() for bound, _ in terms)
+        return {
+            id: total([(value_of(readings[bound.point], time, bound.shift), sign) for bound, sign in terms])
+            for id, terms in wanted.items()
+        }
 
     async def points(self, names: Iterable[str]) -> tuple[dict[str, Reading], int]:
         """Readings of points by the names given, in one read, and the time before it."""
@@ -83,14 +71,24 @@ class PointSource(BaseSource):
         return dict(zip(wanted, readings, strict=True)), time
 
 
-def difference(plus: Value, minus: Value) -> Value:
-    """``plus`` - ``minus``, exactly, of the worse quality of both."""
-    quality = max((plus.quality, minus.quality), key=_WORSE.index)
-    if plus.mantissa is None or minus.mantissa is None:
-        return Value(None, 0, min(plus.time, minus.time), quality)
-    exponent = min(plus.exponent, minus.exponent)
-    number = plus.mantissa * 10 ** (plus.exponent - exponent) - minus.mantissa * 10 ** (minus.exponent - exponent)
-    return Value(number, exponent, min(plus.time, minus.time), quality)
+def terms_of(binding: Binding) -> tuple[tuple[Bound, int], ...]:
+    """A binding as a sum; that of one point has one term."""
+    return binding.terms if isinstance(binding, Sum) else ((binding, 1),)
+
+
+def total(terms: Sequence[tuple[Value, int]]) -> Value:
+    """The sum of values times their signs, exactly, of the worst quality and the oldest time of all."""
+    if len(terms) == 1 and terms[0][1] == 1:
+        return terms[0][0]
+    quality = max((value.quality for value, _ in terms), key=_WORSE.index)
+    time = min(value.time for value, _ in terms)
+    exponent = min(value.exponent for value, _ in terms)
+    number = 0
+    for value, sign in terms:
+        if value.mantissa is None:
+            return Value(None, 0, time, quality)
+        number += sign * value.mantissa * 10 ** (value.exponent - exponent)
+    return Value(number, exponent, time, quality)
 
 
 _WORSE = (Quality.GOOD, Quality.ESTIMATED, Quality.INVALID, Quality.MISSING)

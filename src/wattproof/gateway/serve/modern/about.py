@@ -8,8 +8,9 @@ from pathlib import Path
 
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.serve.modern import shapes
-from wattproof.gateway.serve.modern.face import Called, Face, Reply, Wrong
+from wattproof.gateway.serve.modern.face import Called, Face, Reply
 from wattproof.gateway.serve.modern.rows import PREFIX
+from wattproof.gateway.serve.problems import Problem
 
 #: Names that files with a licence begin with.
 LICENCE_FILES = ("licen", "copying", "notice")
@@ -76,7 +77,7 @@ async def licence(face: Face, called: Called) -> Reply:
     except (ValueError, ModuleNotFoundError):  # PackageNotFoundError is a ModuleNotFoundError
         files = []
     if not files:
-        raise Wrong(404, "unknown licence")
+        raise Problem(404, "unknown licence")
     text = "\n\n".join(file.read_text("utf-8", "replace") for file in files)
     return Reply(200, text.encode(), "text/plain; charset=utf-8")
 

@@ -2,57 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
-from wattproof.errors import WattproofError
+from wattproof.g13.resources import METHODS
 from wattproof.g13.routing import Match, Missed
-from wattproof.gateway.auth.identity import FORBIDDEN, Identity, Refusal
-from wattproof.gateway.config import Config
-from wattproof.gateway.local import CommandFailed, Failing, Local
-from wattproof.gateway.serve.modern import shapes
+from wattproof.gateway.auth.facts import Facts
+from wattproof.gateway.auth.identity import UNAUTHORIZED, Identity, Refusal
+from wattproof.gateway.local import Local, Notice
+from wattproof.gateway.serve.call import Serving
 from wattproof.gateway.serve.modern.rows import ROUTER, EndPoint
+from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.store.base import Reader
 
 JSON = "application/json"
-#: What a failed command is as an HTTP status.
-STATUS: Mapping[Failing, int] = {
-    Failing.INVALID: 400,
-    Failing.UNSUPPORTED: 400,
-    Failing.CONFLICT: 400,
-    Failing.DENIED: 403,
-    Failing.UNKNOWN: 404,
-    Failing.METER: 500,
-    Failing.STORAGE: 500,
-    Failing.BUSY: 503,
-    Failing.GONE: 503,
-}
-
-
-class Wrong(WattproofError):
-    """A request that is answered with an error: HTTP status and text."""
-
-    def __init__(self, status: int, text: str, *, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(text)
-        self.status, self.text, self.headers = status, text, dict(headers or {})
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as the HTTP side hands it on. ``identity``: ``None`` at an open end point. ``facts``: what the gate
-    wants to know of it, for logging in."""
+    """A request as the HTTP side hands it on. ``read`` gives the body, ``b""`` where there is none. ``identity``:
+    ``None`` at an open end point. ``facts``: what the gate wants to know of the request."""
 
     method: str
     path: str
-    query: str = ""
-    body: bytes = b""
+    query: str
+    read: Callable[[], Awaitable[bytes]]
+    facts: Facts
     identity: Identity | None = None
-    facts: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +58,13 @@ class Called:
     query: Any
     body: Any
     identity: Identity | None
-    facts: Any
+    facts: Facts
 
     @property
     def user(self) -> Identity:
         """Who asks, where somebody must have logged in."""
         if self.identity is None:
-            raise Refusal(401, "Unauthorized", html=True)
+            raise Refusal(401, UNAUTHORIZED, html=True)
         return self.identity
 
     @property
@@ -90,55 +73,49 @@ class Called:
         return self.arguments["serial"]
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Face:
-    """What the functions answer from. ``now``: host time, UTC ms. ``gate`` and ``accounts`` are those of
-    :mod:`wattproof.gateway.auth`. ``listen``: addresses at which the gateway answers. ``notices``: makes a queue that
-    gets every notice of ``acquire`` until it is dropped."""
+    """What the functions answer from: the process, the addresses at which it answers, and a queue of the notices of
+    ``acquire`` as long as somebody listens."""
 
-    config: Config
-    reader: Reader
-    local: Local
-    gate: Any
-    accounts: Any
-    now: Callable[[], int]
+    serving: Serving
+    functions: Mapping[str, Callable[[Face, Called], Awaitable[Any]]]
     listen: Callable[[], Sequence[str]]
-    watch: Callable[[], Any]
-    functions: Mapping[str, Callable[[Face, Called], Awaitable[Any]]] = field(default_factory=dict)
+    watch: Callable[[], AbstractContextManager[asyncio.Queue[Notice]]]
 
-    def open(self, method: str, path: str) -> bool:
+    @property
+    def reader(self) -> Reader:
+        """The store."""
+        return self.serving.reader
+
+    @property
+    def local(self) -> Local:
+        """The other process."""
+        return self.serving.local
+
+    def is_open(self, method: str, path: str) -> bool:
         """Whether nobody has to log in for this request."""
         found = ROUTER.find(method, path)
         return isinstance(found, Match) and found.resource.right is None
 
     async def answer(self, request: Request) -> Reply:
-        """The answer to a request. Never raises but for faults of our own and ``Refusal`` (401 and 429)."""
-        try:
-            return await self._answer(request)
-        except Wrong as wrong:
-            return _problem(wrong.status, wrong.text, wrong.headers)
-        except CommandFailed as failed:
-            headers = {} if failed.retry_after is None else {"Retry-After": str(max(1, round(failed.retry_after)))}
-            return _problem(STATUS[failed.kind], failed.text, headers)
-
-    async def _answer(self, request: Request) -> Reply:
+        """The answer to a request. Raises ``Refusal``, ``Problem`` and ``CommandFailed``, which say what is wrong."""
         found = ROUTER.find(request.method, request.path)
         if isinstance(found, Missed):
-            if found.allow:
-                raise Wrong(405, "method not allowed", headers={"Allow": ", ".join(found.allow)})
-            raise Wrong(404, "not found")
+            if found.allow or request.method not in METHODS:
+                raise Problem(405, "method not allowed", allow=found.allow)
+            raise Problem(404, "not found")
         row = found.resource
         serials = [found.arguments["serial"]] if row.of_meter else []
         if row.right is not None:
             if request.identity is None:
-                raise Refusal(401, "Unauthorized", html=True)
-            if not request.identity.may(row.right, serials=serials, scope=row.scope):
-                raise Wrong(403, FORBIDDEN)
+                raise Refusal(401, UNAUTHORIZED, html=True)
+            request.identity.require(row.right, serials=serials, scope=row.scope)
         called = Called(
             row,
             found.arguments,
             _query(row, request.query),
-            _body(row, request.body),
+            _body(row, await request.read()),
             request.identity,
             request.facts,
         )
@@ -153,21 +130,21 @@ def _query(row: EndPoint, text: str) -> Any:
     try:
         given = parse_qs(text, keep_blank_values=True, strict_parsing=bool(text), max_num_fields=200)
     except ValueError as error:
-        raise Wrong(400, f"invalid query: {error}") from None
+        raise Problem(400, f"invalid query: {error}") from None
     if row.query is None:
         if given:
-            raise Wrong(400, f"unknown parameter {next(iter(given))}")
+            raise Problem(400, f"unknown parameter {next(iter(given))}")
         return None
     lists = {known.encode_name for known in msgspec.structs.fields(row.query) if "list" in str(known.type)}
     plain: dict[str, Any] = {}
     for name, values in given.items():
         if len(values) > 1 and name not in lists:
-            raise Wrong(400, f"parameter {name} is given twice")
+            raise Problem(400, f"parameter {name} is given twice")
         plain[name] = values if name in lists else values[0]
     try:
         return msgspec.convert(plain, row.query, strict=False)
     except msgspec.ValidationError as error:
-        raise Wrong(400, f"invalid query: {error}") from None
+        raise Problem(400, f"invalid query: {error}") from None
 
 
 def _body(row: EndPoint, data: bytes) -> Any:
@@ -176,13 +153,9 @@ def _body(row: EndPoint, data: bytes) -> Any:
     try:
         return msgspec.json.decode(data, type=row.body)
     except msgspec.ValidationError as error:
-        raise Wrong(400, str(error)) from None
+        raise Problem(400, str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise Wrong(400, "JSON parse error") from None
-
-
-def _problem(status: int, text: str, headers: Mapping[str, str]) -> Reply:
-    return Reply(status, msgspec.json.encode(shapes.Problem(des=text)), headers=tuple(headers.items()))
+        raise Problem(400, "JSON parse error") from None
 
 
 def shown(time: int) -> str:
@@ -192,13 +165,13 @@ def shown(time: int) -> str:
 
 
 def moment(text: str | None, name: str) -> int | None:
-    """ISO 8601 with a zone as UTC milliseconds. Raises :class:`Wrong`."""
+    """ISO 8601 with a zone as UTC milliseconds. Raises ``Problem``."""
     if text is None:
         return None
     try:
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
-            raise Wrong(400, f"{name} needs a time zone, such as 2026-11-30T12:00:00Z")
+            raise Problem(400, f"{name} needs a time zone, such as 2026-11-30T12:00:00Z")
         return round(found.timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Wrong(400, f"invalid {name}: ISO 8601 with a time zone, such as 2026-11-30T12:00:00Z") from None
+        raise Problem(400, f"invalid {name}: ISO 8601 with a time zone, such as 2026-11-30T12:00:00Z") from None

@@ -8,7 +8,8 @@ from typing import Any
 from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.serve.modern import shapes
-from wattproof.gateway.serve.modern.face import Called, Face, Wrong, shown
+from wattproof.gateway.serve.modern.face import Called, Face, shown
+from wattproof.gateway.serve.problems import Problem
 
 #: Protocols of 10.1 behind light B; the others are behind light C.
 WIRED = frozenset({1, 2, 3, 6})
@@ -83,11 +84,11 @@ async def buses(face: Face, called: Called) -> shapes.Buses:
 
 
 def _cursor(text: str | None) -> int | None:
-    """The number that a cursor is. Raises :class:`Wrong`."""
+    """The number that a cursor is. Raises ``Problem``."""
     if text is None:
         return None
     if not text.isascii() or not text.isdigit() or len(text) > 16:
-        raise Wrong(400, "invalid cursor")
+        raise Problem(400, "invalid cursor")
     return int(text)
 
 

@@ -13,8 +13,9 @@ from wattproof.g13.rights import VIEW
 from wattproof.gateway.auth.identity import FORBIDDEN, Identity, Refusal
 from wattproof.gateway.local import CommandFailed, Notice
 from wattproof.gateway.records import Value
-from wattproof.gateway.serve.modern.face import Called, Face, Reply, Wrong
+from wattproof.gateway.serve.modern.face import Called, Face, Reply
 from wattproof.gateway.serve.modern.meters import shown_values
+from wattproof.gateway.serve.problems import Problem
 from wattproof.model.values import Quality
 
 #: Seconds after which a comment keeps the connection alive, and the rights are looked at again.
@@ -29,7 +30,7 @@ async def live(face: Face, called: Called) -> Reply:
     user = called.user
     asked: list[str] = called.query.serial
     if not all(user.may(VIEW, serials=[serial]) for serial in asked):
-        raise Wrong(403, FORBIDDEN)
+        raise Problem(403, FORBIDDEN)
     serials = asked or [one.serial for one in await face.reader.meters() if user.may(VIEW, serials=[one.serial])]
     return Reply(200, type="text/event-stream", headers=HEADERS, stream=_stream(face, user, serials))
 
@@ -59,8 +60,10 @@ async def _stream(face: Face, user: Identity, serials: list[str]) -> AsyncIterat
                     async with asyncio.timeout(HEARTBEAT):
                         await _tell(face, await arriving.get(), serials, put)
                 try:
-                    await face.gate.recheck(user)
+                    present = await face.serving.gate.recheck(user)
                 except Refusal:
+                    present = None
+                if present is None or not all(present.may(VIEW, serials=[serial]) for serial in serials):
                     put(None)
                     return
                 put(b":\n\n")

@@ -9,7 +9,8 @@ from wattproof.gateway.answers import supported
 from wattproof.gateway.quantities import IDS, NUMBERS
 from wattproof.gateway.records import Kind
 from wattproof.gateway.serve.modern import shapes
-from wattproof.gateway.serve.modern.face import Called, Face, Wrong, moment, shown
+from wattproof.gateway.serve.modern.face import Called, Face, moment, shown
+from wattproof.gateway.serve.problems import Problem
 from wattproof.metering import dates
 
 #: Longer than any time that is stored.
@@ -45,10 +46,10 @@ def info(one: records.Meter) -> shapes.MeterInfo:
 
 
 async def known(face: Face, serial: str) -> records.Meter:
-    """A registered meter. Raises :class:`Wrong` 404."""
+    """A registered meter. Raises ``Problem`` 404."""
     found = await face.reader.meter(serial)
     if found is None or not found.active:
-        raise Wrong(404, "meter not found")
+        raise Problem(404, "meter not found")
     return found
 
 
@@ -80,13 +81,13 @@ def digits(mantissa: int, exponent: int) -> str:
 
 
 def chosen(text: str | None) -> list[int]:
-    """Ids of comma-separated names; all of them without names. Raises :class:`Wrong`."""
+    """Ids of comma-separated names; all of them without names. Raises ``Problem``."""
     if text is None:
         return list(NUMBERS)
     names = [name.strip().lower() for name in text.split(",")]
     for name in names:
         if name not in IDS:
-            raise Wrong(400, f"unknown quantity {name}")
+            raise Problem(400, f"unknown quantity {name}")
     return [IDS[name] for name in names]
 
 
@@ -105,11 +106,11 @@ async def readings(face: Face, called: Called) -> shapes.History:
 
 
 def span(query: shapes.Range) -> tuple[int, int]:
-    """First and last moment of a page, UTC ms. Raises :class:`Wrong`."""
+    """First and last moment of a page, UTC ms. Raises ``Problem``."""
     first, last = moment(query.from_, "from") or 0, moment(query.to, "to")
     if query.cursor is not None:
         if not query.cursor.isascii() or not query.cursor.isdigit() or len(query.cursor) > 16:
-            raise Wrong(400, "invalid cursor")
+            raise Problem(400, "invalid cursor")
         first = max(first, int(query.cursor))
     return first, FOR_EVER if last is None else last
 
@@ -119,7 +120,7 @@ async def profile(face: Face, called: Called) -> shapes.Profile:
     await known(face, called.serial)
     text = called.arguments["channel"]
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 8:
-        raise Wrong(400, "invalid channel")
+        raise Problem(400, "invalid channel")
     channel = int(text)
     first, last = span(called.query)
     series = next(

@@ -45,7 +45,7 @@ async def metrics(face: Face, called: Called) -> Reply:
     except CommandFailed:
         state = None
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once([*_of_meters(meters, latest, face.now()), *_of_gateway(state)]))
+    registry.register(_Once([*_of_meters(meters, latest, face.serving.now), *_of_gateway(state)]))
     row = called.row.answer
     return Reply(200, generate_latest(registry), row)
 

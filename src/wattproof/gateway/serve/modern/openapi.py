@@ -38,7 +38,7 @@ async def g13_openapi(face: Face, called: Called) -> Reply:
     """The document of the 91 resources."""
     from wattproof.g13 import openapi as old
 
-    return Reply(200, msgspec.json.encode(old.document(compat=face.config.compat == "g13")), JSON)
+    return Reply(200, msgspec.json.encode(old.document()), JSON)
 
 
 @cache

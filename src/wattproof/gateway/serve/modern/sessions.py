@@ -12,8 +12,9 @@ from wattproof.gateway import records
 from wattproof.gateway.auth.identity import FORBIDDEN
 from wattproof.gateway.auth.scopes import Scope
 from wattproof.gateway.serve.modern import shapes
-from wattproof.gateway.serve.modern.face import Called, Face, Wrong, shown
+from wattproof.gateway.serve.modern.face import Called, Face, shown
 from wattproof.gateway.serve.modern.meters import known
+from wattproof.gateway.serve.problems import Problem
 
 #: Options that are shown as members of their own, or are ours alone.
 INNER = ("family", "failure", "notes", "measured_wh")
@@ -51,16 +52,16 @@ async def _visible(face: Face, called: Called, right: Any) -> records.Session:
     """A session of a meter on which the user has ``right``. Who may not even see it hears the same as for none."""
     found = await face.reader.session(called.arguments["id"])
     if found is None or not called.user.may(VIEW, serials=[found.serial], scope=Scope.SESSIONS):
-        raise Wrong(404, "unknown session")
+        raise Problem(404, "unknown session")
     if not called.user.may(right, serials=[found.serial], scope=Scope.SESSIONS):
-        raise Wrong(403, FORBIDDEN)
+        raise Problem(403, FORBIDDEN)
     return found
 
 
 async def _stored(face: Face, id: str) -> records.Session:
     found = await face.reader.session(id)
     if found is None:
-        raise Wrong(404, "unknown session")
+        raise Problem(404, "unknown session")
     return found
 
 

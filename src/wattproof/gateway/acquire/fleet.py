@@ -1,0 +1,210 @@
+"""All buses and all meters of the gateway, while it runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from wattproof.errors import WattproofError
+from wattproof.gateway.acquire.buses import Runner
+from wattproof.gateway.acquire.lines import Line, open_line
+from wattproof.gateway.acquire.places import protocol_of
+from wattproof.gateway.acquire.site import Site
+from wattproof.gateway.acquire.sources import Options, open_source
+from wattproof.gateway.acquire.station import Source
+from wattproof.gateway.acquire.stations import MakeEngine, Station, Watch, no_engine
+from wattproof.gateway.config import BusConfig, MeterConfig
+from wattproof.gateway.local import CommandFailed, Failing
+from wattproof.gateway.records import Group, Meter, Value
+from wattproof.io.url import MeterURL, parse_url
+from wattproof.model.clock import Clock
+
+_log = logging.getLogger(__name__)
+#: Opens the line of a bus.
+OpenLine = Callable[[BusConfig, Clock], Line]
+
+
+class BusLanes:
+    """One bus: a runner for each connection that it may have. ``adhoc``: only an address names it, not the file."""
+
+    def __init__(self, config: BusConfig, runners: list[Runner], *, adhoc: bool) -> None:
+        self.config = config
+        self.adhoc = adhoc
+        self.runners = runners
+        self.url: MeterURL = runners[0].line.url
+
+    @property
+    def protocol(self) -> int:
+        """As #31 counts them."""
+        return protocol_of(self.url)
+
+    def free(self) -> Runner:
+        """The connection with the fewest meters."""
+        return min(self.runners, key=lambda runner: len(runner.visitors))
+
+
+class Fleet:
+    """``buses`` by name, ``stations`` by serial. What the configuration file says of a meter is in ``files`` by serial,
+    and in ``newcomers`` by bus and address while its serial is not known. ``watchers`` are told of all new values."""
+
+    def __init__(self, site: Site, *, opener: OpenLine = open_line, engine: MakeEngine = no_engine) -> None:
+        self.site = site
+        self.buses: dict[str, BusLanes] = {}
+        self.stations: dict[str, Station] = {}
+        self.files: dict[str, MeterConfig] = {}
+        self.newcomers: dict[tuple[str, str], MeterConfig] = {}
+        self.watchers: set[Watch] = set()
+        #: Told of every meter that is polled from now on, and of the serials of those that are no more.
+        self.admitted: Callable[[Station], None] = lambda station: None
+        self.dismissed: Callable[[str], None] = lambda serial: None
+        #: Whether a signed session of ours is open at a meter.
+        self.charging: Callable[[str], bool] = lambda serial: False
+        self._opener = opener
+        self._engine = engine
+        self._made = 0
+
+    # buses
+
+    def add_bus(self, config: BusConfig, *, adhoc: bool = False) -> BusLanes:
+        """Open a bus, or find it. Raises ``InvalidURL``."""
+        found = self.buses.get(config.name)
+        if found is not None:
+            return found
+        connections = config.max_connections if parse_url(config.url).framing == "tcp" else 1
+        runners = [self._runner(config) for _ in range(connections)]
+        self.buses[config.name] = lanes = BusLanes(config, runners, adhoc=adhoc)
+        for runner in runners:
+            runner.start()
+        return lanes
+
+    def _runner(self, config: BusConfig) -> Runner:
+        periods: dict[Group, float] = {}
+        if config.poll_live_s is not None:
+            periods[Group.LIVE] = config.poll_live_s
+        if config.poll_energy_s is not None:
+            periods[Group.ENERGY] = config.poll_energy_s
+        line = self._opener(config, self.site.clock)
+        return Runner(line, self.site.timetable, retries=config.retries, periods=periods)
+
+    def bus_at(self, url: MeterURL) -> BusLanes | None:
+        """The bus that leads to the same place, if there is one."""
+        for lanes in self.buses.values():
+            if lanes.url.place == url.place:
+                return lanes
+        return None
+
+    async def drop_unused(self) -> None:
+        """Close buses that only an address names and that no meter needs any more."""
+        for name, lanes in list(self.buses.items()):
+            if lanes.adhoc and not any(runner.visitors for runner in lanes.runners):
+                del self.buses[name]
+                for runner in lanes.runners:
+                    await runner.stop()
+
+    def runners(self) -> Iterator[Runner]:
+        """Of all buses."""
+        for lanes in self.buses.values():
+            yield from lanes.runners
+
+    # meters
+
+    def station(self, serial: str) -> Station:
+        """The registered meter of a serial. Raises ``CommandFailed`` (``unknown``)."""
+        station = self.stations.get(serial)
+        if station is None:
+            raise CommandFailed(Failing.UNKNOWN, "meter not found")
+        return station
+
+    async def admit(self, record: Meter) -> Station:
+        """Poll a meter from now on; its bus exists."""
+        runner = self.buses[record.bus].free()
+        source = await self.source(record, runner)
+        engine = self._engine if record.engines == "auto" else no_engine
+        station = Station(record, source, runner, self.site, engine, self._made, self._watched)
+        self._made += 1
+        try:
+            station.latest.update(await self.site.store.latest(record.serial))
+        except WattproofError as error:
+            _log.warning("the last values of %s cannot be read: %s", record.serial, error)
+        await station.equip()
+        self.stations[record.serial] = station
+        runner.add(station)
+        self.admitted(station)
+        return station
+
+    async def source(self, record: Meter, runner: Runner) -> Source:
+        """What asks a meter on its bus; nothing is sent."""
+        return open_source(record, runner.line.link(record.place), await self._options(record, runner))
+
+    async def _options(self, record: Meter, runner: Runner) -> Options:
+        config = self.files.get(record.serial) or self.newcomers.get((record.bus, str(record.address)))
+        states = await self.site.store.engine_states(record.serial) if record.serial else {}
+        options = Options(
+            zone=ZoneInfo(self.site.config.timezone),
+            folders=_folders(self.site.config.path, self.site.config.data),
+            host=runner.line.url.host or "",
+            charging=lambda: self.charging(record.serial),
+            kept=states.get(KEPT, {}),
+        )
+        return options if config is None else with_config(options, config)
+
+    def _watched(self, station: Station, values: Mapping[int, Value]) -> None:
+        for watch in [*self.watchers]:
+            watch(station, values)
+
+    async def dismiss(self, serial: str) -> None:
+        """Poll a meter no more."""
+        station = self.stations.pop(serial, None)
+        if station is not None:
+            self.dismissed(serial)
+            await station.close()
+
+    def rename(self, station: Station, **changes: Any) -> Meter:
+        """The record of a meter with other members, from now on."""
+        station.record = msgspec.structs.replace(station.record, **changes)
+        return station.record
+
+    async def close(self) -> None:
+        """End all transactions, then all lines."""
+        for runner in self.runners():
+            try:
+                await runner.stop()
+            except Exception:
+                _log.exception("bus %s does not end cleanly", runner.name)
+
+
+#: Under this name among the states of a meter's engines lies what its source keeps.
+KEPT = "source"
+
+
+def with_config(options: Options, config: MeterConfig) -> Options:
+    """What the file says of a meter."""
+    return replace(
+        options,
+        password=_password(config.password_file),
+        serial=config.serial,
+        allow_switching=config.allow_switching,
+        integrate=config.integrate,
+    )
+
+
+def _password(path: Path | None) -> str | None:
+    """The first line of a password file. A file that cannot be read is told when the meter refuses."""
+    if path is None:
+        return None
+    try:
+        return path.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        _log.error("the password file %s cannot be read: %s", path, error)
+        return None
+
+
+def _folders(*places: Path | None) -> tuple[Path, ...]:
+    """Where map files lie: beside the configuration file, and in the data directory."""
+    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)

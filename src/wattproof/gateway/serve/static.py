@@ -1,0 +1,72 @@
+"""The web pages at ``/`` and ``/ui/``: files that need no credentials and hold no data (g13-api.md 12)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from wattproof.gateway.serve.framing import Header, Send
+
+FOLDER = Path(__file__).parent / "pages"
+INDEX = "index.html"
+TYPES = {
+    ".html": b"text/html; charset=utf-8",
+    ".js": b"text/javascript; charset=utf-8",
+    ".css": b"text/css; charset=utf-8",
+    ".svg": b"image/svg+xml",
+    ".woff2": b"font/woff2",
+    ".png": b"image/png",
+}
+SAFETY: tuple[Header, ...] = (
+    (
+        b"Content-Security-Policy",
+        b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
+    ),
+    (b"X-Content-Type-Options", b"nosniff"),
+    (b"Referrer-Policy", b"no-referrer"),
+    (b"Cross-Origin-Opener-Policy", b"same-origin"),
+    (b"Cache-Control", b"no-cache"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A file in memory."""
+
+    body: bytes
+    headers: tuple[Header, ...]
+    tag: bytes
+
+
+class Pages:
+    """The built pages. Only what lies in the folder at the start is ever served, so no path can lead out of it."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._pages: dict[str, Page] = {}
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in TYPES and path.is_file():
+                self._pages["/ui/" + path.relative_to(folder).as_posix()] = _page(path)
+        index = self._pages.get(f"/ui/{INDEX}")
+        if index is not None:
+            self._pages |= {"/": index, "/ui": index, "/ui/": index}
+
+    def find(self, path: str) -> Page | None:
+        """The page of a path."""
+        return self._pages.get(path)
+
+    @staticmethod
+    async def send(send: Send, page: Page, known: bytes | None) -> None:
+        """Send a page; only its head if the client knows this very one (``If-None-Match``)."""
+        fresh = known == page.tag
+        length = () if fresh else ((b"Content-Length", b"%d" % len(page.body)),)
+        await send(
+            {"type": "http.response.start", "status": 304 if fresh else 200, "headers": [*length, *page.headers]}
+        )
+        await send({"type": "http.response.body", "body": b"" if fresh else page.body})
+
+
+def _page(path: Path) -> Page:
+    body = path.read_bytes()
+    tag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
+    return Page(body, ((b"Content-Type", TYPES[path.suffix]), *SAFETY, (b"ETag", tag)), tag)

@@ -1,0 +1,161 @@
+"""Which meters belong to the gateway, and what they are called."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.acquire.rig import Wire, virtual
+from tests.gateway.acquire.world import WHO, World
+from wattproof.gateway.config import BusConfig, Config, MeterConfig
+from wattproof.gateway.local import CommandFailed, Failing
+from wattproof.gateway.records import Access, Group, Meter
+from wattproof.model.clock import VirtualClock
+
+HALL, YARD = "tcp://10.0.0.1:502", "tcp://10.0.0.2:502"
+BUSES = (BusConfig("hall", HALL), BusConfig("yard", YARD))
+Open = Callable[..., AbstractAsyncContextManager[World]]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Open:
+    """Opens worlds on the same store: ``world(meters=..., hall={unit: meter})``."""
+    clock = VirtualClock()
+
+    @asynccontextmanager
+    async def opened(
+        meters: tuple[MeterConfig, ...] = (), hall: Any = None, yard: Any = None, buses: Any = BUSES, **config: Any
+    ) -> AsyncIterator[World]:
+        wires = {HALL: Wire(clock, hall or {}), YARD: Wire(clock, yard or {})}
+        settings = Config(data=tmp_path, buses=buses, meters=meters, timezone="Europe/Berlin", **config)
+        async with World(tmp_path, settings, wires, clock) as made:
+            yield made
+
+    return opened
+
+
+FORTYTWO = MeterConfig("hall", "bsm", unit=42)
+
+
+@pytest.mark.proves("G-352")
+async def test_a_meter_of_the_file_is_registered_when_it_says_who_it_is(world: Open) -> None:
+    bsm = virtual(42)
+    async with world((FORTYTWO,), {}) as here:
+        await here.users()
+        await here.pass_(5)
+        assert await here.store.meters() == []
+        here.wires[HALL].meters[42] = bsm
+        await here.pass_(25)
+        (meter,) = await here.store.meters()
+        assert (meter.serial, meter.family, meter.protocol) == (bsm.serial, "bsm", 5)
+        assert (meter.address, meter.bus, meter.alias) == ("10.0.0.1:502/42", "hall", bsm.serial)
+        assert meter.status == 1 and {1, 69, 96} <= set(meter.provides)
+        assert await here.store.bindings("admin") == {bsm.serial: Access.CONFIGURE}
+        assert (await here.events()).count(6) == 1
+        assert [row async for row in here.store.readings(bsm.serial, [69], 0, here.site.now, group=Group.LIVE)]
+
+
+async def test_file_and_interface_do_not_fight(world: Open) -> None:
+    bsm = virtual(42)
+    async with world((MeterConfig("hall", "bsm", unit=42, alias="Car 1", location="Yard"),), {42: bsm}) as here:
+        await here.users()
+        await here.pass_(5)
+        await here.run(here.commands.rename(bsm.serial, "Wall box", "Yard", WHO))
+        with pytest.raises(CommandFailed, match="configured by file") as refused:
+            await here.run(here.commands.deregister(bsm.serial, WHO))
+        assert refused.value.kind is Failing.CONFLICT
+    # The alias was changed by the interface and stays; the location was not, and follows the file.
+    changed = MeterConfig("hall", "bsm", unit=42, alias="Car 2", location="Hall")
+    async with world((changed,), {42: bsm}) as here:
+        await here.pass_(5)
+        (meter,) = await here.store.meters()
+        assert (meter.alias, meter.location) == ("Wall box", "Hall")
+    async with world((), {42: bsm}) as here:
+        assert await here.store.meters() == []
+        gone = await here.store.meter(bsm.serial)
+        assert gone is not None and not gone.active
+    async with world((changed,), {42: bsm}) as here:
+        await here.pass_(5)
+        (meter,) = await here.store.meters()
+        assert meter.serial == bsm.serial and meter.alias == "Wall box"
+
+
+async def scan(here: World, body: dict[str, Any], token: int = 7) -> dict[str, Any]:
+    await here.run(here.commands.scan(body, token, WHO))
+    for _ in range(600):
+        if (found := await here.commands.scanned())["scancomplete"] == 1:
+            return found
+        await here.pass_(1)
+    raise AssertionError("the scan does not end")
+
+
+async def test_a_scanned_meter_is_registered_by_the_interface_and_stays_after_a_restart(world: Open) -> None:
+    bsm = virtual(3)
+    body = {"modbus": {"urls": [HALL], "start": 1, "end": 4}}
+    async with world((), {3: bsm}, buses=()) as here:
+        await here.users("maria", "otto")
+        found = await scan(here, body)
+        assert found["scanresult"] == [
+            {"token": 7, "serial": bsm.serial, "protocol": "5", "address": "10.0.0.1:502/3", "family": "bsm"}
+        ]
+        with pytest.raises(CommandFailed, match="meter not scanned"):
+            await here.commands.register("nobody", "", "", WHO)
+        await here.run(here.commands.register(bsm.serial, "Car", "Yard", {"user": "maria", "address": "10.1.1.1"}))
+        assert await here.store.bindings("maria") == {bsm.serial: Access.CONFIGURE}
+        assert await here.store.bindings("otto") == {}
+        await here.pass_(3)
+        assert here.fleet.station(bsm.serial).presence.status == 1
+    async with world((), {3: bsm}, buses=()) as here:
+        await here.pass_(3)
+        (meter,) = await here.store.meters()
+        assert (meter.alias, meter.location, meter.origin, meter.status) == ("Car", "Yard", "api", 1)
+        await here.run(here.commands.deregister(bsm.serial, WHO))
+        assert await here.store.meters() == [] and not here.fleet.buses
+        assert (await here.events())[-2:] == [11, 7]
+        actions = [entry.action async for _, _, entry in here.store.audit()]
+        assert actions == ["scan", "register", "deregister"]
+
+
+@pytest.mark.proves("G-353")
+async def test_a_moved_meter_keeps_its_history(world: Open) -> None:
+    bsm = virtual(3)
+    body = {"modbus": {"bus": ["hall", "yard"], "range": [3]}}
+    async with world((), {3: bsm}) as here:
+        await here.users()
+        await scan(here, body)
+        await here.run(here.commands.register(bsm.serial, "Car", "Yard", WHO))
+        await here.pass_(5)
+        first = here.site.now
+        # A copy answers at another address while the first is still there.
+        here.wires[YARD].meters[3] = bsm
+        await scan(here, {"modbus": {"bus": ["yard"], "range": [3]}})
+        with pytest.raises(CommandFailed, match="serial already registered") as refused:
+            await here.run(here.commands.register(bsm.serial, "Car", "Yard", WHO))
+        assert refused.value.kind is Failing.CONFLICT
+        del here.wires[HALL].meters[3]
+        await here.run(here.commands.register(bsm.serial, "Car", "Yard", WHO))
+        await here.pass_(5)
+        (meter,) = await here.store.meters()
+        assert (meter.bus, meter.address, meter.status) == ("yard", "10.0.0.2:502/3", 1)
+        times = [time async for time, _ in here.store.readings(bsm.serial, [69], 0, here.site.now)]
+        assert times[0] < first < times[-1]
+        assert await here.store.bindings("admin") == {bsm.serial: Access.CONFIGURE}
+
+
+@pytest.mark.proves("G-353")
+async def test_a_serial_of_another_family_gets_a_prefix(world: Open) -> None:
+    bsm = virtual(42)
+    async with world((FORTYTWO,), {}) as here:
+        await here.run(here.site.commit(Meter(bsm.serial, "abb", 1, 5, "elsewhere", active=False)))
+        here.wires[HALL].meters[42] = bsm
+        await here.pass_(25)
+        (meter,) = await here.store.meters()
+        assert meter.serial == "B-" + bsm.serial[-14:] and len(meter.serial) <= 16
+        assert meter.place["identity"] == bsm.serial and meter.status == 1
+    async with world((FORTYTWO,), {42: bsm}) as here:
+        await here.pass_(5)
+        assert [one.serial for one in await here.store.meters()] == [meter.serial]

@@ -1,0 +1,104 @@
+"""Clocks of meters follow the gateway's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.acquire.rig import Wire, virtual
+from tests.gateway.acquire.world import WHO, World
+from wattproof.gateway.acquire.timekeeping import Kept
+from wattproof.gateway.config import BusConfig, Config, MeterConfig
+from wattproof.model.clock import VirtualClock
+
+HALL = "tcp://10.0.0.1:502"
+HOUR, DAY = 3600, 86400
+
+
+def world(folder: Path, meter: Any, clock: VirtualClock | None = None, **options: Any) -> World:
+    """A BSM that is polled once an hour, so that a week is short."""
+    clock = clock or VirtualClock()
+    config = Config(
+        data=folder,
+        buses=(BusConfig("hall", HALL, poll_live_s=HOUR, poll_energy_s=HOUR),),
+        meters=(MeterConfig("hall", "bsm", unit=42, **options),),
+        timezone="Europe/Berlin",
+    )
+    return World(folder, config, {HALL: Wire(clock, {42: meter})}, clock)
+
+
+def kept(here: World, meter: Any) -> Kept:
+    found = here.acquire.timekeeper.of(meter.serial)
+    assert found is not None
+    return found
+
+
+@pytest.mark.proves("G-361")
+async def test_a_clock_is_set_once_a_day_and_stays_right_for_a_week(tmp_path: Path) -> None:
+    bsm = virtual(42)
+    async with world(tmp_path, bsm) as here:
+        await here.pass_(10)
+        source: Any = here.fleet.station(bsm.serial).source
+        assert kept(here, bsm).settings == 1
+        for day in range(1, 8):
+            await here.pass_(DAY)
+            assert kept(here, bsm).settings == 1 + day
+            time = await here.run(source.time())
+            assert time is not None and abs(time - here.site.now) <= 2000
+
+
+@pytest.mark.proves("G-361")
+async def test_a_clock_that_is_off_is_set_within_the_hour_but_never_while_charging(tmp_path: Path) -> None:
+    bsm = virtual(42)
+    async with world(tmp_path, bsm) as here:
+        await here.pass_(10)
+        source: Any = here.fleet.station(bsm.serial).source
+        await here.run(source.set_time(here.site.now + 30_000))
+        here.fleet.charging = lambda serial: True
+        await here.pass_(1.5 * DAY)
+        time = await here.run(source.time())
+        assert abs(time - here.site.now - 30_000) <= 2000 and kept(here, bsm).settings == 1
+        here.fleet.charging = lambda serial: False
+        await here.pass_(70)
+        time = await here.run(source.time())
+        assert abs(time - here.site.now) <= 2000 and kept(here, bsm).settings == 2
+
+
+async def test_a_restart_is_no_reason_to_set_a_clock(tmp_path: Path) -> None:
+    bsm = virtual(42)
+    async with world(tmp_path, bsm) as here:
+        await here.pass_(10)
+        clock = here.clock
+    async with world(tmp_path, bsm, clock=clock) as here:
+        await here.pass_(10)
+        assert kept(here, bsm).settings == 0 and kept(here, bsm).deviation is not None
+
+
+async def test_keep_time_false_leaves_the_clock_alone(tmp_path: Path) -> None:
+    bsm = virtual(42)
+    async with world(tmp_path, bsm, keep_time=False) as here:
+        await here.pass_(DAY)
+        source: Any = here.fleet.station(bsm.serial).source
+        assert await here.run(source.time()) is None
+
+
+@pytest.mark.proves("G-333")
+async def test_the_gateways_time_moves_events_and_grids_but_not_the_store(tmp_path: Path) -> None:
+    bsm = virtual(42)
+    async with world(tmp_path, bsm) as here:
+        await here.pass_(10)
+        before = here.site.now
+        await here.run(here.commands.set_clock_offset(90_000, WHO))
+        assert await here.store.setting("clock") == {"offset_ms": 90_000}
+        assert here.site.time // 10**6 - here.site.now == 90_000
+        assert 0 <= here.site.now - before < 1000
+        assert (await here.events())[-1] == 4
+        # Readings follow the new grid, the store keeps host time; the meter's clock follows the gateway's.
+        await here.pass_(HOUR + 10)
+        rows = [time async for time, _ in here.store.readings(bsm.serial, [1], before + 1, here.site.now)]
+        assert rows and abs((rows[-1] + 90_000) % (HOUR * 1000)) < 8000
+        source: Any = here.fleet.station(bsm.serial).source
+        time = await here.run(source.time())
+        assert abs(time - here.site.now - 90_000) <= 2000

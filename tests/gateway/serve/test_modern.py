@@ -1,0 +1,334 @@
+"""The modern interface in memory: every answer has the shape of its row, and says what is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.gateway.serve.rig import PASSWORDS, SERIAL, Answered, Rig
+from wattproof.gateway.local import Notice
+from wattproof.gateway.records import (
+    Access,
+    Binding,
+    Correction,
+    Group,
+    Kind,
+    PublicKey,
+    Readings,
+    Row,
+    Series,
+    Session,
+    SignedRecord,
+)
+from wattproof.gateway.serve.modern import shapes
+from wattproof.gateway.serve.modern.area import functions
+from wattproof.gateway.serve.modern.openapi import document
+from wattproof.gateway.serve.modern.rows import BY_NAME, END_POINTS
+from wattproof.metering.dates import seconds_of
+
+HOUR = 3_600_000
+NOON = 1_795_003_200_000  # 2026-11-18T12:00:00Z
+
+
+def shaped(answer: Answered, name: str, status: int = 200) -> Any:
+    """The answer, which must be exactly of the shape of its row."""
+    assert answer.status == status, answer.body
+    return msgspec.json.decode(answer.body, type=BY_NAME[name].answer)
+
+
+async def measured(rig: Rig, hours: int = 5) -> None:
+    """A counter and a voltage once an hour."""
+    layout = await rig.store.layout({1: 0, 69: -1})
+    await rig.store.commit(
+        *[Readings(SERIAL, Group.LIVE, NOON + n * HOUR, layout, (1000 * n, 2301 + n)) for n in range(hours)]
+    )
+
+
+def test_every_end_point_has_a_function_and_a_place_in_the_document() -> None:
+    assert set(functions()) == {row.name for row in END_POINTS}
+    paths = document()["paths"]
+    assert {(row.path, row.method.lower()) for row in END_POINTS} == {
+        (path, method) for path, methods in paths.items() for method in methods
+    }
+    text = json.dumps(document())
+    for name in json.loads(text)["components"]["schemas"]:
+        assert f'"#/components/schemas/{name}"' in text, f"{name} is used nowhere"
+
+
+def test_answers_are_closed_and_whole() -> None:
+    for name, schema in document()["components"]["schemas"].items():
+        kind = getattr(shapes, name)
+        if issubclass(kind, shapes.Out):
+            assert schema["additionalProperties"] is False, name
+            assert schema["required"] == list(schema["properties"]), name
+
+
+async def test_who(rig: Rig) -> None:
+    login = {"user": "carl", "password": PASSWORDS["carl"]}
+    answer = await rig.ask("POST", "/api/v1/login", login, user=None)
+    assert shaped(answer, "login") == shapes.Account(user="carl", admin=False, due=False)
+    cookie = answer.header("set-cookie") or ""
+    assert "HttpOnly" in cookie and "Secure" in cookie
+    rig.cookies["carl"] = cookie.partition("=")[2].partition(";")[0]
+    me = shaped(await rig.ask("GET", "/api/v1/me", cookie=True), "me")
+    assert (me.user, me.access[SERIAL]) == ("carl", "Configure")
+    assert (await rig.ask("POST", "/api/v1/login", login | {"password": "wrong"}, user=None)).status == 401
+    assert (await rig.ask("POST", "/api/v1/login", {"user": "carl"}, user=None)).status == 400
+    assert (await rig.ask("POST", "/api/v1/logout", cookie=True)).status == 200
+    assert (await rig.ask("GET", "/api/v1/me", cookie=True)).status == 401
+    assert shaped(await rig.ask("GET", "/api/v1/health", user=None), "health") == shapes.Health()
+    assert (await rig.ask("GET", "/api/v1/me", user=None)).status == 401
+
+
+async def test_a_token_reads_until_it_is_revoked(rig: Rig) -> None:
+    made = shaped(await rig.ask("POST", "/api/v1/tokens", {"name": "poller", "scopes": ["read"]}), "make_token", 201)
+    header = {"authorization": f"Bearer {made.token}"}
+    assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}/latest", user=None, headers=header)).status == 200
+    path = f"/api/v1/meters/{SERIAL}/sessions"
+    assert (await rig.ask("POST", path, {}, user=None, headers=header)).status == 403
+    listed = shaped(await rig.ask("GET", "/api/v1/tokens"), "tokens")
+    assert [one.name for one in listed.tokens] == ["poller"]
+    assert made.token not in (await rig.ask("GET", "/api/v1/tokens")).body.decode()
+    assert (await rig.ask("DELETE", f"/api/v1/tokens/{made.id}")).status == 200
+    assert (await rig.ask("GET", "/api/v1/me", user=None, headers=header)).status == 401
+    assert (await rig.ask("DELETE", f"/api/v1/tokens/{made.id}")).status == 404
+
+
+async def test_a_password_is_changed(rig: Rig) -> None:
+    change = {"oldkey": PASSWORDS["carl"], "key": "another-secret"}
+    assert (await rig.ask("POST", "/api/v1/users/carl/password", change)).status == 200
+    assert (await rig.ask("GET", "/api/v1/me")).status == 401
+    assert (await rig.ask("GET", "/api/v1/me", password="another-secret")).status == 200
+    assert (await rig.ask("POST", "/api/v1/users/vera/password", change, password="another-secret")).status == 403
+
+
+async def test_meters_are_those_that_the_user_may_see(rig: Rig) -> None:
+    listed = shaped(await rig.ask("GET", "/api/v1/meters"), "meters")
+    assert [one.serial for one in listed.meters] == [SERIAL]
+    (one,) = listed.meters
+    assert "voltage_l1" in one.quantities and 60 in one.resources
+    assert shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}"), "meter") == one
+    assert [one.serial for one in shaped(await rig.ask("GET", "/api/v1/meters", user="gina"), "meters").meters] == [
+        "ABB_8",
+        "ABB_9",
+    ]
+    assert shaped(await rig.ask("GET", "/api/v1/meters", user="nina"), "meters").meters == []
+    for path in ("", "/latest", "/readings", "/profiles/1", "/corrections", "/keys", "/sessions"):
+        assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}{path}", user="nina")).status == 403, path
+        assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}{path}", user=None)).status == 401, path
+
+
+async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> None:
+    await measured(rig)
+    latest = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/latest"), "latest")
+    assert latest.values["voltage_l1"] == shapes.Value(
+        value="230.5", unit="V", obis="1-0:32.7.0*255", quality="good", time="2026-11-18T16:00:00.000Z"
+    )
+    path = f"/api/v1/meters/{SERIAL}/readings?quantity=voltage_l1&from=2026-11-18T13:00:00Z&limit=2"
+    page = shaped(await rig.ask("GET", path), "readings")
+    assert [one.values["voltage_l1"].value for one in page.items] == ["230.2", "230.3"]
+    assert page.next is not None
+    rest = shaped(await rig.ask("GET", f"{path}&cursor={page.next}"), "readings")
+    assert [one.values["voltage_l1"].value for one in rest.items] == ["230.4", "230.5"]
+    assert rest.next is None
+    until = "from=2026-11-18T13:00:00%2B01:00&to=2026-11-18T13:00:00Z"
+    inside = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?{until}"), "readings")
+    assert [one.time for one in inside.items] == ["2026-11-18T12:00:00.000Z", "2026-11-18T13:00:00.000Z"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("quantity=colour", "unknown quantity colour"),
+        ("from=2026-11-18T13:00:00", "from needs a time zone"),
+        ("to=yesterday", "invalid to"),
+        ("limit=0", "`int` >= 1"),
+        ("limit=10001", "`int` <= 10000"),
+        ("limit=2&limit=3", "limit is given twice"),
+        ("cursor=-1", "invalid cursor"),
+        ("colour=red", "unknown field `colour`"),
+    ],
+)
+async def test_wrong_queries_are_told(rig: Rig, query: str, text: str) -> None:
+    answer = await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?{query}")
+    assert answer.status == 400
+    assert text in answer.text
+
+
+async def test_a_profile_has_its_status_bits(rig: Rig) -> None:
+    local = seconds_of(2026, 11, 18, 13)
+    await rig.store.commit(
+        Series(SERIAL, Kind.PROFILE, 1, NOON, ((1, 0),), 900, 35040),
+        *[
+            Row(SERIAL, Kind.PROFILE, 1, NOON + n * 900_000, local + n * 900, 1 | (0x20 if n == 2 else 0), (n,))
+            for n in range(4)
+        ],
+    )
+    path = f"/api/v1/meters/{SERIAL}/profiles/1?limit=3"
+    page = shaped(await rig.ask("GET", path), "profile")
+    assert (page.quantity, page.unit, page.interval) == ("active_energy_import_total", "Wh", 900)
+    assert [(one.local, one.status, one.value) for one in page.items] == [
+        ("2026-11-18T13:00:00", 1, "0"),
+        ("2026-11-18T13:15:00", 1, "1"),
+        ("2026-11-18T13:30:00", 0x21, "2"),
+    ]
+    rest = shaped(await rig.ask("GET", f"{path}&cursor={page.next}"), "profile")
+    assert [one.value for one in rest.items] == ["3"]
+    assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}/profiles/9")).text == "invalid channel"
+
+
+async def test_what_the_gateway_did(rig: Rig) -> None:
+    await rig.ask("POST", "/gateway", {"alias": "A", "location": "B", "serial": "0123456789"}, user="gina")
+    found = shaped(await rig.ask("GET", "/api/v1/events"), "events")
+    assert [one.name for one in found.items] == ["GW_ALIAS_CHANGED"]
+    log = shaped(await rig.ask("GET", "/api/v1/audit?limit=1", user="gina"), "audit")
+    assert (log.items[0].user, log.items[0].address) == ("gina", "192.0.2.9")
+    assert len(log.items[0].hash) == 64
+    assert (await rig.ask("GET", "/api/v1/audit")).status == 403
+
+
+async def test_a_session_and_whether_it_is_true(rig: Rig) -> None:
+    verdict = {"records": [{"signature": "valid"}, {"signature": "valid"}], "sessions": [{"verdict": "ok"}]}
+    options = {"identification": "T", "family": "bsm", "measured_wh": "1230", "failure": None, "notes": []}
+    await rig.store.commit(
+        Session("s1", SERIAL, "ended", NOON, "carl", options, NOON + HOUR, verdict),
+        Session("s2", SERIAL, "failed", NOON, "carl", options, NOON + HOUR, verdict | {"sessions": []}),
+        Session("s3", "ABB_9", "running", NOON, "gina", {}),
+        SignedRecord("s1", SERIAL, "begin", NOON, "OCMF", b"OCMF|{}|{}", "valid", "green"),
+        PublicKey(SERIAL, b"\x01\x02", NOON),
+    )
+    one = shaped(await rig.ask("GET", "/api/v1/sessions/s1"), "session")
+    assert (one.true, one.energy_wh, one.public_key, one.options) == (True, "1230", "0102", {"identification": "T"})
+    assert [(record.role, record.data) for record in one.records] == [("begin", "OCMF|{}|{}")]
+    assert shaped(await rig.ask("GET", "/api/v1/sessions/s2"), "session").true is False
+    listed = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/sessions"), "sessions")
+    assert sorted(one.id for one in listed.sessions) == ["s1", "s2"]
+    for path in ("/api/v1/sessions/s3", "/api/v1/sessions/none"):
+        assert (await rig.ask("GET", path)).text == "unknown session", "who may not see it does not learn of it"
+    assert (await rig.ask("POST", "/api/v1/sessions/s1/end", user="vera")).status == 403
+
+
+async def test_corrections_and_keys(rig: Rig) -> None:
+    await rig.store.commit(Correction(SERIAL, 1, NOON, "glitch", 5000, 0), PublicKey(SERIAL, b"\x01", NOON))
+    (one,) = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/corrections"), "corrections").items
+    assert (one.verdict, one.before, one.after, one.booked) == ("glitch", 5000, 0, 0)
+    (key,) = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/keys"), "keys").keys
+    assert key.key == "01"
+
+
+async def test_prometheus_reads_the_figures(rig: Rig) -> None:
+    await measured(rig)
+    rig.line.table = {**rig.line.table, "state": _state}
+    answer = await rig.ask("GET", "/metrics")
+    assert (answer.status, answer.header("content-type")) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    families = {one.name: one for one in text_string_to_metric_families(answer.body.decode())}
+    (voltage,) = families["wattproof_voltage_l1_volts"].samples
+    assert (voltage.labels, voltage.value) == ({"serial": SERIAL, "alias": SERIAL, "location": "Level1"}, 230.5)
+    energy = families["wattproof_active_energy_import_total_watt_hours"]
+    assert (energy.type, energy.samples[0].value) == ("counter", 4000.0)
+    assert families["wattproof_bus_queue"].samples[0].labels == {"bus": "eq"}
+    assert [sample.value for sample in families["wattproof_meter_status"].samples] == [1.0]
+
+
+async def _state() -> dict[str, Any]:
+    bus = {"name": "eq", "state": "ok", "meters": 2, "online": 1, "queue": 0}
+    return {"buses": [bus], "meters": [{"serial": SERIAL}, {"serial": "ABB_9"}], "uptime_s": 5.0, "memory": 1,
+            "busy": ["scan"], "synchronised": True}  # fmt: skip
+
+
+async def test_status_and_buses(rig: Rig) -> None:
+    rig.line.table = {**rig.line.table, "state": _state}
+    status = shaped(await rig.ask("GET", "/api/v1/status"), "status")
+    assert (status.leds.a.mode, status.leds.b.mode, status.leds.c.colour) == ("steady", "flash", "green")
+    assert (status.listen, status.clock.status, status.uptime_s) == (["https://127.0.0.1:8443"], "set", 5)
+    buses = shaped(await rig.ask("GET", "/api/v1/buses"), "buses")
+    assert [one["serial"] for one in buses.meters] == [SERIAL]
+    rig.line.table = {name: command for name, command in rig.line.table.items() if name != "state"}
+    assert shaped(await rig.ask("GET", "/api/v1/status"), "status").leds.a.colour == "red"
+
+
+async def test_licences_of_everything_installed(rig: Rig) -> None:
+    rig.line.table = {**rig.line.table, "state": _state}
+    about = shaped(await rig.ask("GET", "/api/v1/about"), "about")
+    names = {one.name.lower() for one in about.licences}
+    assert {"wattproof", "msgspec", "cryptography"} <= names
+    (own,) = [one for one in about.licences if one.name == "wattproof"]
+    assert own.licence == "Apache-2.0" and own.text is not None
+    text = await rig.ask("GET", own.text)
+    assert b"Apache License" in text.body
+    assert (await rig.ask("GET", "/api/v1/about/licences/..%2Fetc")).status == 404
+    assert about.ram.serve is not None and about.ram.total is not None and about.ram.serve < about.ram.total
+
+
+async def test_live_values_end_with_the_right(rig: Rig) -> None:
+    waiting = asyncio.Event()
+
+    async def live(serials: list[str]) -> Any:
+        yield {"serial": serials[0], "values": {69: (2301, -1, NOON, "good")}}
+        await waiting.wait()
+
+    rig.line.table = {**rig.line.table, "live": live}
+    asked = asyncio.create_task(_stream(rig, f"/api/v1/live?serial={SERIAL}"))
+    got = await asyncio.wait_for(_some(asked, 2), 5)
+    assert b'event: values\ndata: {"serial":"ABB_8","values":{"voltage_l1":{"value":"230.1"' in got
+    rig.notices.tell(Notice("event", {"id": 5, "category": 8, "time": NOON, "detail": ""}))
+    assert b"event: gateway" in await asyncio.wait_for(_some(asked, 3), 5)
+    writes = [Binding("carl", SERIAL, Access.NONE)]
+    await rig.desk.commit(writes, {})
+    await asyncio.wait_for(asked, 5)
+    assert (await rig.ask("GET", f"/api/v1/live?serial={SERIAL}")).status == 403
+
+
+PARTS: dict[asyncio.Task[Any], list[bytes]] = {}
+
+
+async def _stream(rig: Rig, path: str) -> None:
+    """Ask, and keep what is sent piece by piece."""
+    task = asyncio.current_task()
+    assert task is not None
+    parts = PARTS.setdefault(task, [])
+    head, _, query = path.partition("?")
+    scope = {
+        "type": "http", "method": "GET", "path": head, "raw_path": head.encode(), "query_string": query.encode(),
+        "headers": [(b"authorization", b"Basic " + _pair("carl"))], "client": ("192.0.2.9", 4), "scheme": "https",
+        "server": ("127.0.0.1", 8443),
+    }  # fmt: skip
+    connected = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await connected.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        parts.append(message.get("body", b""))
+
+    await rig.app(scope, receive, send)
+
+
+def _pair(user: str) -> bytes:
+    import base64
+
+    return base64.b64encode(f"{user}:{PASSWORDS[user]}".encode())
+
+
+async def _some(task: asyncio.Task[Any], events: int) -> bytes:
+    """Everything sent so far, once there are so many pieces with an event."""
+    while True:
+        data = b"".join(PARTS.get(task, []))
+        if data.count(b"event:") + data.count(b"retry:") >= events:
+            return data
+        assert not task.done(), task
+        await asyncio.sleep(0.005)
+
+
+async def test_paths_and_methods_that_there_are_not(rig: Rig) -> None:
+    assert (await rig.ask("GET", "/api/v2/meters")).status == 404
+    answer = await rig.ask("PUT", "/api/v1/meters")
+    assert (answer.status, answer.header("allow")) == (405, "GET")
+    assert (await rig.ask("OPTIONS", "/api/v1/meters")).status == 405
+    assert (await rig.ask("GET", "/api/v2/meters", user=None)).status == 401
