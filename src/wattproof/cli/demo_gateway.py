@@ -39,7 +39,7 @@ FOLDER = "gateway"
 METERS = (
     ("bsm", "park", Plan("bsm", ("tcp://127.0.0.1:0",), seed=11, settings={"answer-delay": "0"}), "Car park"),
     ("dmed4", "fast", Plan("dmed4", ("tcp://127.0.0.1:0",), seed=12, settings={"answer-delay": "0"}), "Fast charger"),
-    ("abb", "mbus", Plan("abb:B23-312-100", ("mbus://127.0.0.1:0",), unit=5, seed=13, count=2), "Ground floor"),
+    ("abb", "mbus", Plan("abb:A44-553-100", ("mbus://127.0.0.1:0",), unit=5, seed=13, count=2), "Ground floor"),
     ("abb", "eqbus", Plan("abb:A44-552-100", ("hdlc://127.0.0.1:0",), unit=17, seed=14, count=2), "First floor"),
 )
 #: Family, its load by the hour of the day in W, and what lets it flow.
