@@ -125,6 +125,19 @@ def test_a_session_by_cookie(running: Gateway) -> None:
     assert ask(running, "GET", "/about", headers=sent)[0] == 401
 
 
+def test_pages_and_their_data_are_guarded_in_the_browser(running: Gateway) -> None:
+    status, headers, _ = ask(running, "GET", "/")
+    policy = headers["Content-Security-Policy"]
+    assert (status, "default-src 'self'" in policy, "frame-ancestors 'none'" in policy) == (200, True, True)
+    assert "unsafe" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Strict-Transport-Security"].startswith("max-age=")
+    status, headers, _ = ask(running, "GET", "/api/v1/me", pair=f"admin:{KEY}")
+    assert (status, headers["Cache-Control"], headers["X-Content-Type-Options"]) == (200, "no-store", "nosniff")
+    for found in (headers, ask(running, "GET", "/about", pair=f"admin:{KEY}")[1]):
+        assert not [name for name in found if name.lower().startswith("access-control")]
+
+
 @pytest.mark.proves("G-311")
 def test_a_live_stream_ends_with_the_right_to_it(running: Gateway, serial: str) -> None:
     assert running.ask("PUT", "/users", {"name": "watcher", "key": SECRET}).status == 200
