@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +13,7 @@ from wattproof.gateway.acquire.fleet import kept_by
 from wattproof.gateway.acquire.site import NO_SPACE, Site
 from wattproof.gateway.acquire.sources.failures import failure
 from wattproof.gateway.acquire.station import Document, Engine
-from wattproof.gateway.acquire.stations import Station
+from wattproof.gateway.acquire.stations import EXECUTE, Station
 from wattproof.gateway.answers import ENGINE_PART, Answer, Unsupported, answer, associations, merged
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Setting
@@ -70,6 +70,23 @@ async def document(
         count = int(arguments.get("count") or COUNT)
         return Document(merged(resource, taken.body, added.body, count), min(taken.time, added.time))
     return taken
+
+
+async def execute(
+    station: Station, obis: bytes, class_id: int, attributes: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    """What #16 says of one device: a value for each pair of attributes; an object that it has not is no failure.
+
+    Raises ``CommandFailed``.
+    """
+    age = age_of(EXECUTE, mbus=station.mbus)
+    told: dict[str, Any] = {"values": []}
+    for pair in attributes:
+        body = (await station.execute(obis, class_id, pair, age.most, age.wait)).body
+        told["values"] += body["values"]
+        if "error" in body:
+            told["error"] = body["error"]
+    return told
 
 
 def status(station: Station) -> Document:

@@ -24,7 +24,7 @@ from wattproof.errors import (
     WattproofError,
 )
 from wattproof.gateway.acquire.buses import Runner, Urgency
-from wattproof.gateway.acquire.documents import Documents, key_of
+from wattproof.gateway.acquire.documents import Documents, Key, key_of
 from wattproof.gateway.acquire.polling import PERIODS, Poll, polls_of
 from wattproof.gateway.acquire.presence import Presence, Status
 from wattproof.gateway.acquire.site import Site
@@ -43,6 +43,8 @@ _log = logging.getLogger(__name__)
 STAGGER = 0.01
 #: Seconds after the end of a row within which a poll of the grid is near enough.
 NEAR = 4
+#: Resource that reads one COSEM object.
+EXECUTE = 16
 #: Seconds before a busy meter is asked again.
 BUSY_PAUSE = 0.2
 MILLISECOND, SECOND = 10**6, 10**9
@@ -378,6 +380,23 @@ class Station:
     async def get(self, resource: int, arguments: Mapping[str, Any], max_age: float, wait: float) -> Document:
         """The body of a resource that the meter itself answers. Raises ``CommandFailed``."""
         key = key_of(resource, arguments)
+        return await self._document(key, lambda: self.source.get(resource, arguments), max_age, wait)
+
+    async def execute(
+        self, obis: bytes, class_id: int, attributes: Mapping[str, int], max_age: float, wait: float
+    ) -> Document:
+        """What the meter says of one COSEM object (16). Raises ``CommandFailed``."""
+
+        async def ask() -> Document:
+            time = self._site.now
+            return Document(await self.source.execute(obis, class_id, attributes), time)
+
+        key = key_of(EXECUTE, {"obis": obis, "class": class_id, **attributes})
+        return await self._document(key, ask, max_age, wait)
+
+    async def _document(
+        self, key: Key, ask: Callable[[], Awaitable[Document]], max_age: float, wait: float
+    ) -> Document:
         document = self.documents.get(key, self._site.now, max_age)
         if document is not None:
             return document
@@ -385,7 +404,7 @@ class Station:
         async def work() -> Document:
             found = self.documents.get(key, self._site.now, max_age)
             if found is None:
-                found = await self.attempt(lambda: self.source.get(resource, arguments))
+                found = await self.attempt(ask)
                 self.documents.put(key, found)
             return found
 
