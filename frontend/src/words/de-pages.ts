@@ -458,5 +458,7 @@ export const pages: Record<keyof typeof english, string> = {
   'verdict.profile': 'Was {name} sagen würde: {verdict}',
   'verdict.session': 'Der Ladevorgang:',
   'verdict.signature': 'Signatur ({role}):',
+  'verdict.true': 'Von diesem Zähler signiert, Beginn und Ende gehören zusammen.',
+  'verdict.untrue': 'Nicht bewiesen: eine Signatur oder der Ladevorgang hält nicht stand.',
   'verdict.title': 'Das Urteil und seine Gründe',
 }

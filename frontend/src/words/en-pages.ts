@@ -456,5 +456,7 @@ export const pages = {
   'verdict.profile': 'What {name} would say: {verdict}',
   'verdict.session': 'The session:',
   'verdict.signature': 'Signature ({role}):',
+  'verdict.true': 'Signed by this meter, and begin and end belong together.',
+  'verdict.untrue': 'Not proved: a signature or the session does not hold.',
   'verdict.title': 'The verdict and its reasons',
 } as const

@@ -240,7 +240,7 @@ def supported(meter: Meter) -> list[int]:
 # What engines add -----------------------------------------------------------------------------------------------------
 
 #: Which document of the engine a merged resource takes its part from.
-ENGINE_PART: Mapping[int, int] = MappingProxyType({43: 44, 50: 50, 51: 51})
+ENGINE_PART: Mapping[int, int] = MappingProxyType({43: 43, 50: 50, 51: 51})
 _INFO = ("manufacturing", "ratio", "conversionfactor", "power")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -153,3 +154,27 @@ async def test_entries_newest_first_and_how_many():
             await bench.get(51, datetime="2026-06-01T12:02:00", count=count)
     with pytest.raises(CommandFailed, match="invalid datetime"):
         await bench.get(51, datetime="2026-06-31T12:02:00")
+
+
+async def test_what_a_meters_own_values_say_is_wrong():
+    """U1 missing below 46 V, power given back, frequency: each lasts until it is right again."""
+    facts = replace(BSM, nominal=230)
+    bench = Bench(facts, utc(2026, 6, 1, 10), lambda at: {1: 0})
+    await bench.start()
+    for values in ({69: 23_000, 96: 100, 170: 5000}, {69: 4599, 170: 4499}, {69: 4600}, {96: -1, 170: 5000}, {96: 0}):
+        bench.at += 30 * SECOND
+        bench.feed(values, -2)
+    found = await bench.get(51, datetime="2026-06-01T23:00:00")
+    assert {(entry["logid"], entry["duration"], entry["category"]) for entry in found["quality"]} == {
+        (1008, 60, 4), (1000, 30, 4)}  # fmt: skip
+    assert [(entry["logid"], entry["duration"]) for entry in found["event"]] == [(1007, 30)]
+    assert await bench.get(50) == {"errors": [], "warnings": [], "informationflags": []}
+
+
+async def test_a_restart_that_missed_something_is_in_the_log():
+    bench = await watched()
+    bench.run(bench.at + MINUTE)
+    await bench.restart()
+    await bench.restart(bench.at + HOUR)
+    found = (await bench.get(51, datetime="2026-06-01T23:00:00"))["system"]
+    assert [(entry["logid"], entry["duration"]) for entry in found] == [(2059, 3600), (2056, 0)]

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.gateway.engines.bench import BSM, HOUR, MINUTE, Bench, bench_at
+from tests.gateway.engines.bench import BSM, DAY, HOUR, MINUTE, Bench, bench_at
 from wattproof.gateway.engines.gaps import Recorded
 from wattproof.gateway.records import Kind, Row, Value
 
@@ -35,6 +35,22 @@ async def test_an_outage_of_the_meter_is_estimated_beside_its_rows():
         (15, 1, 15), *[(end, 0x21, 20) for end in (30, 45, 60, 75)], (90, 1, 90), (105, 1, 105)]  # fmt: skip
     assert [item["status"] for item in (await bench.rows(73))[1]] == [1, *[0x21] * 4, 1, 1]
     assert len((await bench.rows(73, count=6, **{"from": "2026-06-01T12:00:00"}))[1]) == 6
+
+
+async def test_a_week_without_the_meter_over_the_end_of_summer_time():
+    bench = await bench_at(2026, 10, 20, 22)
+    bench.run(bench.at + MINUTE)
+    bench.online, bench.polls = False, HOUR
+    bench.run(bench.at + 7 * DAY)
+    bench.online, bench.polls = True, MINUTE
+    bench.run(bench.at + 15 * MINUTE)
+    rows, guesses = (rows_of(bench, estimated=estimated) for estimated in (False, True))
+    assert [row.status for row in rows] == [*[0x21] * 672, 1]
+    assert len(guesses) == 672 and {row.status for row in guesses} == {1}
+    start = bench.kept.all(Kind.PROFILE, 1)[0].time - 15 * MINUTE
+    assert all(row.values == (1_000_000 + row.time - 1 - start,) for row in guesses)
+    assert [row.local for row in guesses] == [row.local for row in rows[: len(guesses)]]
+    assert bench.engine.values(bench.at)[9].mantissa == bench.energy(bench.at)[1] - 1_000_000
 
 
 async def test_an_outage_of_the_service_is_estimated_where_there_are_no_rows():

@@ -133,6 +133,7 @@ async def test_energies_integrated_from_power():
     start = utc(2026, 6, 1, 10)
     facts = replace(BSM, integrate=True)
     bench = Bench(facts, start, lambda at: {1: 0}, lambda at: {100: -50_000, 104: 120_000, 96: 100_000})
+    bench.polls = MINUTE
     await bench.start()
     assert {21, 22, 33, 34, 17, 89, 173, 174} <= bench.engine.provides
     bench.run(start + HOUR)
@@ -170,3 +171,76 @@ async def test_values_are_as_old_as_the_reading_they_come_from():
     found = bench.engine.values(bench.at)
     assert {value.time for value in found.values()} == {read}
     assert found[9] == Value(60_000, -3, read, Quality.GOOD)
+
+
+TRANSFORMED = Facts("M-hall-1", frozenset({1, 69, 70, 96}), transformer=True)
+
+
+@pytest.mark.proves("G-148")
+async def test_transformer_ratios_multiply_what_is_read():
+    bench = Bench(TRANSFORMED, utc(2026, 6, 1, 10), lambda at: {1: 0})
+    await bench.start()
+    read = {
+        1: Value(1000, 0, 7),
+        69: Value(2301, -1, 7),
+        70: Value(500, -2, 7),
+        96: Value(None, 0, 7),
+        170: Value(50, 0, 7),
+    }
+    assert bench.engine.transformed(read) == read
+    await bench.put(48, {"ctnum": 200, "ctdenum": 5, "vtnum": 7, "vtdenum": 3})
+    found = bench.engine.transformed(read)
+    assert (found[1].mantissa, found[1].exponent) == (93_333_333, -3)
+    assert (found[69].mantissa, found[69].exponent) == (5369, -1)
+    assert (found[70].mantissa, found[70].exponent) == (20_000, -2)
+    assert found[96] == read[96] and found[170] == read[170]
+    assert (await bench.get(43))["ratio"] == {"ctdenum": 5, "ctnum": 200, "vtdenum": 3, "vtnum": 7}
+    await bench.restart()
+    assert bench.engine.transformed(read) == found
+
+
+async def test_another_ratio_books_nothing():
+    bench = Bench(TRANSFORMED, utc(2026, 6, 1, 10), lambda at: {1: 0})
+    await bench.start()
+    for energy in (5000, 5001):
+        bench.at += 15 * SECOND
+        bench.kept.keep(bench.engine.feed(bench.engine.transformed({1: Value(energy, 0, bench.at)}), bench.at))
+    await bench.put(48, {"ctnum": 40, "ctdenum": 1, "vtnum": 1, "vtdenum": 1})
+    for energy in (5002, 5003):
+        bench.at += 15 * SECOND
+        bench.kept.keep(bench.engine.feed(bench.engine.transformed({1: Value(energy, 0, bench.at)}), bench.at))
+    assert bench.engine.values(bench.at)[9].mantissa == 5001_000 + 40_000
+    assert not bench.kept.corrected
+
+
+@pytest.mark.proves("G-148")
+@pytest.mark.parametrize(("term", "value"), [("ctnum", 0), ("ctdenum", 1_000_000), ("vtdenum", 2), ("vtnum", "1")])
+async def test_ratios_that_are_refused(term, value):
+    bench = Bench(TRANSFORMED, utc(2026, 6, 1, 10), lambda at: {1: 0})
+    await bench.start()
+    with pytest.raises(CommandFailed, match="invalid ratio"):
+        await bench.put(48, {"ctnum": 1, "ctdenum": 1, "vtnum": 1, "vtdenum": 1, term: value})
+    await bench.put(48, {"ctnum": 999_999, "ctdenum": 1, "vtnum": 1, "vtdenum": 1})
+    other = await bench_at(2026, 6, 1, 10)
+    with pytest.raises(CommandFailed, match="transformer ratio"):
+        await other.put(48, {"ctnum": 1, "ctdenum": 1, "vtnum": 1, "vtdenum": 1})
+    assert "ratio" not in await other.get(43)
+
+
+async def test_what_the_meter_has_itself_is_not_computed():
+    """An ABB meter with tariffs and CO2, but without resettable registers: its own registers go into rows."""
+    start = utc(2026, 6, 1, 21)
+    facts = Facts("12345678", frozenset({1, 9, 10, 11, 12, 122}))
+    bench = Bench(
+        facts, start, lambda at: {1: 9_000_000 + (at - start), 9: 4_000_000, 10: 5_000_000 + at - start, 122: 7}
+    )
+    await bench.start()
+    assert bench.engine.provides == {171, 175, 113}
+    await bench.put(71, {"interval": "daily", "pvconfig": [1, 9, 10, 122, 113, 171]})
+    bench.run(start + HOUR + MINUTE)
+    _, [item] = await bench.rows(69)
+    assert [value for _, value in item["values"]] == [
+        "12600.000", "4000.000", "8600.000", "0.007", "12.60", "12600.000"]  # fmt: skip
+    assert bench.engine.values(bench.at).keys() == {171, 175, 113}
+    with pytest.raises(CommandFailed, match="active energy"):
+        await bench.get(55, mode="co2")

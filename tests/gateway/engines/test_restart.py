@@ -155,6 +155,34 @@ async def test_what_is_read_while_a_write_is_under_way_waits_for_its_outcome():
         assert (await bench.get(81))["tariff"] == (2 if stored else 1)
 
 
+@pytest.mark.proves("G-357")
+@pytest.mark.parametrize("stored", [True, False])
+async def test_who_asked_has_gone_before_the_write_was_stored(stored):
+    """The state is that of the store, whatever becomes of the request."""
+    bench = await bench_at(2026, 6, 1, 10)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(writes: Any) -> None:
+        begun.set()
+        await go_on.wait()
+        if not stored:
+            raise StorageError("no space left")
+        bench.kept.keep(writes)
+
+    bench.engine._commit = slow
+    asking = asyncio.create_task(bench.put(82, {"tariff": 3}))
+    await begun.wait()
+    asking.cancel()
+    await asyncio.sleep(0)
+    assert not asking.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError if stored else StorageError):
+        await asking
+    assert (await bench.get(81))["tariff"] == (3 if stored else 1)
+    await bench.restart()
+    assert (await bench.get(81))["tariff"] == (3 if stored else 1)
+
+
 def replaced(bench: Bench) -> Any:
     from wattproof.gateway.records import Value
 

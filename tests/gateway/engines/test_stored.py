@@ -105,7 +105,7 @@ async def test_estimates_stand_beside_the_rows(site):
     assert [(row.status, row.estimated, row.values[0]) for row in kept] == [
         (0x29, False, 1_000_000), (1, True, 1_000_600), (0x21, False, 1_000_000), (1, True, 1_001_500),
         (0x21, False, 1_000_000), (1, True, 1_002_400), (0x21, False, 1_000_000), (1, True, 1_003_300)]  # fmt: skip
-    head, items = await site.rows(73)
+    _, items = await site.rows(73)
     assert [item["status"] for item in items] == [0x29, 0x21, 0x21, 0x21]
 
 

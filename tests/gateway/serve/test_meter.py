@@ -13,7 +13,7 @@ from tests.gateway.serve.rig import OTHER, SERIAL, Rig, meter
 from wattproof.g13.resources import BY_NUMBER, RESOURCES
 from wattproof.g13.routing import forms
 from wattproof.gateway.local import CommandFailed, Failing, Notice
-from wattproof.gateway.records import Group, Readings, Value
+from wattproof.gateway.records import Access, Binding, Group, Readings, Value
 from wattproof.gateway.serve.problems import COSEM, DENIED
 from wattproof.model.values import Quality
 
@@ -135,7 +135,7 @@ async def test_values_are_composed(laid: Rig, printed: Rig) -> None:
 
 @pytest.mark.proves("G-351")
 async def test_what_a_meter_does_not_have_is_refused_by_name(laid: Rig, printed: Rig) -> None:
-    await laid.store.commit(meter(family="bsm", protocol=5, provides=(1, 69, 96), engines="auto"))
+    await laid.store.commit(meter(family="bsm", protocol=5, provides=(1, 69, 96), traits=()))
     for rig in (laid, printed):
         rig.service.take(Notice("changed"))
         rig.line.asked.clear()
@@ -334,6 +334,44 @@ async def test_requests_that_mean_nothing(laid: Rig, printed: Rig) -> None:
     whole = b'{"datetime":"2026-01-01T00:00:00"}'
     for headers in ({}, {"content-type": ""}, {"content-type": "Application/JSON; charset=utf-8"}):
         assert (await laid.ask("POST", f"{M}/datetime", headers=headers, chunks=[whole])).status == 200
+
+
+@pytest.mark.proves("G-004")
+async def test_the_order_of_checks(laid: Rig) -> None:
+    """GD-40: each request has one fault more than the next, and is refused for the first."""
+    form = {"content-type": "text/plain"}
+    large = b'{"' + b"x" * 65536
+    faults: list[tuple[str, str, Any, dict[str, str], str | None, int]] = [
+        ("POST", "/nothing", large, form, None, 401),
+        ("POST", "/nothing", large, form, "nina", 404),
+        ("PUT", f"{M}/datetime", large, form, "nina", 405),
+        ("POST", f"{M}/datetime", large, form, "nina", 403),
+        ("POST", "/meters/NONE/datetime", large, form, "carl", 403),
+        ("POST", "/meters/NONE/datetime", large, form, "gina", 413),
+        ("POST", "/meters/NONE/datetime", b"{", form, "gina", 415),
+        ("POST", "/meters/NONE/datetime", b"{", {}, "gina", 400),
+        ("POST", "/meters/NONE/datetime", {"datetime": "2026-01-01T00:00:00"}, {}, "gina", 404),
+        ("POST", f"{M}/datetime", {"datetime": "2026-01-01T00:00:00"}, {}, "carl", 500),
+    ]
+    laid.desk.failing = DARK
+    for method, path, body, headers, user, status in faults:
+        assert (path, user, (await laid.ask(method, path, body, headers=headers, user=user)).status) == (
+            path, user, status,
+        )  # fmt: skip
+    for guess in range(5):
+        laid.clock.advance(0.2)
+        await laid.ask("GET", "/nothing", user="nina", password=f"guess-{guess}")
+    assert (await laid.ask("POST", "/nothing", large, headers=form, user="nina")).status == 429
+
+
+@pytest.mark.proves("G-004")
+async def test_paths_are_decoded_once(laid: Rig) -> None:
+    await laid.store.commit(meter("A-1"), meter("x y"), Binding("carl", "A-1", Access.VIEW))
+    laid.service.take(Notice("changed"))
+    assert (await laid.ask("GET", "/meters/A%2D1/status")).json["serial"] == "A-1"
+    assert (await laid.ask("GET", "/meters/A%252D1/status")).status == 403
+    assert (await laid.ask("GET", "/meters/A-1%2Fstatus", user="gina")).status == 405
+    assert (await laid.ask("GET", "/%6Deters")).status == 200
 
 
 @pytest.mark.proves("G-012")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +12,8 @@ from tests.meters.abb.virtual.mbusmaster import made
 from tests.meters.conftest import Joined
 from tests.meters.dmed4.conftest import JoinedWeb
 from wattproof.drivers.modbus import run_blocking
+from wattproof.g13.bodies import encode, validate
+from wattproof.g13.resources import BY_NUMBER
 from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.records import Meter
 from wattproof.meters.bsm.virtual.meter import create as create_bsm
@@ -45,10 +48,10 @@ class Rig:
         self.meter.advance(self.clock.now())
 
     def get(self, resource: int, **arguments: Any) -> Any:
-        return self.run(self.source.get(resource, arguments)).body
+        return shown(resource, self.run(self.source.get(resource, arguments)).body)
 
     def put(self, resource: int, body: dict[str, Any], **arguments: Any) -> None:
-        self.run(self.source.put(resource, body, arguments))
+        self.run(self.source.put(resource, taken(resource, body), arguments))
 
     def stream(self, resource: int, **arguments: Any) -> tuple[Any, list[Any]]:
         """Head and items of a resource of rows."""
@@ -57,7 +60,21 @@ class Rig:
             return [part async for part in self.source.rows(resource, arguments)]
 
         head, *parts = self.run(collect())
-        return head, [item for part in parts for item in part]
+        items = [item for part in parts for item in part]
+        shown(resource, {**head, "items": items})
+        return head, items
+
+
+def shown(resource: int, document: Any) -> Any:
+    """A document, which the interface can show in both modes."""
+    for compat in (False, True):
+        encode(BY_NUMBER[resource], document, compat=compat)
+    return document
+
+
+def taken(resource: int, body: dict[str, Any]) -> dict[str, Any]:
+    """A body as it comes from the interface."""
+    return validate(BY_NUMBER[resource], json.dumps(body).encode())
 
 
 def bsm(options: Options | None = None, *, variant: str | None = None, **simulation: Any) -> Rig:

@@ -66,7 +66,7 @@ def test_association_objects(eq: AbbRig, wired: AbbRig) -> None:
     for rig in (eq, wired):
         rights = rig.get(30)
         assert len(rights["associationobjects"]) == 241
-        assert (rights["role"], rights["serial"]) == ("Configure", rig.source.serial)
+        assert (rights["role"], rights["serial"]) == ("Configure", "X")  # as registered
 
 
 @pytest.mark.proves("G-143", "G-144", "G-146", "G-147")
@@ -145,13 +145,8 @@ def test_alarms() -> None:
     }  # fmt: skip
     rig.put(53, {"alarmconfig": [alarm]})
     assert rig.get(52)["alarmconfig"][2] == alarm
-    for wrong, text in (
-        ({**alarm, "onthreshold": "250.55"}, "invalid onthreshold"),
-        ({**alarm, "quantity": 999}, "invalid onthreshold"),
-    ):
-        with pytest.raises(CommandFailed) as refused:
-            rig.put(53, {"alarmconfig": [{"id": 4}, wrong]})
-        assert refused.value.text == text
+    with pytest.raises(CommandFailed, match="invalid onthreshold"):
+        rig.put(53, {"alarmconfig": [{"id": 4}, {**alarm, "onthreshold": "250.55"}]})
     rig.put(53, {"alarmconfig": [{"id": 3}]})
     assert rig.get(52)["alarmconfig"][2] == {"id": 3}
     rig.put(53, {"alarmconfig": [alarm]})
@@ -314,10 +309,11 @@ def test_calendar() -> None:
         with pytest.raises(CommandFailed) as refused:
             rig.put(resource, body)
         assert (refused.value.kind, refused.value.text) == ("invalid", text)
-    for profile in range(2, 17):
-        rig.put(84, {**day, "profile": profile})
-    with pytest.raises(CommandFailed, match="invalid profile"):
-        rig.put(84, {**day, "profile": 17})
+    for number in range(2, 5):
+        rig.put(86, {"weekprofiles": [{**week, "profile": f"Week{number}"}]})
+    with pytest.raises(CommandFailed, match="invalid weekprofiles"):
+        rig.put(86, {"weekprofiles": [{**week, "profile": "Week5"}]})
+    assert len(rig.get(85)["weekprofiles"]) == 4
 
 
 def test_one_object_of_any_class(eq: AbbRig, wired: AbbRig) -> None:
@@ -337,6 +333,38 @@ def test_a_closed_meter_denies() -> None:
         with pytest.raises(CommandFailed) as refused:
             rig.put(resource, body)
         assert (refused.value.kind, refused.value.text) == ("denied", "received READ_WRITE_DENIED response from COSEM")
+
+
+def test_a_quantity_that_the_meter_does_not_have() -> None:
+    rig = AbbRig("eq", "A41-513-100").opened()
+    alarm = {
+        "id": 1, "quantity": 72, "onthreshold": "1", "offthreshold": "1", "ondelay": 0, "offdelay": 0, "log": False,
+    }  # fmt: skip
+    refusals = (
+        (53, {"alarmconfig": [alarm]}, "invalid quantity"),
+        (71, {"interval": "daily", "pvconfig": [3, 4]}, "invalid pvconfig"),
+        (75, {"lpconfig": [[900, 72, 10]]}, "invalid quantity"),
+        (79, {"dmc": [[72, 5]], "interval": [900, 900], "period": "daily"}, "invalid quantity"),
+    )
+    for resource, body, text in refusals:
+        before = len(rig.line.requests)
+        with pytest.raises(CommandFailed) as refused:
+            rig.put(resource, body)
+        assert (refused.value.kind, refused.value.text) == ("invalid", text)
+        assert len(rig.line.requests) == before or resource == 75
+
+
+@pytest.mark.proves("G-377")
+def test_a_meter_on_mbus_that_acknowledges_and_does_not_obey() -> None:
+    rig = AbbRig("mbus", set={"access": "closed"}).opened()
+    for resource, body, member in (
+        (48, {"ctnum": 2, "ctdenum": 1, "vtnum": 1, "vtdenum": 1}, "ctnum"),
+        (57, {"resettableenergy": {"activeimport": True}}, "activeimport"),
+        (42, {"datetime": "2026-07-05T01:11:31"}, "datetime"),
+    ):
+        with pytest.raises(CommandFailed) as refused:
+            rig.put(resource, body)
+        assert (refused.value.kind, refused.value.where) == ("denied", member)
 
 
 @pytest.mark.proves("G-378")

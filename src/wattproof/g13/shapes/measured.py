@@ -20,7 +20,7 @@ from wattproof.g13.shapes.common import (
     texts,
     values,
 )
-from wattproof.g13.shapes.compound import Array, Member, optional, ours, record
+from wattproof.g13.shapes.compound import Array, Either, Member, Null, optional, ours, record
 from wattproof.g13.shapes.gateway import CLOCK
 from wattproof.g13.shapes.scalars import Choice, Coded, Exact, Flag, Value, Whole
 from wattproof.g13.shapes.shape import Body, How, Shape, Unfit, missing
@@ -241,9 +241,10 @@ _ALARM = record(
 )
 
 RESPONSES: Mapping[int, Shape] = {
+    # A clock that nobody has set may show no time at all.
     41: record(
-        Member("datetime", ANY_MOMENT),
-        Member("dayofweek", ANY_NUMBER),
+        Member("datetime", Either((ANY_MOMENT, Null()))),
+        Member("dayofweek", Either((ANY_NUMBER, Null()))),
         optional("dst", ANY_NUMBER),
         optional("dstenable", ANY_FLAG),
         optional("dstend", _RULE_SHOWN),

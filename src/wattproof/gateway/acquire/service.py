@@ -11,6 +11,7 @@ from wattproof.gateway import reset
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
+from wattproof.gateway.acquire.equipping import Equipment
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.lines import open_line
 from wattproof.gateway.acquire.registration import Registration
@@ -40,6 +41,7 @@ class Acquire:
     def __init__(self, store: Store, clock: Clock, config: Config, *, opener: OpenLine = open_line) -> None:
         self.site = Site(store, clock, config)
         self.fleet = Fleet(self.site, opener=opener)
+        self.fleet.equip = Equipment(self.fleet).engine
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
         self.timekeeper = Timekeeper(self.site)

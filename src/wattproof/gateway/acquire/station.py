@@ -89,6 +89,10 @@ class Engine(Answerer, Protocol):
         """When :meth:`tick` has something to do (UTC ms)."""
         ...
 
+    def boundary(self) -> int | None:
+        """The next moment of which a reading is wanted, because a row ends there (UTC ms)."""
+        ...
+
     def values(self, at: int) -> dict[int, Value]:
         """The quantities it adds, as of the last reading."""
         ...

@@ -64,7 +64,7 @@ class Tariffs(Part):
         self.source, self.active = COMMUNICATION, 1
         self.seen = 0
         self._due: int | None = None
-        self._bookings = {id: Booking(1) for id in FOLLOWED if id in books.facts.counters}
+        self._bookings = {id: Booking(1) for id, first in FOLLOWED.items() if first in books.facts.derived}
 
     # booking
 

@@ -15,6 +15,7 @@ TYPES = {
     ".js": b"text/javascript; charset=utf-8",
     ".css": b"text/css; charset=utf-8",
     ".svg": b"image/svg+xml",
+    ".md": b"text/plain; charset=utf-8",
     ".woff2": b"font/woff2",
     ".png": b"image/png",
 }
