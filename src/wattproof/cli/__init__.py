@@ -29,6 +29,9 @@ COMMANDS = {
     "verify": ("verify", "FILE|-... [OPTIONS]", "Check signed meter values and say why."),
     "proxy": ("proxy", "LISTEN_URL... --to BUS_URL [OPTIONS]", "Let several masters share one line."),
     "gateway": ("gateway", "[acquire|serve] [OPTIONS]", "Gather meters behind the G13 JSON interface."),
+    "export": ("export", "readings|profiles|records [OPTIONS]", "Export what a gateway has stored as CSV or Parquet."),
+    "backup": ("backup", "[OPTIONS]", "Back up the store of a gateway while it runs."),
+    "restore": ("restore", "FILE [OPTIONS]", "Put a backup into the store of a gateway."),
     "conformance": ("conformance", "METER_URL [OPTIONS]", "Hold a meter against its specification."),
 }
 

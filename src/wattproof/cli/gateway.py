@@ -61,7 +61,7 @@ def command(
     json
         Print one JSON object when ready; logs go to stderr.
     """
-    settings = _settings(config, data, listen)
+    settings = settings_of(config, data, listen)
     if factory_reset:
         return _reset(settings, asked=data is not None, as_json=json)
     if process is not None:
@@ -69,7 +69,7 @@ def command(
     return run_loop(_both(settings, _options(config, settings), as_json=json))
 
 
-def _settings(config: Path | None, data: Path | None, listen: Sequence[str] | None) -> Config:
+def settings_of(config: Path | None, data: Path | None, listen: Sequence[str] | None = None) -> Config:
     """What the file and the command line say together."""
     from wattproof.gateway import config as configuration
 
@@ -108,7 +108,7 @@ async def _one(process: str, settings: Config) -> int:
             from wattproof.gateway.acquire import service as acquire
 
             return await acquire.run(settings, ready=ready, stopping=stopping)
-        from wattproof.gateway.serve import service as serve
+        from wattproof.gateway.serve import process as serve
 
         return await serve.run(settings, ready=ready, stopping=stopping)
     finally:

@@ -11,7 +11,6 @@ import pytest
 
 from tests.gateway.acquire.rig import Rig, virtual
 from wattproof.gateway.acquire.buses import MOST_WAITING, Urgency
-from wattproof.gateway.config import Config
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Group, Meter
 
@@ -157,19 +156,6 @@ async def test_too_many_waiting_commands_are_turned_away() -> None:
         assert all(command.outcome.done() for command in commands)
         rows = rig.readings(42, Group.LIVE)
         assert max(after.time - before.time for before, after in pairwise(rows)) <= 2100
-
-
-async def test_last_values_of_a_meter_that_is_away() -> None:
-    async with Rig(config=Config(offline="last", offline_max_age_s=60)) as rig:
-        station = rig.stations[42]
-        await rig.pass_(10)
-        rig.wire.dead.add(42)
-        await rig.pass_(20)
-        value = (await station.values([69], 5.0, 10))[69]
-        assert 19_000 <= rig.site.now - value.time <= 21_000
-        await rig.pass_(50)
-        with pytest.raises(CommandFailed):
-            await rig.run(station.values([69], 5.0, 10))
 
 
 async def test_a_lost_connection_is_taken_up_again_before_a_meter_counts_as_away() -> None:

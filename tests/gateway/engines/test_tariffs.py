@@ -82,7 +82,8 @@ async def test_with_the_clock_as_source_nobody_else_chooses():
 async def test_a_week_by_the_calendar():
     """Monday 00:00 local time to the next Monday: 5 x 16 h, 5 x 8 h less and more at the ends, 48 h."""
     bench = await with_calendar(await bench_at(2026, 5, 31, 22))
-    bench.polls = 5 * MINUTE
+    await bench.put(75, {"lpconfig": []})
+    bench.polls = HOUR
     bench.run(bench.at + HOUR)
     assert await bench.get(81) == {"daytype": 1, "season": 1, "tariff": 3, "source": 0}
     bench.run(utc(2026, 6, 7, 22))

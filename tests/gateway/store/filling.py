@@ -31,6 +31,7 @@ from wattproof.gateway.records import (
     User,
 )
 from wattproof.gateway.store.base import Store
+from wattproof.gateway.store.measured import Thin
 from wattproof.gateway.store.opening import open_source
 
 QUARTER = 900_000
@@ -75,6 +76,7 @@ async def fill(store: Store, rows: int = 100) -> None:
         Session("s", "00000001", "ended", 5, "anna", {"identification": "x"}, 9, {"overall": "green"}),
         SignedRecord("s", "00000001", "begin", 5, "OCMF", b"OCMF|{}|{}", "valid", "green"),
         SignedRecord("s", "00000001", "end", 9, "BSM", b"\x00\x01\xfe", "no-key", "grey"),
+        Thin(1, Group.STATIC, 0, BEGIN, 900_000),
         *(Audit(time, "anna", "::1", "POST /login") for time in range(3)),
     )
 

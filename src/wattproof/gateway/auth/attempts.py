@@ -30,10 +30,10 @@ class Outcome:
 
 
 class Attempts:
-    """Counts. ``now`` is UTC in milliseconds."""
+    """Counts. ``now`` in milliseconds, as of the gate; ``stamp`` is the host's time of day."""
 
-    def __init__(self, reader: Reader, commit: Commit, current: Callable[[], bool]) -> None:
-        self._reader, self._commit, self._current = reader, commit, current
+    def __init__(self, reader: Reader, commit: Commit, current: Callable[[], bool], stamp: Callable[[], int]) -> None:
+        self._reader, self._commit, self._current, self._stamp = reader, commit, current, stamp
         self._memory: OrderedDict[str, Failures | None] = OrderedDict()
         # What could not be stored counts all the same, until it can.
         self._unsaved: dict[str, Failures] = {}
@@ -65,9 +65,11 @@ class Attempts:
         events: list[Write] = []
         if outcome != Outcome() or first(counters.get(keys.pair or keys.at), now):
             what = "locked" if outcome != Outcome() else "failed login"
-            events.append(event(Id.LOGIN_FAILED, now, f"{what}: {who} from {keys.address}"))
+            events.append(event(Id.LOGIN_FAILED, self._stamp(), f"{what}: {who} from {keys.address}"))
         self._remember(new)
         self._unsaved.update(new)
+        while len(self._unsaved) > REMEMBERED:
+            del self._unsaved[next(iter(self._unsaved))]
         self.version += 1
         await self._save(*events)
         return outcome

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from wattproof.gateway.records import Access, Token, User
 from wattproof.gateway.store.base import Reader
 
+#: Names remembered at the same time, those of nobody among them: they must not cost more than a user's.
+REMEMBERED = 1024
+
 
 class Directory:
     """``current`` says whether every change is told to this process before it is acknowledged to anybody. While it is
@@ -14,7 +17,7 @@ class Directory:
 
     def __init__(self, reader: Reader, current: Callable[[], bool]) -> None:
         self._reader, self._current = reader, current
-        self._users: dict[str, tuple[User, Mapping[str, Access]]] = {}
+        self._users: dict[str, tuple[User, Mapping[str, Access]] | None] = {}
         self._tokens: dict[str, Token] | None = None
         #: Grows with every change of which this process knows.
         self.version = 0
@@ -30,11 +33,11 @@ class Directory:
             return self._users[name]
         version, current = self.version, self._current()
         user = await self._reader.user(name)
-        if user is None:
-            return None
-        found = (user, await self._reader.bindings(name))
+        found = None if user is None else (user, await self._reader.bindings(name))
         # What has been read before a change was told is good for this request, and for no later one.
         if current and self._current() and version == self.version:
+            if len(self._users) >= REMEMBERED:
+                self._users.clear()
             self._users[name] = found
         return found
 

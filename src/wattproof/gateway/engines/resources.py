@@ -32,6 +32,8 @@ from wattproof.gateway.engines.rows import (
 )
 from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.engines.tariffs import Tariffs
+from wattproof.gateway.engines.transformer import Transformer
+from wattproof.gateway.engines.warnings import Warnings
 from wattproof.gateway.records import Kind
 from wattproof.gateway.store.base import Reader
 
@@ -41,8 +43,8 @@ SETTINGS_CHANGED = 2056
 MOST_EVENTS = 100
 LOGS = (SYSTEM, QUALITY, EVENT)
 #: Numbers of the resources that an engine reads, writes and streams.
-READ = frozenset({44, 50, 51, 52, 55, 56, 58, 70, 74, 78, 81, 83, 85, 87, 89})
-WRITTEN = frozenset({45, 53, 57, 71, 72, 75, 76, 79, 80, 82, 84, 86, 88, 90})
+READ = frozenset({43, 44, 50, 51, 52, 55, 56, 58, 70, 74, 78, 81, 83, 85, 87, 89})
+WRITTEN = frozenset({45, 48, 53, 57, 71, 72, 75, 76, 79, 80, 82, 84, 86, 88, 90})
 STREAMED = frozenset({69, 73, 77})
 
 
@@ -63,9 +65,10 @@ class Resources:
         self.previous = Previous(books, measured)
         self.demand = Demand(books, measured)
         self.alarms = Alarms(books, measured)
+        self.transformer, self.warnings = Transformer(books), Warnings(books)
         self.parts: tuple[Part, ...] = (
-            books, self.counters, self.averages, self._integrals, self.calendar, self.tariffs, self.registers,
-            self.gaps, self.profile, self.previous, self.demand, self.alarms,
+            books, self.transformer, self.counters, self.averages, self._integrals, self.calendar, self.tariffs,
+            self.registers, self.gaps, self.profile, self.previous, self.demand, self.alarms, self.warnings,
         )  # fmt: skip
 
     @property
@@ -81,6 +84,7 @@ class Resources:
         if resource == 51:
             return Document(await self._events(arguments, at), at)
         read: dict[int, Callable[[], dict[str, Any]]] = {
+            43: lambda: {**self.transformer.document(), **self.registers.factors_document()},
             44: self.registers.factors_document,
             50: lambda: {"errors": [], "warnings": [], "informationflags": self.alarms.active()},
             52: self.alarms.document,
@@ -158,6 +162,7 @@ class Resources:
         """Carry out a writing resource. Raises ``CommandFailed``."""
         write: dict[int, Callable[[], None]] = {
             45: lambda: self.registers.put_factors(body),
+            48: lambda: self._put_ratios(body),
             53: lambda: self.alarms.put(self.alarms.check(body), at),
             57: lambda: self.registers.reset(body, at),
             71: lambda: self.previous.put(self.previous.check(body), at),
@@ -175,6 +180,11 @@ class Resources:
         self.averages.follow(self.profile.averaged | self.demand.averaged)
         if resource != 57:
             self.books.note(SYSTEM, SETTINGS_CHANGED, at)
+
+    def _put_ratios(self, body: Mapping[str, Any]) -> None:
+        """Counters jump to another value that nobody has counted."""
+        if self.transformer.put(body):
+            self.counters.begin_anew()
 
     def _put_profile(self, body: Mapping[str, Any], at: int) -> None:
         wanted = self.profile.check(body)

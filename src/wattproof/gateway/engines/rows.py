@@ -54,14 +54,15 @@ def number_text(exponent: int) -> Callable[[int | None], str | None]:
     if exponent >= 0:
         factor = 10**exponent
         return lambda mantissa: None if mantissa is None else str(mantissa * factor)
-    unit, digits = 10**-exponent, -exponent
+    digits = -exponent
 
     def write(mantissa: int | None) -> str | None:
         if mantissa is None:
             return None
-        if mantissa < 0:
-            return f"-{-mantissa // unit}.{-mantissa % unit:0{digits}d}"
-        return f"{mantissa // unit}.{mantissa % unit:0{digits}d}"
+        sign, text = ("-", str(-mantissa)) if mantissa < 0 else ("", str(mantissa))
+        if len(text) <= digits:
+            text = text.zfill(digits + 1)
+        return f"{sign}{text[:exponent]}.{text[exponent:]}"
 
     return write
 

@@ -63,8 +63,10 @@ class _Exact:
         lines = [b"HTTP/1.1 %d %b" % (status, reason)]
         measured = closing = False
         for name, value in message["headers"]:
-            lines.append(b"%b: %b" % (name, value))
             known = name.lower()
+            if known == b"transfer-encoding" and cycle.scope["http_version"] == "1.0":
+                continue  # it knows no chunks: the answer ends with the connection (RFC 9112, 6.1)
+            lines.append(b"%b: %b" % (name, value))
             if known == b"content-length":
                 measured = True
             elif known == b"transfer-encoding":

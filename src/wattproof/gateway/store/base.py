@@ -128,8 +128,12 @@ class Reader(Protocol):
         """The same, some thousands at a time, for who writes them on."""
         ...
 
-    async def series(self, serial: str) -> list[Series]:
-        """The present series of a meter."""
+    async def series(self, serial: str, *, former: bool = False) -> list[Series]:
+        """The present series of a meter; with ``former`` all that it ever had, oldest first."""
+        ...
+
+    async def quantities(self) -> list[int]:
+        """Ids of all quantities of which there may be readings."""
         ...
 
     async def events(self, *, limit: int | None = None) -> list[tuple[int, Event]]:
@@ -164,6 +168,12 @@ class Reader(Protocol):
         """Records of a session in the order of receipt."""
         ...
 
+    def signed_batches(
+        self, *, serial: str | None = None, first: int | None = None, last: int | None = None
+    ) -> AsyncIterator[list[SignedRecord]]:
+        """Records of all sessions in the order of receipt, of one meter, between two times (both inclusive)."""
+        ...
+
     def audit(self, *, after: int = 0, limit: int | None = None) -> AsyncIterator[tuple[int, str, Audit]]:
         """Number, hash and entry, oldest first."""
         ...
@@ -186,4 +196,9 @@ class Store(Reader, Protocol):
 
     async def layout(self, columns: Mapping[int, int]) -> int:
         """The id of the layout with these quantities and exponents, made durable if it is new."""
+        ...
+
+    def thinning(self, before: int, interval: int) -> AsyncIterator[Write]:
+        """Small writes that leave of each meter's readings before a time (UTC ms) one an ``interval`` (ms). Commit
+        each before the next is asked for."""
         ...

@@ -51,12 +51,18 @@ CREATE TABLE last_uses (
   PRIMARY KEY ("meter", "grp", "layout")
 );
 
+-- How far the readings of a meter's group have been thinned out, to one an interval (ms).
+CREATE TABLE thinned (
+  "meter" bigint NOT NULL, "grp" bigint NOT NULL, "until" bigint NOT NULL, "interval" bigint NOT NULL,
+  PRIMARY KEY ("meter", "grp")
+);
+
 -- Closed rows of series (kind 0 profile, 1 previous values, 2 demand). "era": how often the series had been cleared;
 -- only rows of the present era are served. A row of one number has it in "value", others have a list in "values".
 CREATE TABLE rows (
   "time" bigint NOT NULL, "local" bigint NOT NULL, "value" bigint, "meter" integer NOT NULL,
   "status" integer NOT NULL, "kind" smallint NOT NULL, "channel" smallint NOT NULL, "era" smallint NOT NULL,
-  "estimated" boolean NOT NULL, "values" json, "statuses" json,
+  "estimated" boolean NOT NULL DEFAULT false, "values" json, "statuses" json,
   PRIMARY KEY ("meter", "kind", "channel", "era", "time")
 ) PARTITION BY RANGE ("time");
 CREATE TABLE rows_before PARTITION OF rows FOR VALUES FROM (MINVALUE) TO (946684800000);

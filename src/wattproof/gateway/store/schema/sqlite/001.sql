@@ -48,12 +48,18 @@ CREATE TABLE last_uses (
   PRIMARY KEY ("meter", "grp", "layout")
 ) STRICT, WITHOUT ROWID;
 
+-- How far the readings of a meter's group have been thinned out, to one an interval (ms).
+CREATE TABLE thinned (
+  "meter" INTEGER NOT NULL, "grp" INTEGER NOT NULL, "until" INTEGER NOT NULL, "interval" INTEGER NOT NULL,
+  PRIMARY KEY ("meter", "grp")
+) STRICT, WITHOUT ROWID;
+
 -- Closed rows of series (kind 0 profile, 1 previous values, 2 demand). "era": how often the series had been cleared;
 -- only rows of the present era are served. A row of one number has it in "value", others have a list in "values".
 CREATE TABLE rows (
   "meter" INTEGER NOT NULL, "kind" INTEGER NOT NULL, "channel" INTEGER NOT NULL, "era" INTEGER NOT NULL,
   "time" INTEGER NOT NULL, "local" INTEGER NOT NULL, "status" INTEGER NOT NULL, "value" INTEGER, "values" TEXT,
-  "statuses" TEXT, "estimated" INTEGER NOT NULL, PRIMARY KEY ("meter", "kind", "channel", "era", "time")
+  "statuses" TEXT, "estimated" INTEGER NOT NULL DEFAULT 0, PRIMARY KEY ("meter", "kind", "channel", "era", "time")
 ) STRICT, WITHOUT ROWID;
 
 -- When a series was cleared; channel -1: all channels of the kind.
