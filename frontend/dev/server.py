@@ -25,7 +25,6 @@ from frontend.dev.site import Site
 from wattproof.gateway.serve.static import Pages
 
 PASSWORD = "wattproof-dev"
-PAGES = Pages()
 UNAUTHORISED = "<HTML><HEAD><TITLE>401 Unauthorized</TITLE></HEAD><BODY><H1>401 Unauthorized</H1></BODY></HTML>"
 OK = {"status": "success"}
 
@@ -35,7 +34,7 @@ def refused(status: int, text: str, **headers: str) -> Response:
 
 
 async def page(request: Request) -> Response:
-    found = PAGES.find(request.url.path)
+    found = Pages().find(request.url.path)  # anew each time: a build shows at once
     if found is None:
         return refused(404, "not found")
     return Response(found.body, headers={name.decode(): value.decode() for name, value in found.headers})
