@@ -14,12 +14,10 @@ import pytest
 import uvloop
 
 from wattproof.errors import PortInUse
-from wattproof.gateway.config import Config as GatewayConfig
-from wattproof.gateway.records import Write
 from wattproof.gateway.serve.certificates import Certificates, own_certificate
 from wattproof.gateway.serve.connection import Limits, compat_answer
 from wattproof.gateway.serve.door import Door
-from wattproof.gateway.serve.edge import Edge, configured
+from wattproof.gateway.serve.edge import Edge
 from wattproof.io.clock import SystemClock
 
 GET = b"GET /fine HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -475,31 +473,16 @@ async def test_it_listens_at_several_addresses_and_says_at_which_ports(tmp_path:
 
 
 @pytest.mark.proves("G-318")
-async def test_event_8_says_that_a_connection_found_no_place(tmp_path: Path):
-    written: list[Write] = []
-
-    async def commit(*writes: Write) -> None:
-        written.extend(writes)
-
-    config = GatewayConfig(listen=("https://127.0.0.1:0",), data=tmp_path)
-    edge = configured(config, Site(tmp_path).app, SystemClock(), commit)
-    await edge.start()
-    port = int(edge.urls[0].rpartition(":")[2])
-    mute = []
-    try:
-        for number in range(65):
-            mute.append((await asyncio.open_connection("127.0.0.1", port))[1])
-            await asyncio.sleep(0 if number < 39 else 0.052)  # no faster than handshakes may come
+async def test_the_65th_connection_of_an_address_finds_no_place(tmp_path: Path):
+    async with running(tmp_path) as site:
+        mute = [(await asyncio.open_connection("127.0.0.1", site.port))[1] for _ in range(65)]
         async with asyncio.timeout(5):
-            while not written:
+            while not site.crowded:
                 await asyncio.sleep(0.01)
-    finally:
+        assert len(site.door) == 64
         for writer in mute:
             writer.transport.abort()
-        await edge.stop()
-    [event] = written
-    assert (event.id, event.category) == (8, 4)
-    assert event.detail == "64 connections from 127.0.0.1 are open; one more was closed"
+    assert site.crowded == ["64 connections from 127.0.0.1 are open; one more was closed"]
 
 
 async def test_it_moves_to_another_address_at_the_same_port(site: Site):

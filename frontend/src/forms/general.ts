@@ -91,9 +91,9 @@ export const clock: Resource = {
   number: 42,
   path: (serial) => meterPath(serial, 'datetime'),
   read: (document) => ({ datetime: '', dstenable: document.dstenable ?? false, ...flat('start', document.dststart), ...flat('end', document.dstend) }),
-  requests: (base, edited, serial) => {
-    const body: Model = {}
-    if (edited.datetime) body.datetime = edited.datetime
+  // A new rule for summer time takes a time along: then it is the meter's own, just read.
+  requests: (base, edited, serial, document) => {
+    const body: Model = { datetime: edited.datetime || document.datetime }
     const rule = (model: Model) => ({ ...model, datetime: '' })
     if (!same(rule(base), rule(edited))) {
       body.dstenable = edited.dstenable

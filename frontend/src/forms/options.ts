@@ -10,11 +10,14 @@ const numbered = (from: number, to: number, label: (n: number) => string = Strin
 const named = (prefix: string, values: (string | number)[]): Option[] =>
   values.map((value) => ({ value, label: maybe(`${prefix}.${value}`, String(value)) }))
 
+/** The demand of an energy is its mean power; the list of #29 has lost these ids (4.2). */
+const DEMANDED = [1, 21, 33].flatMap((first) => Array.from({ length: 8 }, (_, index) => first + index))
+
 /** Quantities that can be stored in one way and that the meter has. A quantity already chosen stays choosable. */
 export function quantities(kind: Storable, chosen: (model: Context['model']) => number[]): (context: Context) => Option[] {
   return ({ serial, model }) => {
     const has = meterOf(serial)?.quantities ?? []
-    const ids = catalogue.storable[kind].filter((id) => !has.length || has.includes((catalogue.names[id] ?? '').toLowerCase()))
+    const ids = [...(kind === 'dm' ? DEMANDED : []), ...catalogue.storable[kind]].filter((id) => !has.length || has.includes((catalogue.names[id] ?? '').toLowerCase()))
     return [...new Set([...ids, ...chosen(model).filter((id) => id > 0)])].map((value) => ({ value, label: quantityName(value) }))
   }
 }

@@ -27,7 +27,10 @@ export const lines: Resource = {
 }
 
 const ENERGIES = ['active_import', 'active_export', 'reactive_import', 'reactive_export', 'turned_off']
-const energyCode = (value: string | number): number => (typeof value === 'number' ? value : ENERGIES.indexOf(value))
+const energyCode = (value: string | number): number => {
+  const code = typeof value === 'number' ? value : ENERGIES.indexOf(value)
+  return code < 0 ? 255 : code
+}
 export const pulses: Resource = {
   id: 'pulses',
   number: 68,

@@ -33,9 +33,9 @@ function requestsFor(name: string, before: User | undefined, after: User): Reque
   const path = `/users/${encodeURIComponent(name)}`
   if (!after.wanted) return before ? [{ method: 'DELETE', path }] : []
   const found: Request[] = []
-  if (!before) found.push({ method: 'PUT', path: '/users', body: { name, key: after.key } })
-  else if (after.key) found.push({ method: 'POST', path, body: { name, key: after.key } })
-  if (after.admin !== (before?.admin ?? false)) found.push({ method: 'POST', path, body: { name, gatewayadmin: after.admin } })
+  if (!before) found.push({ method: 'PUT', path: '/users', body: { name, key: after.key, gatewayadmin: after.admin } })
+  else if (after.key || after.admin !== before.admin)
+    found.push({ method: 'POST', path, body: { name, gatewayadmin: after.admin, ...(after.key ? { key: after.key } : {}) } })
   for (const [serial, access] of Object.entries(after.access))
     if (access !== (before?.access[serial] ?? 'View Only')) found.push({ method: 'PUT', path: `${path}/bindings`, body: { name, serial, access } })
   return found

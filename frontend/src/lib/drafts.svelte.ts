@@ -30,8 +30,8 @@ export interface Resource {
   load?: () => Promise<Model>
   /** Answer to what is edited. */
   read: (document: Model) => Model
-  /** What to send to come from one to the other. */
-  requests: (base: Model, edited: Model, serial: string) => Request[]
+  /** What to send to come from one to the other; `document` has just been read. */
+  requests: (base: Model, edited: Model, serial: string, document: Model) => Request[]
   /** A question (text, or the key of one) before it is sent, where it destroys something. */
   question?: (base: Model, edited: Model) => string | null
   fields?: Field[]
@@ -117,7 +117,9 @@ export class Draft {
     if (this.changed.length || this.loading) return
     this.loading = true
     try {
-      this.take(await this.fetch())
+      const model = await this.fetch()
+      // Somebody may have begun to edit what was there while this was read.
+      if (!this.changed.length) this.take(model)
       this.trouble = ''
     } catch (error) {
       this.trouble = error instanceof ApiError ? error.des : String(error)
@@ -151,8 +153,14 @@ export class Draft {
     this.edited = clone(this.saved)
   }
 
+  /** Take back what was saved, too. */
+  undo(): void {
+    this.saved = clone(this.base)
+    this.edited = clone(this.base)
+  }
+
   requests(): Request[] {
-    return this.resource.requests(this.base, $state.snapshot(this.edited), this.serial)
+    return this.resource.requests(this.base, $state.snapshot(this.edited), this.serial, this.document)
   }
 }
 

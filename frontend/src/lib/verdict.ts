@@ -35,7 +35,7 @@ export interface Verdict {
 export interface ChargingSession {
   id: string
   serial: string
-  state: 'running' | 'ended' | 'failed'
+  state: 'beginning' | 'running' | 'ended' | 'failed'
   begun: string | number
   ended: string | number | null
   user: string
@@ -43,6 +43,9 @@ export interface ChargingSession {
   public_key?: string | null
   records?: { role: string; format: string; data: string; signature: string; overall: string }[]
   verdict: Verdict | null
+  energy_wh?: string | null
+  failure?: string | null
+  true?: boolean | null
 }
 
 const GERMAN: Record<string, string> = findings

@@ -265,6 +265,7 @@ export const codes: Record<keyof typeof english, string> = {
   'quantity.voltage': 'Spannung',
   'role.begin': 'Beginn',
   'role.end': 'Ende',
+  'role.evidence': 'Beleg',
   'role.session': 'ganzer Ladevorgang',
   'role.snapshot': 'Momentaufnahme',
   'role.start': 'Beginn',

@@ -263,6 +263,7 @@ export const codes = {
   'quantity.voltage': 'Voltage',
   'role.begin': 'begin',
   'role.end': 'end',
+  'role.evidence': 'evidence',
   'role.session': 'whole session',
   'role.snapshot': 'snapshot',
   'role.start': 'begin',

@@ -31,8 +31,8 @@ from wattproof.gateway.records import (
     User,
 )
 from wattproof.gateway.store.base import Store
+from wattproof.gateway.store.measured import Thin
 from wattproof.gateway.store.opening import open_source
-from wattproof.gateway.store.writing import Thin
 
 QUARTER = 900_000
 BEGIN = 1_750_000_000_000 // QUARTER * QUARTER

@@ -31,7 +31,7 @@ from wattproof.gateway.records import (
 )
 from wattproof.gateway.store import (
     chain,
-    postgres,  # noqa: F401 - what is forked has it already
+    postgres_backup,  # noqa: F401 - what is forked has it already
 )
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import FILE, open_store

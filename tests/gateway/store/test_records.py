@@ -179,7 +179,7 @@ async def test_layouts_are_made_once(store: Store) -> None:
 async def test_readings_of_all_groups_in_the_order_of_time(
     store: Store, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wattproof.gateway.store.reading.PART", part)
+    monkeypatch.setattr("wattproof.gateway.store.streams.PART", part)
     live, energy = await store.layout({54: -1, 1: 0}), await store.layout({1: 0})
     await store.commit(
         *(Readings("m", Group.LIVE, time, live, (time, time + 1)) for time in range(0, 20, 2)),

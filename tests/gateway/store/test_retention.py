@@ -41,7 +41,7 @@ async def thinned(store: Store, policy: Policy = POLICY, days: float = 0) -> int
 
 
 async def test_the_first_of_each_interval_stays(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattproof.gateway.store.reading.THINNED_AT_ONCE", 7)
+    monkeypatch.setattr("wattproof.gateway.store.streams.THINNED_AT_ONCE", 7)
     layout, former = await store.layout({1: 0}), await store.layout({1: 0, 2: 0})
     old = [OLD - 2000 * SECOND + number * 60 * SECOND + 7 for number in range(33)]
     new = [OLD + number * 60 * SECOND for number in range(10)]
@@ -66,7 +66,7 @@ async def test_the_first_of_each_interval_stays(store: Store, monkeypatch: pytes
 
 
 async def test_others_commit_meanwhile(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattproof.gateway.store.reading.THINNED_AT_ONCE", 50)
+    monkeypatch.setattr("wattproof.gateway.store.streams.THINNED_AT_ONCE", 50)
     layout = await store.layout({1: 0})
     await store.commit(*(Readings("m", Group.LIVE, number * SECOND, layout, (number,)) for number in range(1000)))
     moving = clock()

@@ -65,7 +65,7 @@ async def test_rows_of_every_kind_come_back_as_they_were(store: Store) -> None:
 async def test_limits(
     store: Store, monkeypatch: pytest.MonkeyPatch, part: int, limits: dict[str, int], expected: range, local: bool
 ) -> None:
-    monkeypatch.setattr("wattproof.gateway.store.reading.PART", part)
+    monkeypatch.setattr("wattproof.gateway.store.streams.PART", part)
     rows = [profile(number, number) for number in range(20)]
     shuffled = rows + [profile(number, 0, channel=2) for number in range(20)]
     random.Random(1).shuffle(shuffled)
@@ -117,7 +117,7 @@ async def test_cleared_rows_are_served_no_more_and_stay(url: str, tmp_path: Path
 
 
 async def test_a_long_answer_holds_up_no_writer(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("wattproof.gateway.store.reading.PART", 200)
+    monkeypatch.setattr("wattproof.gateway.store.streams.PART", 200)
     rows = [profile(number, number) for number in range(1000)]
     await store.commit(*rows)
     reading = store.row_batches("m", Kind.PROFILE, 1)

@@ -19,13 +19,13 @@ from wattproof.gateway.records import Setting, User
 from wattproof.gateway.store import archive
 from wattproof.gateway.store.backup import restore
 from wattproof.gateway.store.base import Store
+from wattproof.gateway.store.measured import READINGS, ROWS
 from wattproof.gateway.store.migrations import SCHEMAS, Script, scripts
 from wattproof.gateway.store.opening import FILE, open_reader, open_store, open_target
 from wattproof.gateway.store.postgres import Address, PostgresStore
 from wattproof.gateway.store.postgres_backup import save
 from wattproof.gateway.store.sqlite import SQLiteReader, SQLiteStore
 from wattproof.gateway.store.tables import TABLES, Form, Table
-from wattproof.gateway.store.writing import READINGS, ROWS
 from wattproof.model.clock import VirtualClock
 
 _COLUMN = re.compile(r'"(\w+)" (\w+(?:\[\])?)')
@@ -55,8 +55,8 @@ def test_both_engines_have_the_same_tables() -> None:
     assert {name: set(columns) for name, columns in ours.items()} == {
         name: set(columns) for name, columns in theirs.items()
     }
-    assert set(READINGS.columns) == set(ours["readings"])
-    assert set(ROWS.columns) == set(ours["rows"])
+    assert set(READINGS) == set(ours["readings"])
+    assert set(ROWS) == set(ours["rows"])
     assert [script.version for script in scripts("sqlite")] == [script.version for script in scripts("postgres")]
 
 

@@ -15,7 +15,7 @@ import msgspec
 from wattproof.errors import WattproofError
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.lines import Line, open_line
-from wattproof.gateway.acquire.places import protocol_of
+from wattproof.gateway.acquire.places import MIRRORED, protocol_of
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.acquire.station import Source
@@ -149,10 +149,13 @@ class Fleet:
 
     async def _options(self, record: Meter, runner: Runner) -> Options:
         config = self.files.get(record.serial) or self.newcomers.get((record.bus, str(record.address)))
+        url = runner.line.url
         options = Options(
+            user=url.options.get("user"),
+            password=_password(_file(url)) if record.family == MIRRORED else None,
             zone=ZoneInfo(self.site.config.timezone),
             folders=_folders(self.site.config.path, self.site.config.data),
-            host=runner.line.url.host or "",
+            host=url.host or "",
             charging=lambda: self.charging(record.serial),
             kept=await self.site.store.setting(kept_by(record.serial), {}),
         )
@@ -192,11 +195,17 @@ def with_config(options: Options, config: MeterConfig) -> Options:
     """What the file says of a meter."""
     return replace(
         options,
-        password=_password(config.password_file),
+        password=_password(config.password_file) or options.password,
         serial=config.serial,
         allow_switching=config.allow_switching,
         integrate=config.integrate,
     )
+
+
+def _file(url: MeterURL) -> Path | None:
+    """The password file that an address names."""
+    name = url.options.get("password-file")
+    return None if name is None else Path(name)
 
 
 def _password(path: Path | None) -> str | None:

@@ -45,7 +45,9 @@ class Acquire:
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
         self.timekeeper = Timekeeper(self.site)
-        self.sessions = Sessions(store, self._source_of, lambda: self.site.now)
+        self.sessions = Sessions(
+            store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
+        )
         self.fleet.charging = self.sessions.charging
         self.ending = asyncio.Event()
         self.commands = Commands(

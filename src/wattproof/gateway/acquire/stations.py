@@ -7,7 +7,8 @@ the meter has said is stored with what its engine makes of it, in one transactio
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +116,7 @@ class Station:
         self._first = site.clock.now() + round(index * STAGGER * SECOND)
         self._flights: dict[Hashable, Any] = {}
         self._ticking: Appointment | None = None
+        self._signing = 0
 
     @property
     def serial(self) -> str:
@@ -134,11 +136,24 @@ class Station:
 
     def due(self) -> int | None:
         """See `wattproof.gateway.acquire.buses.Visitor`."""
+        if self._signing:
+            return None
         if self.presence.is_offline:
             return self.presence.next_probe
         if not self._opened:
             return self._first
         return min((poll.due for poll in self.polls), default=None)
+
+    @contextmanager
+    def signing(self) -> Iterator[None]:
+        """The meter signs a record and may answer nothing else meanwhile: it is not polled, nor taken to be away."""
+        self._signing += 1
+        try:
+            yield
+        finally:
+            self._signing -= 1
+            self.runner.line.forgive(self.record.place)
+            self.runner.wake()
 
     async def visit(self) -> None:
         """Read all groups that are due; a meter that was offline is asked once, and then for everything."""
@@ -219,7 +234,8 @@ class Station:
     def _judge(self, cause: BaseException | None) -> None:
         """What a failure says about the presence of the meter; mistakes of our own say nothing."""
         if isinstance(cause, LinkError | ProtocolError):
-            self._failed(cause)
+            if not self._signing:
+                self._failed(cause)
         elif isinstance(cause, Refused):
             self._answered()
 

@@ -20,16 +20,11 @@ from urllib.parse import urlsplit
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from wattproof.errors import InvalidURL, WattproofError
-from wattproof.gateway.auth.addresses import networks
-from wattproof.gateway.auth.writing import Commit
-from wattproof.gateway.config import Config as GatewayConfig
-from wattproof.gateway.events import Id, event
-from wattproof.gateway.serve.certificates import Certificates, own_certificate
-from wattproof.gateway.serve.connection import Answer, Connection, Limits, compat_answer, default_answer
+from wattproof.errors import InvalidURL
+from wattproof.gateway.serve.certificates import Certificates
+from wattproof.gateway.serve.connection import Answer, Connection, Limits, default_answer
 from wattproof.gateway.serve.door import Door, Place
 from wattproof.io.http import address_error
-from wattproof.model.clock import Clock
 
 #: Seconds for a TLS handshake, and for its counterpart at the end.
 HANDSHAKE_TIME, GOODBYE_TIME = 10.0, 5.0
@@ -198,39 +193,6 @@ class Edge:
             found.leave()
             accepted.close()
             raise
-
-
-def configured(config: GatewayConfig, app: Callable[..., Any], clock: Clock, commit: Commit) -> Edge:
-    """The edge that a configuration asks for; event 8 goes to ``commit`` where connections find no place.
-
-    Raises:
-        StorageError: the certificate cannot be read, or none can be made.
-        InvalidURL: an address cannot be read.
-    """
-    if config.certificate is not None and config.key_file is not None:
-        files = config.certificate, config.key_file
-    else:
-        files = own_certificate(config.data, [place(url)[0] for url in config.listen])
-    telling: set[asyncio.Task[None]] = set()
-
-    async def tell(text: str) -> None:
-        try:
-            await commit(event(Id.CONNECTION_LIMIT, clock.time() // 10**6, text))
-        except WattproofError as error:
-            _log.warning("%s; it cannot be written down: %s", text, error)
-
-    def crowded(text: str) -> None:
-        task = asyncio.create_task(tell(text))
-        telling.add(task)
-        task.add_done_callback(telling.discard)
-
-    return Edge(
-        app,
-        config.listen,
-        Certificates(*files, clock),
-        Door(clock, crowded, trusted=networks(config.trusted_proxies)),
-        answer=compat_answer if config.compat == "g13" else default_answer,
-    )
 
 
 def place(url: str) -> tuple[str, int]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+#: The tables that have them.
+PARTITIONED = ("readings", "rows")
 #: 2000-01-01 and 2100-01-01 (UTC ms): between them every month has a partition.
 BEGINNING, END = 946_684_800_000, 4_102_444_800_000
 

@@ -21,9 +21,10 @@ import asyncpg
 from wattproof.errors import InvalidValue, StorageError, WattproofError
 from wattproof.gateway.records import Write
 from wattproof.gateway.store.migrations import SCHEMAS, Script, check_readable, due, scripts
-from wattproof.gateway.store.partitions import END, Month, creation, months
+from wattproof.gateway.store.partitions import END, PARTITIONED, Month, creation, months
 from wattproof.gateway.store.reading import SqlReader
-from wattproof.gateway.store.writing import READINGS, ROWS, Ask, Fill, Large, Lock, Memory, Run, transaction
+from wattproof.gateway.store.steps import Ask, Fill, Lock, Memory, Run
+from wattproof.gateway.store.writing import transaction
 from wattproof.io.clock import SystemClock
 from wattproof.model.clock import Clock
 
@@ -168,7 +169,7 @@ class PostgresStore(PostgresReader):
         super().__init__(address, pool)
         self._clock = clock
         self._connection: asyncpg.Connection | None = None
-        self._memory = Memory(lambda values: values)
+        self._memory = Memory(lambda values: values, bool)
         self._months: set[tuple[str, Month]] = set()
         self._calls: asyncio.Queue[_Call | None] = asyncio.Queue()
         self._writing = asyncio.create_task(self._write(), name="store-writer")
@@ -287,43 +288,45 @@ class PostgresStore(PostgresReader):
                         answer = await connection.fetch(numbered(sql), *parameters)
                     case Run(sql, each):
                         await connection.executemany(numbered(sql), each)
-                    case Fill(table, rows):
-                        await self._fill(connection, table, rows)
+                    case Fill() as fill:
+                        await self._fill(connection, fill)
                     case Lock():
                         await connection.execute(f"SELECT pg_advisory_xact_lock({NUMBERS})")
 
-    async def _fill(self, connection: asyncpg.Connection, table: Large, rows: list[tuple[Any, ...]]) -> None:
-        needed = months(row[table.time] for row in rows)
-        if any((table.name, month) not in self._months for month in needed):
+    async def _fill(self, connection: asyncpg.Connection, fill: Fill) -> None:
+        table, columns, time, rows = fill
+        needed = months(row[time] for row in rows)
+        if any((table, month) not in self._months for month in needed):
             await self._make_months(connection, needed)
         if len(rows) < COPY_FROM:
-            await connection.executemany(_insert(table), rows)
+            await connection.executemany(_insert(table, columns), rows)
             return
         try:
             async with connection.transaction():  # a savepoint
-                await connection.copy_records_to_table(table.name, records=rows, columns=table.columns)
+                await connection.copy_records_to_table(table, records=rows, columns=columns)
         except asyncpg.UniqueViolationError:  # some are there already: rare, so it may be slow
-            aside = f"filling_{table.name}"
+            aside = f"filling_{table}"
             await connection.execute(
-                f"CREATE TEMPORARY TABLE IF NOT EXISTS {aside} (LIKE {table.name}) ON COMMIT DELETE ROWS"
+                f"CREATE TEMPORARY TABLE IF NOT EXISTS {aside} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
             )
-            await connection.copy_records_to_table(aside, records=rows, columns=table.columns)
-            columns = _names(table)
+            await connection.copy_records_to_table(aside, records=rows, columns=columns)
+            names = _names(columns)
             await connection.execute(
-                f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {aside} ON CONFLICT DO NOTHING"
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM {aside} ON CONFLICT DO NOTHING"
             )
+            await connection.execute(f"TRUNCATE {aside}")
 
     async def _make_months(self, connection: asyncpg.Connection, needed: set[Month]) -> None:
         """Make the partitions of these months and of the ones after them, as far as they are missing."""
         await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")
-        for table in (READINGS, ROWS):
-            there = await _partitions(connection, table.name)
+        for table in PARTITIONED:
+            there = await _partitions(connection, table)
             ahead = {month.next for month in needed if month.next.begin < END}
             for month in sorted(needed | ahead):
-                if month.partition(table.name) not in there:
-                    for statement in creation(table.name, month):
+                if month.partition(table) not in there:
+                    for statement in creation(table, month):
                         await connection.execute(statement)
-                self._months.add((table.name, month))
+                self._months.add((table, month))
 
 
 async def _partitions(connection: asyncpg.Connection, table: str) -> set[str]:
@@ -341,14 +344,13 @@ async def _took_place(connection: asyncpg.Connection, number: str) -> bool:
 
 
 @lru_cache
-def _insert(table: Large) -> str:
-    marks = ", ".join("?" * len(table.columns))
-    return numbered(f"INSERT INTO {table.name} ({_names(table)}) VALUES ({marks}) ON CONFLICT DO NOTHING")
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    marks = ", ".join("?" * len(columns))
+    return numbered(f"INSERT INTO {table} ({_names(columns)}) VALUES ({marks}) ON CONFLICT DO NOTHING")
 
 
-@lru_cache
-def _names(table: Large) -> str:
-    return ", ".join(f'"{name}"' for name in table.columns)
+def _names(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
 
 
 async def version(connection: asyncpg.Connection | asyncpg.Pool) -> int:

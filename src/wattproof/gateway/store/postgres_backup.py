@@ -13,15 +13,13 @@ import asyncpg
 from wattproof.errors import StorageError
 from wattproof.gateway.store.backup import PART, backup
 from wattproof.gateway.store.migrations import due, scripts
-from wattproof.gateway.store.partitions import creation, months
+from wattproof.gateway.store.partitions import PARTITIONED, creation, months
 from wattproof.gateway.store.postgres import BROKEN, WRITERS, Address, apply, failure, version
-from wattproof.gateway.store.writing import READINGS, ROWS
 from wattproof.io.clock import SystemClock
 from wattproof.io.journal import make_directory
 from wattproof.model.clock import Clock
 from wattproof.version import __version__
 
-_LARGE = {table.name: table for table in (READINGS, ROWS)}
 #: Our tables and views as the schema files name them.
 _MADE = re.compile(r"CREATE (?:TABLE|VIEW) (\w+)")
 
@@ -113,7 +111,7 @@ class PostgresTarget:
 
     async def load(self, table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
         try:
-            if table in _LARGE:
+            if table in PARTITIONED:
                 time = list(columns).index("time")
                 for month in months(row[time] for row in rows):
                     if (name := month.partition(table)) not in self._made:

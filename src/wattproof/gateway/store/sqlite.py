@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -23,8 +24,9 @@ from wattproof.errors import InvalidValue, StorageError, WattproofError
 from wattproof.gateway.records import Write
 from wattproof.gateway.store.migrations import SCHEMAS, Script, check_readable, due, scripts
 from wattproof.gateway.store.reading import SqlReader
+from wattproof.gateway.store.steps import Ask, Fill, Memory, Run
 from wattproof.gateway.store.tables import to_json
-from wattproof.gateway.store.writing import Ask, Fill, Large, Memory, Run, transaction
+from wattproof.gateway.store.writing import transaction
 from wattproof.io.journal import make_directory, sync_directory
 
 #: Writes that one transaction takes at most, so that nobody waits for long.
@@ -118,7 +120,7 @@ class SQLiteStore(SQLiteReader):
         known = scripts("sqlite", schemas)
         self._writer = prepare(path, known)
         super().__init__(path, known=known)
-        self._memory = Memory(to_json)
+        self._memory = Memory(to_json, int)
         self._seen = -1
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._closed = False
@@ -202,8 +204,8 @@ class SQLiteStore(SQLiteReader):
                         answer = writer.execute(sql, parameters).fetchall()
                     case Run(sql, each):
                         writer.executemany(sql, each)
-                    case Fill(table, rows):  # a Lock there is already
-                        writer.executemany(_FILL[table], rows)
+                    case Fill(table, columns, _, rows):  # a Lock there is already
+                        writer.executemany(_insert(table, columns), rows)
 
     def _finish(self, results: list[tuple[_Call, WattproofError | None]]) -> None:
         """Tell the callers, each in its own event loop; one that has ended is not told."""
@@ -213,15 +215,10 @@ class SQLiteStore(SQLiteReader):
                 loop.call_soon_threadsafe(_tell, mine)
 
 
-class _Fills(dict[Large, str]):
-    def __missing__(self, table: Large) -> str:
-        columns = ", ".join(f'"{name}"' for name in table.columns)
-        marks = ", ".join("?" * len(table.columns))
-        self[table] = f"INSERT OR IGNORE INTO {table.name} ({columns}) VALUES ({marks})"
-        return self[table]
-
-
-_FILL = _Fills()
+@lru_cache
+def _insert(table: str, columns: tuple[str, ...]) -> str:
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({', '.join('?' * len(columns))})"
 
 
 def _tell(results: list[tuple[asyncio.Future[None], WattproofError | None]]) -> None:

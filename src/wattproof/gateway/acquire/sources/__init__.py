@@ -20,6 +20,7 @@ SOURCES: Mapping[str | tuple[str, int], str] = {
     "bsm": f"{_HERE}.bsm:BsmSource",
     "dmed4": f"{_HERE}.dmed4:DmedModbusSource",
     ("dmed4", 7): f"{_HERE}.dmed4:DmedRestSource",
+    "g13": f"{_HERE}.mirror:MirrorSource",
     "map": f"{_HERE}.mapped:MapSource",
     "sunspec": f"{_HERE}.registers:SunspecSource",
 }

@@ -151,7 +151,7 @@ class AbbSource(BaseSource):
         return {
             "associationobjects": [int(flag) for flag in rights.flags],
             "role": rights.role,
-            "serial": self.serial,
+            "serial": self.meter.serial,
         }
 
     async def _info(self, arguments: Arguments) -> dict[str, Any]:

@@ -46,14 +46,15 @@ class Options:
     """What the configuration says of a meter beside its record.
 
     ``zone``: local time. ``folders``: where map files lie. ``password``: the advanced password of a DMED4 over REST,
-    the password of an ABB meter. ``host``: by which a REST meter is reached. ``serial``: by the configuration file.
-    ``allow_switching``, ``integrate``: 10.3. ``charging``: whether a charging session of ours runs on this meter now.
-    ``kept``: what :attr:`BaseSource.kept` said last, from the store.
+    the password of an ABB meter, that of ``user`` at another gateway. ``host``: by which a REST meter is reached.
+    ``serial``: by the configuration file. ``allow_switching``, ``integrate``: 10.3. ``charging``: whether a charging
+    session of ours runs on this meter now. ``kept``: what :attr:`BaseSource.kept` said last, from the store.
     """
 
     zone: tzinfo = UTC
     folders: Sequence[Path] = ()
     password: str | None = None
+    user: str | None = None
     host: str = ""
     serial: str | None = None
     allow_switching: bool = False

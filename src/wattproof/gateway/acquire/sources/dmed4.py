@@ -92,10 +92,12 @@ class DmedSource(PointSource):
             raise ProtocolError("the meter tells neither serial number nor public key: name its serial in the file")
 
     def _serial(self, info: DeviceInfo) -> str:
-        """By 10.1: the number that REST gives, MS of a record, or the fingerprint of the key."""
-        if info.serial:
-            return sanitised(info.serial)
-        return "" if info.public_key is None else fingerprint(info.public_key)
+        """By 10.1: the number that REST gives, MS of a record, or the fingerprint of the key. A meter that is known by
+        its key keeps that name when a record tells a number later."""
+        names = [] if info.public_key is None else [fingerprint(info.public_key)]
+        if info.serial and self.meter.place.get("identity", self.meter.serial) not in names:
+            names.insert(0, sanitised(info.serial))
+        return names[0] if names else ""
 
     # Time -------------------------------------------------------------------------------------------------------------
 
@@ -152,7 +154,7 @@ class DmedSource(PointSource):
         return "View Only"
 
     async def _associations(self, arguments: Arguments) -> dict[str, Any]:
-        return {"associationobjects": associations(self.record), "role": self._role, "serial": self.serial}
+        return {"associationobjects": associations(self.record), "role": self._role, "serial": self.meter.serial}
 
     async def _info(self, arguments: Arguments) -> dict[str, Any]:
         who = {"serial": self.serial, "label": self.label, "firmwareversion": await self._version()}

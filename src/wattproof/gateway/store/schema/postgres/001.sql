@@ -62,7 +62,7 @@ CREATE TABLE thinned (
 CREATE TABLE rows (
   "time" bigint NOT NULL, "local" bigint NOT NULL, "value" bigint, "meter" integer NOT NULL,
   "status" integer NOT NULL, "kind" smallint NOT NULL, "channel" smallint NOT NULL, "era" smallint NOT NULL,
-  "estimated" boolean NOT NULL, "values" json, "statuses" json,
+  "estimated" boolean NOT NULL DEFAULT false, "values" json, "statuses" json,
   PRIMARY KEY ("meter", "kind", "channel", "era", "time")
 ) PARTITION BY RANGE ("time");
 CREATE TABLE rows_before PARTITION OF rows FOR VALUES FROM (MINVALUE) TO (946684800000);

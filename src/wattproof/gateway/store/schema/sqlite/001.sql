@@ -59,7 +59,7 @@ CREATE TABLE thinned (
 CREATE TABLE rows (
   "meter" INTEGER NOT NULL, "kind" INTEGER NOT NULL, "channel" INTEGER NOT NULL, "era" INTEGER NOT NULL,
   "time" INTEGER NOT NULL, "local" INTEGER NOT NULL, "status" INTEGER NOT NULL, "value" INTEGER, "values" TEXT,
-  "statuses" TEXT, "estimated" INTEGER NOT NULL, PRIMARY KEY ("meter", "kind", "channel", "era", "time")
+  "statuses" TEXT, "estimated" INTEGER NOT NULL DEFAULT 0, PRIMARY KEY ("meter", "kind", "channel", "era", "time")
 ) STRICT, WITHOUT ROWID;
 
 -- When a series was cleared; channel -1: all channels of the kind.
