@@ -22,6 +22,7 @@ TABLES = (
     "mbus_decode",
     "cosem_get",
     "eq_bus",
+    "poll_500",
 )
 
 
