@@ -23,6 +23,7 @@ TABLES = (
     "cosem_get",
     "eq_bus",
     "gateway_http",
+    "poll_500",
 )
 
 
