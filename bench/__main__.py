@@ -22,7 +22,7 @@ TABLES = (
     "mbus_decode",
     "cosem_get",
     "eq_bus",
-    "gateway_http",
+    "gateway_https",
     "poll_500",
 )
 

@@ -26,7 +26,7 @@ from wattproof.gateway.store.opening import open_store
 from wattproof.gateway.store.sqlite import PRAGMAS
 
 METERS, BATCH, BATCHES = 1000, 10_000, 10
-COLUMNS = {id: -1 for id in range(69, 81)}
+COLUMNS = dict.fromkeys(range(69, 81), -1)
 BEGIN = 1_790_000_000_000
 
 
@@ -47,11 +47,16 @@ def bare_sqlite() -> float:
     """Rows a second."""
     batches = [[(meter, time, *row) for meter, time, row in batch] for batch in rows()]
     columns = ", ".join(f"v{place} INTEGER" for place in range(12))
-    with tempfile.TemporaryDirectory(dir=".") as folder, closing(sqlite3.connect(Path(folder) / "bare.db")) as connection:
+    with (
+        tempfile.TemporaryDirectory(dir=".") as folder,
+        closing(sqlite3.connect(Path(folder) / "bare.db")) as connection,
+    ):
         connection.isolation_level = None
         for pragma in PRAGMAS:
             connection.execute(pragma).close()
-        connection.execute(f"CREATE TABLE r (meter INTEGER, time INTEGER, {columns}, PRIMARY KEY (meter, time)) WITHOUT ROWID")
+        connection.execute(
+            f"CREATE TABLE r (meter INTEGER, time INTEGER, {columns}, PRIMARY KEY (meter, time)) WITHOUT ROWID"
+        )
         insert = f"INSERT INTO r VALUES ({', '.join('?' * 14)})"
         begin = time.perf_counter()
         for batch in batches:

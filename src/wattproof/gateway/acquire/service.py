@@ -11,6 +11,7 @@ from wattproof.gateway import reset
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
+from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.lines import open_line
@@ -42,6 +43,8 @@ class Acquire:
         self.site = Site(store, clock, config)
         self.fleet = Fleet(self.site, opener=opener)
         self.fleet.equip = Equipment(self.fleet).engine
+        self.fleet.timed = timed
+        self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
         self.timekeeper = Timekeeper(self.site)
@@ -59,6 +62,7 @@ class Acquire:
         """All commands by name."""
         return {
             **self.commands.table(),
+            "configure_bus": self.configuring.configure_bus,
             "begin_session": self.sessions.begin,
             "end_session": self.sessions.end,
         }
@@ -77,6 +81,7 @@ class Acquire:
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
         self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
         await self.site.commit(self.site.record(Id.STARTED))
