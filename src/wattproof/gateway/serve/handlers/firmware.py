@@ -39,12 +39,14 @@ async def post_firmware(call: Call) -> Answer:
     if call.raw.length > limit + OVERHEAD:
         raise Problem(413, "image too large")
     upload = Upload(config.data, boundary, limit, any_type=call.serving.compat)
+    call.serving.receiving += 1
     try:
         async for chunk in call.raw.chunks():
             await asyncio.to_thread(upload.feed, chunk)
         async with call.serving.changing:
             await _keep(call, upload)
     finally:
+        call.serving.receiving -= 1
         await asyncio.to_thread(upload.abandon)
     return _PRINTED if call.serving.compat else DONE
 
