@@ -22,6 +22,8 @@ TABLES = (
     "mbus_decode",
     "cosem_get",
     "eq_bus",
+    "store_write",
+    "store_month",
 )
 
 
