@@ -49,7 +49,8 @@ bench: $(VENV)/.dev ## the published figures, ours and the peers in one run
 docs: $(VENV)/.dev ## the manual as HTML in docs/_build
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
-pages: $(BIN)/uv ## the web pages of the gateway, built from frontend/ (needs node 20.19 or newer)
+pages: $(VENV)/.dev ## the web pages of the gateway, built from frontend/ (needs node 20.19 or newer)
+	$(BIN)/python frontend/findings.py
 	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
 	$(BIN)/python frontend/manifest.py --write
 

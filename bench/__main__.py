@@ -24,6 +24,8 @@ TABLES = (
     "eq_bus",
     "store_write",
     "store_month",
+    "gateway_http",
+    "poll_500",
 )
 
 

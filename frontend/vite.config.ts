@@ -13,6 +13,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     cssCodeSplit: false,
     sourcemap: false,
+    // The licences of what is in the script, shown under About.
+    license: { fileName: 'licences.md' },
     target: 'es2022',
     chunkSizeWarningLimit: 600,
     rolldownOptions: {

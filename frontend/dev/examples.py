@@ -186,7 +186,7 @@ def documents(meter: Document) -> dict[str, Document]:
             ]
         },
         "previousvalues/configuration": {"interval": "daily", "pvconfig": [1, 2, 9, 10]},
-        "loadprofiles/configuration": {"lpconfig": [[900, 1, 20000], [900, 96, 4960], *([[0, 0, 0]] * 6)]},
+        "loadprofiles/configuration": {"lpconfig": [[900, 1, 20000], [900, 69, 4960], *([[0, 0, 0]] * 6)]},
         "demand/configuration": {"dmc": [[1, 5], [1, 6]], "interval": [900, 60], "period": "daily"},
         "tariff": {"daytype": 1, "season": 1, "tariff": 1, "source": 1},
         "tariff/dayprofiles": {
@@ -210,7 +210,20 @@ def documents(meter: Document) -> dict[str, Document]:
     return {path: copy.deepcopy(body) for path, body in whole.items() if NUMBERS[path][0] in meter["resources"]}
 
 
+Documents = dict[str, Document]
+Change = Callable[[Documents, Document], None]
+
+
+def _into(path: str, change: Callable[[Document, Document], None]) -> Change:
+    return lambda documents, body: change(documents[path], body)
+
+
 def _merge(document: Document, body: Document) -> None:
+    document.update(body)
+
+
+def _replace(document: Document, body: Document) -> None:
+    document.clear()
     document.update(body)
 
 
@@ -221,14 +234,8 @@ def _factors(document: Document, body: Document) -> None:
 
 def _by(member: str, key: str) -> Callable[[Document, Document], None]:
     def change(document: Document, body: Document) -> None:
-        for row in body[member]:
-            rows = document[member]
-            for index, old in enumerate(rows):
-                if old[key] == row[key]:
-                    rows[index] = row
-                    break
-            else:
-                rows.append(row)
+        rows = {row[key]: row for row in (*document[member], *body[member])}
+        document[member] = [rows[number] for number in sorted(rows)]
 
     return change
 
@@ -245,8 +252,7 @@ def _functions(document: Document, body: Document) -> None:
 
 def _pulses(document: Document, body: Document) -> None:
     for row in body["pulse"]:
-        kind = row["energytype"]
-        document["pulse"][row["id"] - 1] = {**row, "energytype": PULSE_ENERGIES[kind] if kind < 5 else "turned_off"}
+        document["pulse"][row["id"] - 1] = {**row, "energytype": PULSE_ENERGIES[row["energytype"]]}
 
 
 def _lines(document: Document, body: Document) -> None:
@@ -268,27 +274,103 @@ def _profiles(document: Document, body: Document) -> None:
     document["lpconfig"] = [*body["lpconfig"], *([[0, 0, 0]] * 8)][:8]
 
 
-def _replace(document: Document, body: Document) -> None:
-    document.clear()
-    document.update(body)
+def _ratio(documents: Documents, body: Document) -> None:
+    documents["info"]["ratio"] = {name: value for name, value in body.items() if name != "serial"}
 
 
-#: What a POST to a path does to its document.
-CHANGES: dict[str, Callable[[Document, Document], None]] = {
-    "datetime": _merge,
-    "energy/conversionfactor": _factors,
-    "alarms/configuration": _by("alarmconfig", "id"),
-    "io": _lines,
-    "io/configuration": _functions,
-    "io/pulse": _pulses,
-    "previousvalues/configuration": _replace,
-    "loadprofiles/configuration": _profiles,
-    "demand/configuration": _replace,
-    "tariff": _tariff,
-    "tariff/dayprofiles": _day,
-    "tariff/weekprofiles": _replace,
-    "tariff/seasonprofiles": _replace,
-    "tariff/specialdayprofiles": _by("specialdayprofiles", "profile"),
+def _reset(documents: Documents, body: Document) -> None:
+    for name in (name for name, wanted in body["resettableenergy"].items() if wanted):
+        documents["energy/resettable"]["resettableenergy"][name][0] = "0.000"
+        counter = documents["energy/resetcounter"]["resetcounter"][name]
+        counter[0] = str(int(counter[0]) + 1)
+
+
+#: What a POST to a path does to the documents of its meter.
+CHANGES: dict[str, Change] = {
+    "transformersettings": _ratio,
+    "energy/resettable": _reset,
+    **{
+        path: _into(path, change)
+        for path, change in {
+            "datetime": _merge,
+            "energy/conversionfactor": _factors,
+            "alarms/configuration": _by("alarmconfig", "id"),
+            "io": _lines,
+            "io/configuration": _functions,
+            "io/pulse": _pulses,
+            "previousvalues/configuration": _replace,
+            "loadprofiles/configuration": _profiles,
+            "demand/configuration": _replace,
+            "tariff": _tariff,
+            "tariff/dayprofiles": _day,
+            "tariff/weekprofiles": _replace,
+            "tariff/seasonprofiles": _replace,
+            "tariff/specialdayprofiles": _by("specialdayprofiles", "profile"),
+        }.items()
+    },
+}
+
+
+def configuration() -> Document:
+    """4."""
+    times = {
+        "ack": 1000,
+        "delay_after_telegram": 1000,
+        "delay_before_requd2": 200,
+        "get_request": 500,
+        "meter_contact": 100,
+        "response_timeout": 300,
+        "response_timeout_base": 800,
+    }
+    ip = {
+        "dhcp": False,
+        "dns": False,
+        "gateway": "192.168.1.1",
+        "ip": "192.168.1.12",
+        "mac": "0.0.0.0.0.0",
+        "pdns": "0.0.0.0",
+        "sdns": "0.0.0.0",
+        "subnet": "255.255.255.0",
+    }
+    eqbus = {"baudrate": 500000, "interoctettimeout": 40}
+    return {"ip": ip, "eqbus": eqbus, "mbus-wired": dict(times), "mbus-ir": dict(times)}
+
+
+def gateway_events() -> list[Document]:
+    """13, newest first."""
+    found = [
+        {
+            "category": 4 if id == 9 else 8,
+            "index": index,
+            "id": id,
+            "timestamp": f"2026-11-30T{index:02d}:02:02",
+            "type": 2,
+        }
+        for index, id in enumerate((11, 6, 6, 9, 5), 1)
+    ]
+    return found[::-1]
+
+
+ABOUT: Document = {
+    "cosemversion": "6",
+    "firmwareversion": "G0.0.0.0",
+    "hardwareversion": "",
+    "model": "wattproof",
+    "jsonapiversion": "1.0",
+    "logicaldevicename": "WTP0000000000001",
+    "releasedate": "2026-11-30T12:00:00",
+    "serial": "1234567890",
+}
+STATUS: Document = {
+    "leds": {"a": {"colour": "green", "mode": "steady"}},
+    "clock": {"offset_ms": 0, "status": "set"},
+    "buses": [{"name": name, "state": "ok", "meters": 1, "online": 1, "queue": 0} for name in ("line1", "line2")],
+    "uptime_s": 4711,
+    "allow_network": False,
+}
+MADE_OF: Document = {
+    "licences": [{"name": "starlette", "version": "1.0", "licence": "BSD-3-Clause", "text": "/ui/licences.md"}],
+    "ram": {"total": 8 << 30, "available": 5 << 30, "acquire": 61 << 20, "serve": 74 << 20},
 }
 
 

@@ -82,7 +82,8 @@ def error(text: str) -> bytes:
 class FakeG13:
     """``compat``: it is an original. ``answers``: status and body by method and path, examples unless a test says else.
     ``broken``: answers that break off after so many bytes, and the id of the reason. ``reasons``: of ``broken``.
-    ``asked``: requests as (method, path, body). ``deaf``: how many requests get no answer at all."""
+    ``asked``: requests as (method, path, body). ``deaf``: how many requests get no answer at all.
+    ``age``: header of good answers of ours."""
 
     def __init__(self, *, compat: bool) -> None:
         self.clock = VirtualClock()
@@ -93,6 +94,7 @@ class FakeG13:
         self.asked: list[tuple[str, str, bytes]] = []
         self.heard: list[bytes] = []
         self.deaf = 0
+        self.age = 0
         printed = {example.number: example.text.encode() for example in ANSWERS}
         for line in PATHS.split("\n"):
             if line:
@@ -147,7 +149,7 @@ class FakeG13:
             lines += ["Transfer-Encoding: chunked", f"Link:/lasterror/{id}"]
             body = self.chunked(body) + b"0\r\n\r\n"
         else:
-            lines += [f"Content-Length: {len(body)}", f"Link: </lasterror/{id}>"]
+            lines += [f"Content-Length: {len(body)}", f"Link: </lasterror/{id}>", f"Age: {self.age}"]
         return "\r\n".join([*lines, "", ""]).encode() + body
 
     def chunked(self, body: bytes) -> bytes:

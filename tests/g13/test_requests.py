@@ -334,6 +334,7 @@ ACCEPTED: list[tuple[int, Any, Any]] = [
     ),
     (18, {"name": "user1", "key": "x" * 8}, None),
     (18, {"name": "user1", "key": "x" * 64, "gatewayadmin": True}, None),
+    (18, {"name": "user1", "gatewayadmin": False}, None),
     (18, {"name": "user1", "key": "e\u0301" * 33}, None),
     (19, {"name": "x" * 20, "key": "12345678"}, None),
     (23, {"name": "user1", "serial": "A"}, None),

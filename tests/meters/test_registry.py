@@ -140,7 +140,7 @@ def test_an_entry_point_that_is_of_no_use_is_left_out_and_named(
     registry._left_out.cache_clear()
     install(name, "acme_bad", target)
     install("good", "acme_one")
-    assert list(registry.families()) == ["bsm", "dmed4", "abb", "sunspec", "map", "mbus", "cosem", "good"]
+    assert list(registry.families()) == ["bsm", "dmed4", "abb", "g13", "sunspec", "map", "mbus", "cosem", "good"]
     assert registry.families()["bsm"] is registry.BUILT_IN[0]
     (record,) = caplog.records
     assert f"entry point {name} = acme_bad:{target}" in record.getMessage()

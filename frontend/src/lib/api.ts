@@ -87,3 +87,22 @@ export const post = <T = null>(path: string, body?: unknown): Promise<T> => ask<
 export const meterPath = (serial: string, rest = ''): string => `/meters/${encodeURIComponent(serial)}${rest && `/${rest}`}`
 /** The same in the modern interface. */
 export const modernPath = (serial: string, rest = ''): string => `/api/v1${meterPath(serial, rest)}`
+
+/** Send a file as the part `image` of a form; `progress` hears of 0..1. Throws ApiError. */
+export function upload(path: string, file: File, progress: (part: number) => void): Promise<void> {
+  const form = new FormData()
+  form.append('image', file, file.name)
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    request.open('POST', path)
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total)
+    request.onerror = () => reject(new ApiError(0, ''))
+    request.onload = () => {
+      if (request.status === 401) ended()
+      const des = /"des"\s*:\s*"([^"]*)"/.exec(request.responseText)?.[1]
+      if (request.status >= 200 && request.status < 300 && des === undefined) resolve()
+      else reject(new ApiError(request.status, des ?? `${request.status} ${request.statusText}`))
+    }
+    request.send(form)
+  })
+}

@@ -108,7 +108,7 @@ async def _one(process: str, settings: Config) -> int:
             from wattproof.gateway.acquire import service as acquire
 
             return await acquire.run(settings, ready=ready, stopping=stopping)
-        from wattproof.gateway.serve import service as serve
+        from wattproof.gateway.serve import process as serve
 
         return await serve.run(settings, ready=ready, stopping=stopping)
     finally:

@@ -99,7 +99,9 @@ def command(
 def describe(info: Any) -> str:
     """One line about a meter: maker, type, serial number, firmware."""
     variant = f" ({info.variant})" if info.variant else ""
-    return f"{info.manufacturer} {info.type}, serial number {info.serial}, firmware {info.firmware}{variant}"
+    return (
+        f"{info.manufacturer} {info.type}".strip() + f", serial number {info.serial}, firmware {info.firmware}{variant}"
+    )
 
 
 def _asked(points: Sequence[str], key_format: str | None) -> list[str]:

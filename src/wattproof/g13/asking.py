@@ -83,6 +83,11 @@ def is_ours(answer: WebAnswer) -> bool:
     return answer.headers.get("server", "").lower().startswith(OURS)
 
 
+def age(answer: WebAnswer) -> int:
+    """Age of the oldest value in an answer, in seconds; 0 where the gateway does not say (11.2)."""
+    return int(_seconds(answer.headers.get("age", "")) or 0)
+
+
 def check(answer: WebAnswer, resource: Resource, *, meter: str | None, gateway: str) -> None:
     """Whether an answer is good.
 
@@ -122,4 +127,4 @@ def error_text(body: bytes) -> str | None:
 
 
 def _seconds(text: str) -> float | None:
-    return float(text) if text.isdecimal() and text.isascii() else None
+    return float(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None

@@ -50,6 +50,7 @@ class Registered:
 class G13Client:
     """A gateway behind ``link``.
 
+    ``ours``: whether it is one of this package; ``age``: seconds of the oldest value in the last answer, where it says.
     ``password``: of ``user``; without it nothing is asked. ``timeout``: seconds without a byte, instead of what the
     resource may take. ``retries``: further attempts of a reading request that got no answer. ``pulse_port_base``: first
     number of pulse ports where an answer does not tell, by default 0 (GD-11).
@@ -72,6 +73,7 @@ class G13Client:
         self.clock: Clock = link.clock
         self.user = user
         self.ours = False
+        self.age = 0
         self._password = password
         self._timeout = timeout
         self._retries = retries
@@ -194,7 +196,7 @@ class G13Client:
                 if not attempts:
                     raise
                 continue
-            self.ours = asking.is_ours(answer)
+            self.ours, self.age = asking.is_ours(answer), asking.age(answer)
             asking.check(answer, resource, meter=meter, gateway=self.link.name)
             return answer
 

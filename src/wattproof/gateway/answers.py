@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 from wattproof.g13.resources import BY_NUMBER
-from wattproof.gateway.quantities import HARMONICS
 from wattproof.gateway.records import Meter
 
 #: Before the name of what a meter does not have.
@@ -67,6 +66,8 @@ class Trait(StrEnum):
     TARIFF = "tariff"
     LOGS = "logs"
     FACTORS = "factors"
+    VOLTAGE_HARMONICS = "voltage-harmonics"
+    CURRENT_HARMONICS = "current-harmonics"
     INTEGRATE = "integrate"
 
 
@@ -114,10 +115,6 @@ def _only_active(meter: Meter, arguments: Arguments) -> Answer | str:
     return METER if kind == "active" else _energy(meter, arguments)
 
 
-def _harmonics(kind: str) -> Rule:
-    return _of(frozenset(HARMONICS[kind].values()), METER, "harmonics")
-
-
 def _each(resources: Iterable[int], cell: Cell) -> dict[int, Cell]:
     return dict.fromkeys(resources, cell)
 
@@ -150,8 +147,8 @@ MAPPED: Column = {
     **_each((56, 57, 58), _of(TOTALS, ENGINE, "resettable energy")),
     59: _of(POWERS, METER, "power"),
     60: _of(INSTRUMENTS, METER, "instrument values"),
-    61: _harmonics("voltage"),
-    62: _harmonics("current"),
+    61: _with(Trait.VOLTAGE_HARMONICS, METER, "harmonics"),
+    62: _with(Trait.CURRENT_HARMONICS, METER, "harmonics"),
     63: _with(Trait.PORTS, METER, "inputs and outputs"),
     64: _with(Trait.PORTS, GATEWAY, "inputs and outputs"),
     66: _with(Trait.PORTS, METER, "inputs and outputs"),
@@ -192,8 +189,8 @@ ABB: Column = {
     **_each((56, 57, 58), lambda meter, arguments: METER if RESETTABLE & {*meter.provides} else ENGINE),
     59: _of(POWERS, METER, "power"),
     60: _of(INSTRUMENTS, METER, "instrument values"),
-    61: _harmonics("voltage"),
-    62: _harmonics("current"),
+    61: _with(Trait.VOLTAGE_HARMONICS, METER, "harmonics"),
+    62: _with(Trait.CURRENT_HARMONICS, METER, "harmonics"),
     **_abb((63, 66), Trait.PORTS),
     **_abb((64, 67), Trait.PORTS_CONFIGURED),
     **_abb((65, 68), Trait.PULSES),
@@ -243,7 +240,7 @@ def supported(meter: Meter) -> list[int]:
 # What engines add -----------------------------------------------------------------------------------------------------
 
 #: Which document of the engine a merged resource takes its part from.
-ENGINE_PART: Mapping[int, int] = MappingProxyType({43: 44, 50: 50, 51: 51})
+ENGINE_PART: Mapping[int, int] = MappingProxyType({43: 43, 50: 50, 51: 51})
 _INFO = ("manufacturing", "ratio", "conversionfactor", "power")
 
 

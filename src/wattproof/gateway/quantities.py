@@ -42,14 +42,6 @@ NUMBERS: Mapping[int, Known] = MappingProxyType(
 )
 #: Ids by name, in small letters.
 IDS: Mapping[str, int] = MappingProxyType({known.name.lower(): known.id for known in NUMBERS.values()})
-#: Arrays of harmonics, ids by kind and place, in the order of #61 and #62.
-HARMONICS: Mapping[str, Mapping[str, int]] = MappingProxyType(
-    {
-        "voltage": dict(zip(("l1", "l2", "l3", "l1-l2", "l2-l3", "l1-l3"), range(179, 185), strict=True)),
-        "current": dict(zip(("l1", "l2", "l3", "neutral"), range(185, 189), strict=True)),
-    }
-)
-
 ACTIVE_IMPORT, ACTIVE_EXPORT, ACTIVE_NET = 1, 2, 13
 VOLTAGES = (69, 72, 75)
 COUNTERS = frozenset({51, 52, 53, 54})

@@ -182,6 +182,14 @@ BUILT_IN = (
         example="abb+mbus:///dev/ttyUSB1?address=5",
     ),
     Family(
+        name="g13",
+        label="any meter behind an ABB G13 gateway, or behind ours",
+        readers={"https": "wattproof.meters.g13.driver:G13Meter"},
+        openapi="wattproof.g13.openapi:document",
+        unit=1,
+        example="g13+https://192.168.1.12?serial=ABB_1",
+    ),
+    Family(
         name="sunspec",
         label="any SunSpec meter (models 201 to 204, 211 to 214)",
         driver="wattproof.meters.sunspec.driver:SunspecDriver",

@@ -2,41 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway.acquire.rig import Wire, virtual
-from tests.gateway.acquire.world import WHO, World
-from wattproof.gateway.config import BusConfig, Config, MeterConfig
+from tests.gateway.acquire.conftest import Open
+from tests.gateway.acquire.rig import virtual
+from tests.gateway.acquire.world import HALL, WHO, YARD, World
+from wattproof.gateway.config import MeterConfig
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Access, Group, Meter
-from wattproof.model.clock import VirtualClock
-
-HALL, YARD = "tcp://10.0.0.1:502", "tcp://10.0.0.2:502"
-BUSES = (BusConfig("hall", HALL), BusConfig("yard", YARD))
-Open = Callable[..., AbstractAsyncContextManager[World]]
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Open:
-    """Opens worlds on the same store: ``world(meters=..., hall={unit: meter})``."""
-    clock = VirtualClock()
-
-    @asynccontextmanager
-    async def opened(
-        meters: tuple[MeterConfig, ...] = (), hall: Any = None, yard: Any = None, buses: Any = BUSES, **config: Any
-    ) -> AsyncIterator[World]:
-        wires = {HALL: Wire(clock, hall or {}), YARD: Wire(clock, yard or {})}
-        settings = Config(data=tmp_path, buses=buses, meters=meters, timezone="Europe/Berlin", **config)
-        async with World(tmp_path, settings, wires, clock) as made:
-            yield made
-
-    return opened
-
 
 FORTYTWO = MeterConfig("hall", "bsm", unit=42)
 

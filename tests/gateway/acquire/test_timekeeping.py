@@ -23,7 +23,7 @@ def world(folder: Path, meter: Any, clock: VirtualClock | None = None, **options
     config = Config(
         data=folder,
         buses=(BusConfig("hall", HALL, poll_live_s=HOUR, poll_energy_s=HOUR),),
-        meters=(MeterConfig("hall", "bsm", unit=42, **options),),
+        meters=(MeterConfig("hall", "bsm", unit=42, engines="off", **options),),
         timezone="Europe/Berlin",
     )
     return World(folder, config, {HALL: Wire(clock, {42: meter})}, clock)
@@ -57,7 +57,7 @@ async def test_a_clock_that_is_off_is_set_within_the_hour_but_never_while_chargi
         source: Any = here.fleet.station(bsm.serial).source
         await here.run(source.set_time(here.site.now + 30_000))
         here.fleet.charging = lambda serial: True
-        await here.pass_(1.5 * DAY)
+        await here.pass_(6 * HOUR)
         time = await here.run(source.time())
         assert abs(time - here.site.now - 30_000) <= 2000 and kept(here, bsm).settings == 1
         here.fleet.charging = lambda serial: False

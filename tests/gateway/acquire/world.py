@@ -21,6 +21,7 @@ from wattproof.model.clock import Clock, VirtualClock
 
 T = TypeVar("T")
 WHO = {"user": "admin", "address": "127.0.0.1"}
+HALL, YARD = "tcp://10.0.0.1:502", "tcp://10.0.0.2:502"
 RESTING = BackOff(limit=3, first=10, factor=2, most=60)
 
 
@@ -95,6 +96,12 @@ class World:
             if task.done():
                 return await task
             moment = self.clock.next_wake()
+            if moment is None or moment >= end:
+                import sys
+
+                print("MOMENT", moment, end, self.store.working, file=sys.stderr)
+                for one in asyncio.all_tasks():
+                    one.print_stack(file=sys.stderr)
             assert moment is not None and moment < end, "the task does not end"
             self.clock.advance(max(0, moment - self.clock.now()) / SECOND)
 

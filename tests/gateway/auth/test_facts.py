@@ -15,7 +15,7 @@ def facts(**headers: str) -> Facts:
         "method": "POST",
         "path": "/login",
         "client": ("10.0.0.1", 4711),
-        "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
+        "headers": [(name.replace("_", "-").lower().encode(), value.encode()) for name, value in headers.items()],
     }
     return Facts.of(scope, networks(["10.0.0.1"]))
 
@@ -53,6 +53,15 @@ def test_tokens_and_cookies():
     assert facts(Cookie="a=1; wattproof=xyz; b=2").cookie == "xyz"
     assert facts(Cookie="xwattproof=1").cookie is None
     assert facts().cookie is None
+
+
+def test_headers_that_come_twice():
+    scope = {"method": "GET", "path": "/", "client": None}
+    twice = [(b"authorization", b"Basic YTpi"), (b"authorization", b"Basic Yzpk"), (b"host", b"x"), (b"host", b"y")]
+    found = Facts.of({**scope, "headers": [*twice, (b"origin", b"https://x")]})
+    assert (found.basic, found.same_origin) == (None, False), "nobody can say which of them counts"
+    cookies = [(b"cookie", b"a=b"), (b"cookie", b"wattproof=xyz")]
+    assert Facts.of({**scope, "headers": cookies}).cookie == "xyz", "a proxy may have split them"
 
 
 def test_the_client_behind_a_proxy():

@@ -224,6 +224,28 @@ async def test_a_full_disk_is_no_way_round(house: House, caplog: pytest.LogCaptu
     assert await status(house.gate(), basic("operator")) == 429, "and it is stored as soon as it can be"
 
 
+async def test_setting_the_clock_of_the_host_neither_opens_nor_prolongs_a_lock(house: House):
+    gate = house.gate()
+    cookie = (await gate.login(await gate.admit(basic("admin"))))[10:42]
+    await guesses(gate, 5)
+    for step in (+86_400, -7 * 86_400):
+        house.clock.set_time(house.clock.time() + step * 10**9)
+        assert await status(gate, basic("operator")) == 429
+        assert await status(gate, request(cookie=cookie)) == 200
+    await guesses(gate, 1, "nobody")
+    [newest, *_] = [event for _, event in await house.store.events()]
+    assert newest.time == house.clock.time() // 10**6, "what is written down has the time of the clock"
+    restarted = house.gate()
+    assert await status(restarted, basic("operator")) == 429
+    house.clock.advance(60)
+    assert await status(gate, basic("operator")) == 200
+    await guesses(restarted, 5)
+    house.clock.advance(15 * 60)
+    assert await status(restarted, basic("operator")) == 200, (
+        "no lock is longer than the longest, whatever the clock said"
+    )
+
+
 async def test_a_wrong_token_is_a_failure_of_its_address(house: House):
     gate = house.gate()
     for number in range(30):

@@ -59,6 +59,17 @@ def test_a_stored_text_that_cannot_be_read_is_no_password(stored: str):
     assert not Hashing(memory=64, passes=1).verify(stored, "x")
 
 
+async def test_a_password_that_is_longer_than_any_is_wrong_for_the_usual_price(verifier: Verifier):
+    stored = await verifier.hash("x" * 1024)
+    assert await verifier.verify(stored, "x" * 1024)
+    # Normalising this would stop the process for seconds: its marks are to be sorted.
+    assert not await verifier.verify(stored, "a" + "\u0315\u0300" * 100_000)
+    assert not await verifier.verify(stored, "")
+    assert verifier.count == 3
+    with pytest.raises(Refusal, match="invalid key length"):
+        check_key("a" + "\u0315\u0300" * 100_000, name="a")
+
+
 @pytest.mark.proves("G-315")
 async def test_two_run_sixteen_wait_and_the_next_is_refused():
     hashing = Held(memory=64, passes=1)

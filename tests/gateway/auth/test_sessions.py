@@ -61,6 +61,9 @@ def test_sessions_of_a_user_end_together_but_for_one():
     sessions.end_all("a", address="y")
     assert [sessions.find(token, START + 2) is not None for token in (here, there, other)] == [True, False, True]
     kept = sessions.open("a", 1, "y", START + 1)
+    wide = sessions.open("c", 1, "2001:db8::1", START + 1)
+    sessions.end_all("c", address="2001:db8::2")
+    assert sessions.find(wide, START + 2) is None
     sessions.end_all("a", but=sessions.find(kept, START + 2).digest)
     assert [sessions.find(token, START + 2) is not None for token in (here, kept, other)] == [False, True, True]
     assert sessions.newest("a", "x", START + 2) is None

@@ -73,10 +73,10 @@ class Kept:
     async def engine_states(self, serial: str) -> dict[str, Any]:
         return copy.deepcopy(self.states)
 
-    async def rows(
+    async def row_batches(
         self, serial: str, kind: Kind, channel: int, *, first: int | None = None, last: int | None = None,
         count: int | None = None, local: bool = False,
-    ) -> AsyncIterator[Row]:  # fmt: skip
+    ) -> AsyncIterator[list[Row]]:  # fmt: skip
         found = [
             row
             for row in self.all(kind, channel)
@@ -85,8 +85,8 @@ class Kept:
         ]
         if count is not None:
             found = found[-count:] if first is None else found[:count]
-        for row in found:
-            yield row
+        for start in range(0, len(found), 500):
+            yield found[start : start + 500]
 
     async def meter_events(self, serial: str, log: str, *, until: int | None, count: int) -> list[MeterEvent]:
         found = [entry for (name, _), entry in sorted(self.log.items()) if name == log]
@@ -170,6 +170,14 @@ class Bench:
         return parts[0], [item for part in parts[1:] for item in part]
 
 
-def constant(watts: int, since: int, start: int = 0) -> Callable[[int], dict[int, int]]:
-    """Import that grows by so many W, in thousandths of a Wh."""
-    return lambda at: {1: start + watts * (at - since) // 3600}
+def constant(watts: int, since: int, start: int = 0, id: int = 1) -> Callable[[int], dict[int, int]]:
+    """A counter that grows by so many W, in thousandths of a Wh."""
+    return lambda at: {id: start + watts * (at - since) // 3600}
+
+
+async def bench_at(*moment: int, facts: Facts = BSM, watts: int = 3600, **options: Any) -> Bench:
+    """A new engine at a moment of UTC, whose meter counts a thousandth of a Wh a ms for each 3600 W, from 1 kWh on."""
+    start = utc(*moment)
+    bench = Bench(facts, start, constant(watts, start, 1_000_000), **options)
+    await bench.start()
+    return bench

@@ -17,6 +17,7 @@ from urllib.parse import unquote
 import msgspec
 
 from wattproof.gateway.acquire.notices import notices_of
+from wattproof.gateway.answers import Trait
 from wattproof.gateway.auth.passwords import Hashing, Verifier
 from wattproof.gateway.config import Config
 from wattproof.gateway.local import CommandFailed, Failing, Notice
@@ -37,10 +38,7 @@ HASHES = {name: LIGHT.hash(password) for name, password in PASSWORDS.items()}
 SERIAL, OTHER = "ABB_8", "ABB_9"
 #: What a meter with everything provides.
 EVERYTHING = tuple(range(1, 199))
-TRAITS = (
-    "clock", "clock-set", "hardware", "transformer", "ports", "ports-set", "ports-configured", "pulses", "alarms",
-    "previous", "profiles", "demand", "calendar", "tariff", "logs", "factors",
-)  # fmt: skip
+TRAITS = tuple(trait.value for trait in Trait)
 
 
 def meter(serial: str = SERIAL, **more: Any) -> Meter:

@@ -246,6 +246,7 @@ async def test_status_and_buses(rig: Rig) -> None:
     status = shaped(await rig.ask("GET", "/api/v1/status"), "status")
     assert (status.leds.a.mode, status.leds.b.mode, status.leds.c.colour) == ("steady", "flash", "green")
     assert (status.listen, status.clock.status, status.uptime_s) == (["https://127.0.0.1:8443"], "set", 5)
+    assert not status.allow_network
     buses = shaped(await rig.ask("GET", "/api/v1/buses"), "buses")
     assert [one["serial"] for one in buses.meters] == [SERIAL]
     rig.line.table = {name: command for name, command in rig.line.table.items() if name != "state"}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from wattproof.errors import PortInUse
 from wattproof.gateway.serve.network import Moving, mac_text
 from wattproof.gateway.serve.problems import Problem
 from wattproof.model.clock import VirtualClock
@@ -24,7 +25,7 @@ class Listeners:
 
     async def move(self, host: str) -> None:
         if host in self.taken:
-            raise OSError(98, "address in use")
+            raise PortInUse("address in use")
         self.moves.append(host)
         self.host = host
 

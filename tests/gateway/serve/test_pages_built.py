@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from frontend import manifest
+from frontend import findings, manifest
 
 
 def test_the_committed_pages_were_built_from_the_present_sources() -> None:
@@ -25,8 +25,12 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere() -> None:
 
 def test_no_map_of_the_sources_is_shipped_and_names_are_stable() -> None:
     names = {path.name for path in manifest.PAGES.iterdir()}
-    assert names == {"app.js", "icon.svg", "index.html", "manifest.json", "style.css"}
+    assert names == {"app.js", "icon.svg", "index.html", "licences.md", "manifest.json", "style.css"}
     assert "sourceMappingURL" not in (manifest.PAGES / "app.js").read_text(encoding="utf-8")
+
+
+def test_german_findings_are_those_of_the_verifier() -> None:
+    assert findings.PATH.read_text(encoding="utf-8") == findings.text(), "run `make pages`"
 
 
 def test_the_lock_file_names_no_server() -> None:

@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 
+from tests.g13 import examples
+from wattproof.g13 import bodies
+from wattproof.g13.resources import BY_NUMBER
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Setting, Write
 from wattproof.gateway.serve.exact import CUT
 from wattproof.gateway.serve.framing import Framing
 from wattproof.gateway.serve.lasterror import BLOCK, KEPT, LAST_ID, LastErrors, shown
-from wattproof.gateway.serve.problems import COSEM
+from wattproof.gateway.serve.problems import COSEM, Problem
+from wattproof.gateway.serve.rows import Rows
 from wattproof.gateway.serve.streaming import Asked, Streamed, Streaming
 from wattproof.gateway.store.sqlite import SQLiteStore
 from wattproof.model.clock import VirtualClock
@@ -143,3 +147,32 @@ async def test_a_client_that_has_gone_ends_what_makes_the_pieces(store: SQLiteSt
     with pytest.raises(asyncio.CancelledError):
         await setup.streaming.send(send, Streamed(made()), ASKED)
     assert ended.is_set()
+
+
+@pytest.mark.proves("G-169", "G-173", "G-177")
+@pytest.mark.parametrize("number", [69, 73, 77])
+def test_items_are_written_as_their_shapes_write_them(number: int) -> None:
+    resource = BY_NUMBER[number]
+    (text,) = [example.text for example in examples.ANSWERS if example.number == number]
+    document = json.loads(text)
+    items = document.pop("items")
+    rows = Rows(resource, document, compat=False)
+    made = rows.head + rows.items([]) + rows.items(items) + rows.items([]) + rows.items(items) + rows.end
+    assert made == bodies.encode(resource, document | {"items": items * 2})
+    for wrong in ([{"time": "x"}], [items[0] | {"more": 1}], [[1]], [{**items[0], next(iter(items[0])): {}}]):
+        with pytest.raises(Problem):
+            rows.items(wrong)
+
+
+def test_items_may_be_missing_or_several_numbers() -> None:
+    profile = Rows(BY_NUMBER[73], {"mapping": ["a", "%"], "interval": 60}, compat=True)
+    time = "2026-01-01T00:00:00"
+    several = [{"status": 32, "value": None, "timestamp": time}, {"status": 1, "value": ["1.0"], "timestamp": time}]
+    assert profile.items(several) == (
+        b'{"status":32,"timestamp":"2026-01-01T00:00:00","value":null},'
+        b'{"status":1,"timestamp":"2026-01-01T00:00:00","value":["1.0"]}'
+    )
+    demand = Rows(BY_NUMBER[77], {"mapping": []}, compat=False)
+    assert demand.items([{"time": time, "values": [[1, "12.50", time, 3]]}]) == (
+        b'{"values":[[1,12.50,"2026-01-01T00:00:00",3]],"time":"2026-01-01T00:00:00"}'
+    )

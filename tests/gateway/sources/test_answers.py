@@ -21,7 +21,8 @@ from wattproof.gateway.records import Meter
 
 AC = (1, *range(69, 78), *range(93, 105), 170)
 DC = (1, 2, 13, 69, 70, 96)
-EVERYTHING = (*range(1, 45), *range(69, 83), *range(85, 105), 113, 122, 170, *range(171, 189))
+MBUS = ("factors", "ports", "previous", "logs", "voltage-harmonics", "current-harmonics")
+EVERYTHING = (*range(1, 45), *range(69, 83), *range(85, 105), 113, 122, 170, *range(171, 179))
 
 
 def bsm(**fields: object) -> Meter:
@@ -103,7 +104,12 @@ def test_a_map_answers_what_it_binds() -> None:
     assert cells(bare, (61, 62)) == {"harmonics"}
     assert cells(bare, (63, 64, 66)) == {"inputs and outputs"}
     assert answer(bare, 54, {"type": "reactive"}) == Unsupported("reactive energy")
-    rich = chiller(1, 21, 96, 179, 185, traits=("clock", "clock-set", "hardware", "transformer", "ports"))
+    rich = chiller(
+        1,
+        21,
+        96,
+        traits=("voltage-harmonics", "current-harmonics", "clock", "clock-set", "hardware", "transformer", "ports"),
+    )
     assert cells(rich, (41, 42, 46, 54, 59, 61, 62, 63, 66)) == {METER}
     assert cells(rich, (48, 55, 56, 57, 58)) == {ENGINE}
     assert answer(rich, 54, {"type": "reactive"}) is METER
@@ -122,14 +128,12 @@ def test_engines_off(meter: Meter) -> None:
 
 @pytest.mark.proves("G-351")
 def test_abb_meters_have_what_their_bus_carries() -> None:
-    wired = record(
-        "abb", protocol=1, engines="off", provides=EVERYTHING, traits=("factors", "ports", "previous", "logs")
-    )
+    wired = record("abb", protocol=1, engines="off", provides=EVERYTHING, traits=MBUS)
     assert cells(wired, (41, 42, 43, 44, 45, 47, 50, 51, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 66, 69, 72)) == {METER}
     assert answer(wired, 70) == Unsupported("previous values configuration")
     assert answer(wired, 84) == Unsupported("day profiles")
     assert answer(wired, 67) == Unsupported("input and output configuration")
-    automatic = record("abb", protocol=1, provides=EVERYTHING, traits=("factors", "ports", "previous", "logs"))
+    automatic = record("abb", protocol=1, provides=EVERYTHING, traits=MBUS)
     assert cells(automatic, (52, 53, 69, 70, 71, 72, 73, 77)) == {ENGINE}
     assert answer(automatic, 83) == Unsupported("day profiles")
     whole = record("abb", protocol=3, engines="off", provides=EVERYTHING, traits=tuple(Trait))

@@ -100,7 +100,7 @@ def test_who_and_what_it_is() -> None:
     versions = rig.get(46)["version"]
     assert len(versions) == 2 and all(0 < len(version) <= 17 for version in versions)
     rights = rig.get(30)
-    assert (rights["role"], rights["serial"]) == ("Configure", "001BZR1521070006")
+    assert (rights["role"], rights["serial"]) == ("Configure", "X")  # as registered
     assert rights["associationobjects"][:2] == [1, 0]
 
 
@@ -151,3 +151,19 @@ def test_a_silent_meter_in_the_words_of_the_interface() -> None:
     assert failed.value.where == "datetime"
     with pytest.raises(ResponseTimeout):
         rig.run(rig.source.read([1]))
+
+
+def test_an_object_by_the_table_of_quantities() -> None:
+    rig = bsm().opened()
+    voltage = bytes((1, 0, 32, 7, 0, 255))
+    wanted = {"value": 2, "unit": 3}
+    (value,) = rig.run(rig.source.execute(voltage, 3, wanted))["values"]
+    assert value["unit"] == "V" and 220 < float(value["value"]) < 240
+    assert rig.run(rig.source.execute(voltage, 1, {"value": 2}))["values"] == [{"value": value["value"]}]
+    undefined = {"values": [], "error": "OBJECT_UNDEFINED"}
+    for obis, class_id, attributes in (
+        (bytes((1, 0, 2, 8, 0, 255)), 3, wanted),
+        (voltage, 8, wanted),
+        (voltage, 3, {"value": 4}),
+    ):
+        assert rig.run(rig.source.execute(obis, class_id, attributes)) == undefined

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.gateway.sources.rig import Rig, dmed4
-from wattproof.gateway.acquire.sources import Options
+from tests.gateway.sources.rig import Rig, dmed4, record
+from wattproof.errors import HttpRefused
+from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.acquire.sources.serials import fingerprint
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.quantities import TEMPERATURE_1
@@ -48,6 +50,10 @@ def test_serial_numbers() -> None:
 def test_a_record_tells_the_serial_number_over_modbus() -> None:
     rig = charged(dmed4("modbus", serial="12345678", load="constant:20000"))
     assert rig.opened().source.serial == "12345678"
+    name = fingerprint(rig.run(rig.source.driver.public_key()))
+    known: Any = open_source(record("dmed4", serial=name), rig.link)
+    rig.run(known.open())
+    assert known.serial == name
 
 
 def test_values(way: str) -> None:
@@ -145,3 +151,31 @@ def test_no_resource_writes_into_the_charge_cycle(way: str) -> None:
     else:
         written = [int.from_bytes(pdu[1:3], "big") for _, pdu in rig.link.requests if pdu[0] in (6, 16)]
         assert written == [0x407F, 0x4283]
+
+
+@pytest.mark.proves("G-377")
+@pytest.mark.parametrize(
+    ("status", "reading", "writing"),
+    [
+        (500, "received invalid response from COSEM.", "received invalid response from COSEM."),
+        (403, "received invalid response from COSEM.", "received READ_WRITE_DENIED response from COSEM"),
+        (400, "received invalid response from COSEM.", "received READ_WRITE_DENIED response from COSEM"),
+    ],
+)
+def test_statuses_of_http(status: int, reading: str, writing: str) -> None:
+    rig = dmed4("rest").opened()
+
+    for method, text, act in (
+        ("GET", reading, lambda: rig.get(43)),
+        ("PUT", writing, lambda: rig.put(42, {"datetime": "2026-07-05T01:11:31"})),
+    ):
+        rig.link.hits = refusing(method, status)
+        with pytest.raises(CommandFailed) as failed:
+            act()
+        assert failed.value.text == text
+        assert failed.value.kind == ("denied" if "DENIED" in text else "meter")
+
+
+def refusing(only: str, status: int) -> Callable[[str, str], Exception | None]:
+    """Takes the answers to one method away."""
+    return lambda method, target: HttpRefused(status, "no") if method == only else None

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.gateway.sources.rig import record
+from tests.gateway.sources.rig import record, shown
 from tests.meters.conftest import Bench
 from tests.meters.mapped.registers import Unit
 from wattproof.drivers.modbus import run_blocking as run
@@ -111,7 +111,7 @@ def chiller(tmp_path: Path) -> Any:
 
 
 def get(source: Any, resource: int) -> Any:
-    return run(source.get(resource, {})).body
+    return shown(resource, run(source.get(resource, {})).body)
 
 
 @pytest.mark.proves("G-353")

@@ -16,7 +16,7 @@ from wattproof.io.url import parse_url
 from wattproof.meters import registry
 from wattproof.meters.abb.quantities import ROWS
 from wattproof.meters.mapped.driver import MappedDriver
-from wattproof.meters.mapped.mapfile import MeterMap, find_map, load_map, parse_map
+from wattproof.meters.mapped.mapfile import MeterMap, find_map, load_map, maps_in, parse_map
 from wattproof.meters.mapped.probe import probe, recognise
 from wattproof.meters.mapped.quantities import PORT_STATES, QUANTITIES
 from wattproof.model.units import NONE
@@ -306,12 +306,15 @@ def test_names_and_units_are_those_of_the_interface() -> None:
     assert QUANTITIES["tariff_active"].unit is NONE
 
 
-def test_the_family_and_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_family_and_its_address(tmp_path: Path) -> None:
     assert registry.family("map").load("driver") is MappedDriver
     place = parse_url(f"map+tcp://127.0.0.1:502?unit=1&map={EXAMPLE}")
     assert MappedDriver.url_options(place)["meter_map"].name == "acme-3p"
     with pytest.raises(InvalidURL, match="map file is missing"):
         MappedDriver.url_options(parse_url("map+tcp://127.0.0.1:502?unit=1"))
     assert find_map("acme-3p", [HERE]) == EXAMPLE
+    (tmp_path / "other.toml").write_text("[gateway]\n")
+    (tmp_path / "m.toml").write_text(HEAD + point("voltage_l1"))
+    assert [found.name for found in maps_in([HERE, tmp_path])] == ["acme-3p", "m"]
     with pytest.raises(UnknownName, match="nowhere"):
         find_map("nowhere", [HERE])

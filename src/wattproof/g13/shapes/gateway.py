@@ -58,15 +58,25 @@ def _check_ip(body: dict[str, Any], how: How) -> None:
 
 def _check_key(body: dict[str, Any], how: How) -> None:
     """A new password differs from the old one and from the name, whatever its case (9.1)."""
+    if "key" not in body:
+        return
     if body["key"] == body.get("oldkey"):
         raise Unfit("new key equals old key")
     if body["key"].lower() == body["name"]:
         raise Unfit("key equals name")
 
 
+def _check_change(body: dict[str, Any], how: How) -> None:
+    """18: a new password, or the flag of the gateway admin (ours), or both."""
+    if "key" not in body and "gatewayadmin" not in body:
+        raise Unfit(_NO_KEY)
+    _check_key(body, how)
+
+
+_NO_KEY = "missing name and key tag in JSON"
 _MBUS = record(*(Member(name, Whole(*limits)) for name, limits in MBUS_TIMES.items()))
-_NAME = Member("name", UserName(), missing="missing name and key tag in JSON", invalid="invalid user name")
-_KEY = Member("key", Key(), missing="missing name and key tag in JSON")
+_NAME = Member("name", UserName(), missing=_NO_KEY, invalid="invalid user name")
+_KEY = Member("key", Key(), missing=_NO_KEY)
 _OLD_KEY = optional("oldkey", Text(1025))
 _ADMIN = optional("gatewayadmin", Flag(), ours=True)
 _BINDING = (Member("name", UserName(), invalid="invalid user name"), Member("serial", METER))
@@ -85,7 +95,7 @@ REQUESTS: Mapping[int, Body] = {
     8: Body(_MBUS),
     10: Body(record(optional("serial", METER), Member("alias", ALIAS), Member("location", LOCATION))),
     12: Body(record(Member("datetime", CLOCK, missing="missing datetime tag in JSON"))),
-    18: Body(record(_NAME, _OLD_KEY, _KEY, _ADMIN), check=_check_key),
+    18: Body(record(_NAME, _OLD_KEY, optional("key", Key()), _ADMIN), check=_check_change),
     19: Body(record(_NAME, _KEY, _ADMIN), check=_check_key),
     22: Body(record(*_BINDING, Member("access", ACCESS))),
     23: Body(record(*_BINDING, optional("access", ACCESS))),

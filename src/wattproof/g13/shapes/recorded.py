@@ -268,7 +268,8 @@ RESPONSES: Mapping[int, Shape] = {
     ),
     81: record(
         *numbers("daytype", "season", shown=False),
-        *numbers("tariff", "source"),
+        *numbers("tariff"),
+        *numbers("source", shown=False),  # M-Bus does not tell it
         optional("inputconfig", _CONFIGURED),
     ),
     83: listed("dayprofiles", Member("actions", Array(row(ANY_NUMBER, TimeOfDay()))), *numbers("profile")),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from wattproof.errors import StorageError, WattproofError
 from wattproof.gateway.acquire.ages import age_of
-from wattproof.gateway.acquire.fleet import KEPT
+from wattproof.gateway.acquire.fleet import kept_by
 from wattproof.gateway.acquire.site import NO_SPACE, Site
 from wattproof.gateway.acquire.sources.failures import failure
 from wattproof.gateway.acquire.station import Document, Engine
-from wattproof.gateway.acquire.stations import Station
+from wattproof.gateway.acquire.stations import EXECUTE, Station
 from wattproof.gateway.answers import ENGINE_PART, Answer, Unsupported, answer, associations, merged
 from wattproof.gateway.local import CommandFailed, Failing
-from wattproof.gateway.records import EngineState
+from wattproof.gateway.records import Setting
 
 #: Log entries of #51 where the request does not say how many.
 COUNT = 100
@@ -61,10 +61,32 @@ async def document(
     if found is Answer.GATEWAY and resource == ASSOCIATIONS:
         return Document({**taken.body, "associationobjects": associations(station.record)}, taken.time)
     if found is Answer.MERGED and station.engine is not None:
-        added = await station.engine.get(ENGINE_PART[resource], arguments)
+        try:
+            added = await station.engine.get(ENGINE_PART[resource], arguments)
+        except CommandFailed as error:
+            if error.kind is not Failing.UNSUPPORTED:
+                raise
+            return taken  # the engine has nothing to add to this one
         count = int(arguments.get("count") or COUNT)
         return Document(merged(resource, taken.body, added.body, count), min(taken.time, added.time))
     return taken
+
+
+async def execute(
+    station: Station, obis: bytes, class_id: int, attributes: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    """What #16 says of one device: a value for each pair of attributes; an object that it has not is no failure.
+
+    Raises ``CommandFailed``.
+    """
+    age = age_of(EXECUTE, mbus=station.mbus)
+    told: dict[str, Any] = {"values": []}
+    for pair in attributes:
+        body = (await station.execute(obis, class_id, pair, age.most, age.wait)).body
+        told["values"] += body["values"]
+        if "error" in body:
+            told["error"] = body["error"]
+    return told
 
 
 def status(station: Station) -> Document:
@@ -86,12 +108,14 @@ async def change(
             await engine_of(station).put(resource, body, arguments)
         except StorageError as error:
             raise CommandFailed(Failing.STORAGE, NO_SPACE, detail=str(error)) from error
+        finally:
+            station.arm()
         return
     source: Any = station.source
     before = getattr(source, "kept", None)
     await station.put(resource, body, arguments, age_of(resource, mbus=station.mbus).wait)
     if (kept := getattr(source, "kept", None)) != before:
-        await site.commit(EngineState(station.serial, KEPT, kept))
+        await site.commit(Setting(kept_by(station.serial), kept))
 
 
 async def rows(station: Station, resource: int, arguments: Mapping[str, Any]) -> AsyncGenerator[Any, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -14,7 +15,7 @@ import msgspec
 from wattproof.errors import WattproofError
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.lines import Line, open_line
-from wattproof.gateway.acquire.places import protocol_of
+from wattproof.gateway.acquire.places import MIRRORED, protocol_of
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.acquire.station import Source
@@ -53,20 +54,23 @@ class Fleet:
     """``buses`` by name, ``stations`` by serial. What the configuration file says of a meter is in ``files`` by serial,
     and in ``newcomers`` by bus and address while its serial is not known. ``watchers`` are told of all new values."""
 
-    def __init__(self, site: Site, *, opener: OpenLine = open_line, engine: MakeEngine = no_engine) -> None:
+    def __init__(self, site: Site, *, opener: OpenLine = open_line) -> None:
         self.site = site
         self.buses: dict[str, BusLanes] = {}
         self.stations: dict[str, Station] = {}
         self.files: dict[str, MeterConfig] = {}
         self.newcomers: dict[tuple[str, str], MeterConfig] = {}
         self.watchers: set[Watch] = set()
+        #: Held while buses come and go.
+        self.changing = asyncio.Lock()
         #: Told of every meter that is polled from now on, and of the serials of those that are no more.
         self.admitted: Callable[[Station], None] = lambda station: None
         self.dismissed: Callable[[str], None] = lambda serial: None
         #: Whether a signed session of ours is open at a meter.
         self.charging: Callable[[str], bool] = lambda serial: False
         self._opener = opener
-        self._engine = engine
+        #: Makes the engines of meters that shall have one.
+        self.equip: MakeEngine = no_engine
         self._made = 0
 
     # buses
@@ -101,11 +105,12 @@ class Fleet:
 
     async def drop_unused(self) -> None:
         """Close buses that only an address names and that no meter needs any more."""
-        for name, lanes in list(self.buses.items()):
-            if lanes.adhoc and not any(runner.visitors for runner in lanes.runners):
-                del self.buses[name]
-                for runner in lanes.runners:
-                    await runner.stop()
+        async with self.changing:
+            for name, lanes in list(self.buses.items()):
+                if lanes.adhoc and not any(runner.visitors for runner in lanes.runners):
+                    del self.buses[name]
+                    for runner in lanes.runners:
+                        await runner.stop()
 
     def runners(self) -> Iterator[Runner]:
         """Of all buses."""
@@ -125,7 +130,7 @@ class Fleet:
         """Poll a meter from now on; its bus exists."""
         runner = self.buses[record.bus].free()
         source = await self.source(record, runner)
-        engine = self._engine if record.engines == "auto" else no_engine
+        engine = self.equip if record.engines == "auto" else no_engine
         station = Station(record, source, runner, self.site, engine, self._made, self._watched)
         self._made += 1
         try:
@@ -144,13 +149,15 @@ class Fleet:
 
     async def _options(self, record: Meter, runner: Runner) -> Options:
         config = self.files.get(record.serial) or self.newcomers.get((record.bus, str(record.address)))
-        states = await self.site.store.engine_states(record.serial) if record.serial else {}
+        url = runner.line.url
         options = Options(
+            user=url.options.get("user"),
+            password=_password(_file(url)) if record.family == MIRRORED else None,
             zone=ZoneInfo(self.site.config.timezone),
             folders=_folders(self.site.config.path, self.site.config.data),
-            host=runner.line.url.host or "",
+            host=url.host or "",
             charging=lambda: self.charging(record.serial),
-            kept=states.get(KEPT, {}),
+            kept=await self.site.store.setting(kept_by(record.serial), {}),
         )
         return options if config is None else with_config(options, config)
 
@@ -171,27 +178,34 @@ class Fleet:
         return station.record
 
     async def close(self) -> None:
-        """End all transactions, then all lines."""
-        for runner in self.runners():
-            try:
-                await runner.stop()
-            except Exception:
-                _log.exception("bus %s does not end cleanly", runner.name)
+        """End all transactions, then all lines, all at the same time."""
+        runners = list(self.runners())
+        ends = await asyncio.gather(*(runner.stop() for runner in runners), return_exceptions=True)
+        for runner, end in zip(runners, ends, strict=True):
+            if isinstance(end, BaseException):
+                _log.error("bus %s does not end cleanly", runner.name, exc_info=end)
 
 
-#: Under this name among the states of a meter's engines lies what its source keeps.
-KEPT = "source"
+def kept_by(serial: str) -> str:
+    """Name of the setting in which the source of a meter keeps what it was told."""
+    return f"source/{serial}"
 
 
 def with_config(options: Options, config: MeterConfig) -> Options:
     """What the file says of a meter."""
     return replace(
         options,
-        password=_password(config.password_file),
+        password=_password(config.password_file) or options.password,
         serial=config.serial,
         allow_switching=config.allow_switching,
         integrate=config.integrate,
     )
+
+
+def _file(url: MeterURL) -> Path | None:
+    """The password file that an address names."""
+    name = url.options.get("password-file")
+    return None if name is None else Path(name)
 
 
 def _password(path: Path | None) -> str | None:

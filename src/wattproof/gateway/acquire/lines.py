@@ -18,6 +18,8 @@ from wattproof.drivers.mbus.line import line_of as mbus_line_of
 from wattproof.drivers.modbus import Timing, prepare, timing_of
 from wattproof.drivers.schedule import BackOff, UnitState
 from wattproof.errors import InvalidURL
+from wattproof.g13.client import LIMITS
+from wattproof.gateway.acquire.places import MIRRORED
 from wattproof.gateway.acquire.presence import PROBES
 from wattproof.gateway.config import BusConfig
 from wattproof.io.url import MODBUS, MeterURL, parse_url
@@ -130,8 +132,11 @@ class WebLine(Line):
     def __init__(
         self, name: str, url: MeterURL, clock: Clock, opener: Callable[[MeterURL], WebLink] | None = None
     ) -> None:
-        super().__init__(name, url, clock, "network")
-        self._opener = opener or (lambda place: web_link(place, clock=clock))
+        # Another gateway asks its meters on lines of its own, and answers with whole load profiles.
+        mirrored = url.family == MIRRORED
+        super().__init__(name, url, clock, "line" if mirrored else "network")
+        limits = LIMITS if mirrored else None
+        self._opener = opener or (lambda place: web_link(place, clock=clock, limits=limits))
         self._links: dict[str, WebLink] = {}
 
     @property

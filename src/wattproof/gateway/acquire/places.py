@@ -7,11 +7,14 @@ from typing import Any
 
 from wattproof.gateway.config import BusConfig, MeterConfig
 from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.meters import registry
 
 MBUS_WIRED, MBUS_IR, EQ_BUS, WIRELESS, MODBUS_TCP, MODBUS_LINE, REST = range(1, 8)
-#: HDLC address of an EQ bus meter that was given none; unit of a Modbus meter likewise.
+#: HDLC and primary M-Bus address of a meter that was given none. On Modbus it is the usual unit of its family.
 HDLC_ADDRESS, UNIT = 17, 1
 _WEB = ("http", "https")
+#: The family of meters behind another gateway: many share one address, so their serial numbers are part of it.
+MIRRORED = "g13"
 
 
 def protocol_of(url: MeterURL) -> int:
@@ -41,13 +44,15 @@ def configured_place(meter: MeterConfig, url: MeterURL) -> dict[str, Any]:
     """The same for a meter of the file."""
     place: dict[str, Any] = {}
     if url.framing in MODBUS:
-        place["unit"] = UNIT if meter.unit is None else meter.unit
+        place["unit"] = registry.family(meter.family).unit if meter.unit is None else meter.unit
     elif url.framing == "mbus":
         place["address"] = str(meter.address if meter.address is not None else meter.unit or UNIT)
     elif url.framing == "hdlc":
         place["address"] = str(meter.address if meter.address is not None else meter.unit or HDLC_ADDRESS)
     elif meter.channel is not None:
         place["channel"] = meter.channel
+    if meter.family == MIRRORED and (serial := meter.serial or url.options.get("serial")) is not None:
+        place["serial"] = serial
     if meter.map is not None:
         place["map"] = meter.map
     if meter.tls_pin is not None:
@@ -63,8 +68,8 @@ def address_of(bus: str, url: MeterURL, place: Mapping[str, Any]) -> int | str:
     if protocol == MODBUS_LINE:
         return f"{bus}/{place['unit']}"
     if protocol == REST:
-        channel = place.get("channel")
-        return socket_of(url) if channel is None else f"{socket_of(url)}/{channel}"
+        part = place.get("channel", place.get("serial"))
+        return socket_of(url) if part is None else f"{socket_of(url)}/{part}"
     address = str(place.get("address", "1"))
     return int(address) if address.isdecimal() else address
 

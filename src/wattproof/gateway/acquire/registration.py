@@ -135,6 +135,10 @@ class Registration:
 
         Raises ``CommandFailed``: ``conflict``, the same serial answers at two addresses.
         """
+        async with self.fleet.changing:
+            await self._register(found, alias, location, who)
+
+    async def _register(self, found: Meter, alias: str, location: str, who: Who) -> None:
         station = self.fleet.stations.get(found.serial)
         known = await self._site.store.meter(found.serial)
         if station is not None:

@@ -62,7 +62,7 @@ class Scanning:
         self._resolver = resolver
         self._task: asyncio.Task[None] | None = None
         self._parts: list[Search] = []
-        self._count = 0
+        self._seen: set[str] = set()
 
     async def begin(self, body: Mapping[str, Any], token: int) -> None:
         """Start a scan. Raises ``CommandFailed``: ``conflict``, one runs; ``invalid``, an address is not allowed."""
@@ -74,7 +74,7 @@ class Scanning:
         except BaseException:
             self.state = COMPLETE if self._task is not None else NONE
             raise
-        self._count = 0
+        self._seen.clear()
         self._task = asyncio.create_task(self._run(token), name="scan")
 
     def scanned(self) -> dict[str, Any]:
@@ -148,8 +148,8 @@ class Scanning:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            self.state = COMPLETE
             await self._fleet.drop_unused()
+            self.state = COMPLETE
 
     async def _all(self, parts: Sequence[Search], token: int) -> None:
         """The searches of one line, one after the other. One that fails ends alone."""
@@ -157,7 +157,7 @@ class Scanning:
             try:
                 async with aclosing(part.run()) as hits:
                     async for hit in hits:
-                        if self._count >= MOST:
+                        if len(self._seen) >= MOST:
                             return
                         await self._take(part.lanes, hit, token)
             except WattproofError as error:
@@ -183,7 +183,9 @@ class Scanning:
             return
         ever = await self._site.store.meters(active=False)
         serial, _ = named(hit.family, source.serial, name, address, ever)
+        if serial in self._seen:
+            return  # it answers at more than one address, as on a network interface of its own
+        self._seen.add(serial)
         place["identity"] = source.serial
         meter = msgspec.structs.replace(stub, serial=serial, alias=serial, label=source.label, place=place)
-        self._count += 1
         self.found[serial] = Scanned(meter, token)

@@ -11,6 +11,7 @@ from wattproof.gateway import reset
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
+from wattproof.gateway.acquire.equipping import Equipment
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.lines import open_line
 from wattproof.gateway.acquire.registration import Registration
@@ -23,6 +24,7 @@ from wattproof.gateway.auth.firststart import first_password, first_start
 from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.config import Config
 from wattproof.gateway.events import Id
+from wattproof.gateway.identity import IDENTITY, new_identity
 from wattproof.gateway.localsocket import SOCKET_NAME, LocalServer
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
@@ -39,10 +41,13 @@ class Acquire:
     def __init__(self, store: Store, clock: Clock, config: Config, *, opener: OpenLine = open_line) -> None:
         self.site = Site(store, clock, config)
         self.fleet = Fleet(self.site, opener=opener)
+        self.fleet.equip = Equipment(self.fleet).engine
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
         self.timekeeper = Timekeeper(self.site)
-        self.sessions = Sessions(store, self._source_of, lambda: self.site.now)
+        self.sessions = Sessions(
+            store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
+        )
         self.fleet.charging = self.sessions.charging
         self.ending = asyncio.Event()
         self.commands = Commands(
@@ -117,6 +122,8 @@ async def _serve(
     clock = SystemClock()
     await reset.finish(store, config.data)
     password = await _first_password(store, config)
+    if await store.setting(IDENTITY) is None:
+        await store.commit(new_identity())
     acquire = Acquire(store, clock, config)
     server = LocalServer(config.data / SOCKET_NAME, acquire.table(), clock)
     acquire.site.teller = server

@@ -14,6 +14,7 @@ from wattproof.gateway.acquire.presence import Status
 from wattproof.gateway.acquire.scanning import RUNNING, Scanning
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.stations import Station
+from wattproof.io.hostclock import synchronised
 
 SECOND = 10**9
 
@@ -94,8 +95,3 @@ def memory() -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def synchronised() -> bool:
-    """Whether the host says that its clock is set by somebody (systemd-timesyncd, or chrony's directory)."""
-    return Path("/run/systemd/timesync/synchronized").exists() or Path("/run/chrony").exists()

@@ -7,7 +7,8 @@ the meter has said is stored with what its engine makes of it, in one transactio
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from wattproof.errors import (
     WattproofError,
 )
 from wattproof.gateway.acquire.buses import Runner, Urgency
-from wattproof.gateway.acquire.documents import Documents, key_of
+from wattproof.gateway.acquire.documents import Documents, Key, key_of
 from wattproof.gateway.acquire.polling import PERIODS, Poll, polls_of
 from wattproof.gateway.acquire.presence import Presence, Status
 from wattproof.gateway.acquire.site import Site
@@ -41,9 +42,13 @@ from wattproof.wire.modbus.exceptions import ExceptionCode
 _log = logging.getLogger(__name__)
 #: The first visits of meters on one bus lie so far apart (s), for a bus that just opens.
 STAGGER = 0.01
+#: Seconds after the end of a row within which a poll of the grid is near enough.
+NEAR = 4
+#: Resource that reads one COSEM object.
+EXECUTE = 16
 #: Seconds before a busy meter is asked again.
 BUSY_PAUSE = 0.2
-SECOND = 10**9
+MILLISECOND, SECOND = 10**6, 10**9
 
 
 #: Makes the engine of a station; ``None`` where it has none.
@@ -107,10 +112,13 @@ class Station:
         self._layouts = Layouts(site.store, record.serial)
         self._read_at: dict[Group, int] = {}
         self._groups: Mapping[Group, frozenset[int]] = {}
-        self._opened = False
+        self._together: dict[tuple[Group, ...], frozenset[int]] = {}
+        self._opened = self._asked_anew = False
+        self._since = 0
         self._first = site.clock.now() + round(index * STAGGER * SECOND)
         self._flights: dict[Hashable, Any] = {}
         self._ticking: Appointment | None = None
+        self._signing = 0
 
     @property
     def serial(self) -> str:
@@ -130,11 +138,25 @@ class Station:
 
     def due(self) -> int | None:
         """See `wattproof.gateway.acquire.buses.Visitor`."""
+        if self._signing:
+            return None
         if self.presence.is_offline:
             return self.presence.next_probe
         if not self._opened:
             return self._first
-        return min((poll.due for poll in self.polls), default=None)
+        first = min((poll.due for poll in self.polls), default=None)
+        return None if first is None else max(first, self._since)
+
+    @contextmanager
+    def signing(self) -> Iterator[None]:
+        """The meter signs a record and may answer nothing else meanwhile: it is not polled, nor taken to be away."""
+        self._signing += 1
+        try:
+            yield
+        finally:
+            self._signing -= 1
+            self.runner.line.forgive(self.record.place)
+            self.runner.wake()
 
     async def visit(self) -> None:
         """Read all groups that are due; a meter that was offline is asked once, and then for everything."""
@@ -197,31 +219,37 @@ class Station:
                 f"of {expected}; its readings are not taken for those of {self.serial}"
             )
         self._groups = self.source.groups()
+        self._together.clear()
         periods = {**PERIODS[self.runner.line.kind], **self.runner.periods}
         due = {poll.group: poll.due for poll in self.polls}
         self.polls = polls_of(self._groups, periods, self._index)
         for poll in self.polls:
             poll.due = due.get(poll.group, 0)
         self.documents.reconnected()
-        self._opened = True
+        self._opened = self._asked_anew = True
+        self._since = self._site.clock.now()
         await self.equip()
 
     async def equip(self) -> None:
         """Make the engine, if it is known what the meter has and there is none yet."""
-        if self.engine is None and (self._opened or self.record.provides):
+        if self.engine is None and self.measured:
             self.engine = await self._make_engine(self)
-            self._arm()
+            self.arm()
 
     def _judge(self, cause: BaseException | None) -> None:
         """What a failure says about the presence of the meter; mistakes of our own say nothing."""
         if isinstance(cause, LinkError | ProtocolError):
-            self._failed(cause)
+            if not self._signing:
+                self._failed(cause)
         elif isinstance(cause, Refused):
             self._answered()
 
     def _answered(self) -> None:
         was = self.presence.status
         news = self.presence.answered(self._site.clock.now())
+        if not news and not self._asked_anew:
+            return
+        self._asked_anew = False
         back = news and (was is Status.OFFLINE or self.presence.known_offline)
         self.presence.known_offline = self.presence.known_offline and not news
         self._note(Id.METER_CONNECTED if back else None)
@@ -241,7 +269,8 @@ class Station:
         changes: dict[str, Any] = {"status": int(self.presence.status)}
         if self._opened:
             traits = tuple(getattr(self.source, "traits", ()))
-            changes |= {"provides": self.provides, "label": self.source.label, "traits": traits}
+            place = {**self.record.place, "measured": sorted(self.measured)}
+            changes |= {"provides": self.provides, "label": self.source.label, "traits": traits, "place": place}
         record = msgspec.structs.replace(self.record, **changes)
         if record == self.record and id is None:
             return
@@ -252,17 +281,25 @@ class Station:
         self._site.ledger.add(*writes)
 
     @property
+    def measured(self) -> frozenset[int]:
+        """Ids of the quantities that the meter itself gives; while it is not there, those that it gave last."""
+        if self._opened:
+            return frozenset().union(*self._groups.values())
+        return frozenset(self.record.place.get("measured", ()))
+
+    @property
     def provides(self) -> tuple[int, ...]:
         """Ids of all quantities of the meter and of its engine."""
-        ids = {id for group in self._groups.values() for id in group}
-        return tuple(sorted(ids | (self.engine.provides if self.engine is not None else frozenset())))
+        return tuple(sorted(self.measured | (self.engine.provides if self.engine is not None else frozenset())))
 
     # -- readings ----------------------------------------------------------------------------------------------------
 
     async def _read(self, groups: Collection[Group]) -> None:
         """Read groups together; without any, all."""
-        wanted = [group for group in self._groups if not groups or group in groups]
-        ids = frozenset[int]().union(*(self._groups[group] for group in wanted))
+        wanted = tuple(group for group in self._groups if not groups or group in groups)
+        ids = self._together.get(wanted)
+        if ids is None:
+            ids = self._together[wanted] = frozenset[int]().union(*(self._groups[group] for group in wanted))
         if not ids:
             return
         began = self._site.clock.now()
@@ -289,30 +326,42 @@ class Station:
                 _log.error("readings of %s are not stored: %s", self.serial, error)
         if self.engine is not None:
             writes += self.engine.feed(values, now)
-            self._arm()
+            self.arm()
         self._site.ledger.add(*writes)
         self._watch(self, values)
 
-    def _arm(self) -> None:
-        """Wake the engine when it has something to close."""
+    def arm(self) -> None:
+        """Wake the engine when it has something to close, and read the counters where a row ends."""
         if self._ticking is not None:
             self._ticking.cancel()
             self._ticking = None
         due = self.engine.due() if self.engine is not None else None
         if due is not None:
             self._ticking = self._site.timetable.after((due - self._site.now) / 1000, self._tick)
+        boundary = self.engine.boundary() if self.engine is not None else None
+        if boundary is not None:
+            self._read_at_the_latest(boundary)
+
+    def _read_at_the_latest(self, boundary: int) -> None:
+        """A row ends at ``boundary`` (UTC ms): where no poll of the grid comes near it, there is one of its own."""
+        clock = self._site.clock
+        wanted = clock.now() + (boundary - self._site.now) * MILLISECOND
+        for poll in self.polls:
+            if poll.group is Group.ENERGY and poll.due > wanted + NEAR * SECOND and wanted > clock.now():
+                poll.due = wanted
+                self.runner.wake()
 
     def _tick(self) -> None:
         if self.engine is not None:
             self._site.ledger.add(*self.engine.tick(self._site.now))
-            self._arm()
+            self.arm()
 
     def clock_moved(self, offset: int) -> list[Write]:
         """The gateway's time is about to be ``offset`` ms beside the host's (8.2); what the engine writes about it."""
         if self.engine is None:
             return []
         writes = self.engine.clock_moved(offset, self._site.now)
-        self._arm()
+        self.arm()
         return writes
 
     def regrid(self) -> None:
@@ -333,11 +382,7 @@ class Station:
         own = {id for id in ids if id not in added}
         needed = {group for group, members in self._groups.items() if not members.isdisjoint(own)}
         if own and (not self._groups or self._stale(needed, max_age)):
-            try:
-                await self._refresh(needed, max_age, wait)
-            except CommandFailed as error:
-                if not self._may_serve_last(error):
-                    raise
+            await self._refresh(needed, max_age, wait)
         elif len(own) < len(ids) and not self.presence.is_offline and self._stale({Group.ENERGY}, max_age):
             await self._refresh({Group.ENERGY}, max_age, wait)
         found = {id: self.latest[id] for id in own if id in self.latest}
@@ -348,14 +393,6 @@ class Station:
     def _stale(self, groups: Iterable[Group], max_age: float) -> set[Group]:
         oldest = self._site.now - max_age * 1000
         return {group for group in groups if self._read_at.get(group, 0) < oldest}
-
-    def _may_serve_last(self, error: CommandFailed) -> bool:
-        """Whether the last good values are given instead of a failure (11.3)."""
-        config = self._site.config
-        if config.offline != "last" or config.compat != "none" or error.kind is not Failing.METER:
-            return False
-        limit = self._site.now - config.offline_max_age_s * 1000
-        return bool(self.latest) and all(value.time >= limit for value in self.latest.values())
 
     async def _refresh(self, groups: set[Group], max_age: float, wait: float) -> None:
         async def work() -> None:
@@ -369,6 +406,23 @@ class Station:
     async def get(self, resource: int, arguments: Mapping[str, Any], max_age: float, wait: float) -> Document:
         """The body of a resource that the meter itself answers. Raises ``CommandFailed``."""
         key = key_of(resource, arguments)
+        return await self._document(key, lambda: self.source.get(resource, arguments), max_age, wait)
+
+    async def execute(
+        self, obis: bytes, class_id: int, attributes: Mapping[str, int], max_age: float, wait: float
+    ) -> Document:
+        """What the meter says of one COSEM object (16). Raises ``CommandFailed``."""
+
+        async def ask() -> Document:
+            time = self._site.now
+            return Document(await self.source.execute(obis, class_id, attributes), time)
+
+        key = key_of(EXECUTE, {"obis": obis, "class": class_id, **attributes})
+        return await self._document(key, ask, max_age, wait)
+
+    async def _document(
+        self, key: Key, ask: Callable[[], Awaitable[Document]], max_age: float, wait: float
+    ) -> Document:
         document = self.documents.get(key, self._site.now, max_age)
         if document is not None:
             return document
@@ -376,7 +430,7 @@ class Station:
         async def work() -> Document:
             found = self.documents.get(key, self._site.now, max_age)
             if found is None:
-                found = await self.attempt(lambda: self.source.get(resource, arguments))
+                found = await self.attempt(ask)
                 self.documents.put(key, found)
             return found
 

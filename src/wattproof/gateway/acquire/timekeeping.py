@@ -8,7 +8,7 @@ by us, its offset is written at the change.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,12 +17,11 @@ from wattproof.gateway.acquire.buses import Urgency
 from wattproof.gateway.acquire.site import MILLISECOND, Site
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.acquire.timetable import Appointment
-from wattproof.gateway.records import EngineState
+from wattproof.gateway.records import Setting
 
 #: Seconds: between two settings, between two looks, until a look that was not possible is tried again.
 EVERY, LOOK, AGAIN = 86400.0, 3600.0, 60.0
-#: Name of what is stored about a meter's clock among the states of its engines.
-STATE = "clock"
+SET_CLOCK = 42
 #: Milliseconds that a clock may be off.
 TOLERANCE = 2000
 #: Seconds that a look may take, the wait for the bus included.
@@ -32,7 +31,9 @@ _log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Timed(Protocol):
-    """A source whose meter has a clock that can be set. Times are UTC ms."""
+    """A source whose meter may have a clock that can be set. Times are UTC ms; ``writes``: what can be, by resource."""
+
+    writes: Mapping[int, Any]
 
     async def time(self) -> int | None:
         """The meter's clock, ``None`` while nobody has set it."""
@@ -121,9 +122,10 @@ class Timekeeper:
     async def _right(self, station: Station, kept: Kept) -> bool:
         """Look at the clock and set it if need be; whether it may be left alone for a while."""
         source: Any = station.source
+        if SET_CLOCK not in source.writes:
+            return True
         if not kept.known:
-            states = await self._site.store.engine_states(station.serial)
-            kept.set_at, kept.known = states.get(STATE, {}).get("set_at"), True
+            kept.set_at, kept.known = await self._site.store.setting(name_of(station.serial)), True
         if await source.is_charging():
             return False
         now = self._site.now
@@ -133,7 +135,12 @@ class Timekeeper:
         if due or kept.deviation is None or abs(kept.deviation) > TOLERANCE:
             await source.set_time(self._site.time // MILLISECOND)
             kept.set_at, kept.settings = now, kept.settings + 1
-            self._site.ledger.add(EngineState(station.serial, STATE, {"set_at": now}))
+            self._site.ledger.add(Setting(name_of(station.serial), now))
         else:
             await source.follow_summer_time()
         return True
+
+
+def name_of(serial: str) -> str:
+    """Name of the setting that says when a meter's clock was set."""
+    return f"timekeeping/{serial}"

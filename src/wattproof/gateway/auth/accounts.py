@@ -7,6 +7,7 @@ Each change is one transaction with its event and its entry in the audit log, an
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,8 +69,8 @@ class Accounts:
         async with self._gate.writing:
             if await self._reader.user(name) is not None:
                 raise Refusal(400, "user exists")
-            # A generation that no earlier user of this name can have had: nothing that was his is good for this one.
-            user = User(name, hash, generation=self._gate.now())
+            # A generation that no earlier user of this name has had: nothing that was his is good for this one.
+            user = User(name, hash, generation=secrets.randbits(52))
             access = [Binding(name, meter.serial, Access.VIEW) for meter in await self._reader.meters()]
             await self._write(who, Id.USER_CHANGED, f"user {name} added", user, *access)
 
@@ -163,7 +164,7 @@ class Accounts:
         """
         if who.via is Via.BEARER:
             raise forbidden()
-        token, text = new_token(who.user, name, scopes, self._gate.now(), expires)
+        token, text = new_token(who.user, name, scopes, self._gate.stamp(), expires)
         async with self._gate.writing:
             if len(await self._reader.tokens(who.user)) >= TOKENS_PER_USER:
                 raise Refusal(400, "too many tokens")
@@ -202,12 +203,12 @@ class Accounts:
             what = f"user {user.name}: gateway admin {'yes' if admin else 'no'}"
             await self._write(who, Id.USER_CHANGED, what, structs.replace(user, admin=admin))
             return
-        generation = max(user.generation + 1, self._gate.now())
+        generation = user.generation + 1
         own = self._gate.sessions.get(who.session, self._gate.now()) if who.session and user.name == who.user else None
         if own is not None:
             own.generations.add(generation)
         changed = structs.replace(user, hash=hash, generation=generation, admin=admin, due=False)
-        more = [] if admin == user.admin else [event(Id.USER_CHANGED, self._gate.now(), f"user {user.name}")]
+        more = [] if admin == user.admin else [event(Id.USER_CHANGED, self._gate.stamp(), f"user {user.name}")]
         await self._write(who, Id.PASSWORD_CHANGED, f"password of {user.name} changed", changed, *more)
         self._gate.sessions.end_all(user.name, but=own.digest if own else None)
 
@@ -216,7 +217,7 @@ class Accounts:
             raise Refusal(400, "last gateway admin")
 
     async def _write(self, who: Identity, id: Id, what: str, *writes: Write) -> None:
-        now = self._gate.now()
+        now = self._gate.stamp()
         audit = Audit(now, who.user, who.address, id.name.lower(), detail=what)
         await self._commit(*writes, event(id, now, f"{what} by {who.user}"), audit)
 

@@ -24,21 +24,21 @@ def parsed(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The address of the client. ``forwarded``: the ``X-Forwarded-For`` headers in their order.
+def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
+    """The address of the client. ``forwarded``: the ``X-Forwarded-For`` headers, joined in their order.
 
     Each proxy appends whom it heard, so the list is read from its end for as long as a trusted one speaks. What an
     untrusted peer sends there, and what is not an address, counts for nothing.
 
-    >>> client_address("10.0.0.1", ["198.51.100.7, 203.0.113.9"], networks(["10.0.0.0/8"]))
+    >>> client_address("10.0.0.1", "198.51.100.7, 203.0.113.9", networks(["10.0.0.0/8"]))
     '203.0.113.9'
-    >>> client_address("203.0.113.9", ["198.51.100.7"], networks(["10.0.0.0/8"]))
+    >>> client_address("203.0.113.9", "198.51.100.7", networks(["10.0.0.0/8"]))
     '203.0.113.9'
     """
     address = parsed(peer)
     if address is None:
         return peer
-    named = [part for header in forwarded for part in header.split(",")]
+    named = forwarded.split(",")
     while named and is_trusted(address, trusted):
         further = parsed(named.pop())
         if further is None:

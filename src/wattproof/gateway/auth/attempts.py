@@ -30,25 +30,26 @@ class Outcome:
 
 
 class Attempts:
-    """Counts. ``now`` is UTC in milliseconds."""
+    """Counts. ``now`` in milliseconds, as of the gate; ``stamp`` is the host's time of day."""
 
-    def __init__(self, reader: Reader, commit: Commit, current: Callable[[], bool]) -> None:
-        self._reader, self._commit, self._current = reader, commit, current
+    def __init__(self, reader: Reader, commit: Commit, current: Callable[[], bool], stamp: Callable[[], int]) -> None:
+        self._reader, self._commit, self._current, self._stamp = reader, commit, current, stamp
         self._memory: OrderedDict[str, Failures | None] = OrderedDict()
         # What could not be stored counts all the same, until it can.
         self._unsaved: dict[str, Failures] = {}
-        self._version = 0
+        #: Grows with every change of which this process knows.
+        self.version = 0
 
     async def counters(self, keys: Keys, now: int) -> dict[str, Failures]:
         """The counters that an attempt concerns, as far as they exist."""
         names = keys.all()
         known = self._known()
         while missing := [name for name in names if name not in known]:
-            version, current = self._version, self._current()
+            version, current = self.version, self._current()
             stored = await self._reader.failures(missing)
             read = {name: sane(stored[name], now) if name in stored else None for name in missing}
             # Somebody may have counted while this was read; what he stored may be in it or not.
-            if version != self._version:
+            if version != self.version:
                 known = self._known()
                 continue
             if current and self._current():
@@ -64,10 +65,12 @@ class Attempts:
         events: list[Write] = []
         if outcome != Outcome() or first(counters.get(keys.pair or keys.at), now):
             what = "locked" if outcome != Outcome() else "failed login"
-            events.append(event(Id.LOGIN_FAILED, now, f"{what}: {who} from {keys.address}"))
+            events.append(event(Id.LOGIN_FAILED, self._stamp(), f"{what}: {who} from {keys.address}"))
         self._remember(new)
         self._unsaved.update(new)
-        self._version += 1
+        while len(self._unsaved) > REMEMBERED:
+            del self._unsaved[next(iter(self._unsaved))]
+        self.version += 1
         await self._save(*events)
         return outcome
 
@@ -85,12 +88,12 @@ class Attempts:
             self._remember({keys.known: known})
             writes.append(known)
         if writes:
-            self._version += 1
+            self.version += 1
             await self._save(*writes)
 
     def forget(self) -> None:
         """Another process has counted."""
-        self._version += 1
+        self.version += 1
         self._memory.clear()
 
     async def _save(self, *writes: Write) -> None:

@@ -30,16 +30,16 @@ class Facts:
 
     @classmethod
     def of(cls, scope: Mapping[str, Any], trusted: Sequence[Network] = ()) -> Facts:
-        """Of an ASGI ``http`` scope. Of a header that must not come twice the first counts."""
+        """Of an ASGI ``http`` scope. Credentials that come twice are read as one header, and so are none."""
         headers: dict[bytes, str] = {}
         for name, value in scope["headers"]:
-            headers.setdefault(name.lower(), value.decode("latin-1"))
-        forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+            text, joint = value.decode("latin-1"), "; " if name == b"cookie" else ", "
+            headers[name] = f"{headers[name]}{joint}{text}" if name in headers else text
         peer = scope["client"][0] if scope.get("client") else ""
         return cls(
             method=scope["method"],
             path=scope["path"],
-            address=client_address(peer, forwarded, trusted),
+            address=client_address(peer, headers.get(b"x-forwarded-for", ""), trusted),
             authorization=headers.get(b"authorization"),
             cookie=session_cookie(headers.get(b"cookie", "")),
             origin=headers.get(b"origin"),

@@ -74,8 +74,8 @@ class Gate:
     """One for each process that serves. ``rate_limit``: requests per user and second, 0 for no limit.
 
     ``current``: whether every change is told to this process before it is acknowledged; while it is not, nothing is
-    remembered. Time is the host's time at the start, carried on by the monotonic clock: setting the host's clock
-    neither opens nor prolongs a lock or a session.
+    remembered. Locks and sessions go by the host's time at the start, carried on by the monotonic clock: setting the
+    host's clock neither opens nor prolongs one. What is written down has the host's time of its moment.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Gate:
     ) -> None:
         self.sessions = Sessions()
         self.directory = Directory(reader, current)
-        self.attempts = Attempts(reader, commit, current)
+        self.attempts = Attempts(reader, commit, current, self.stamp)
         self.judge = Judge(self.directory, self.attempts, verifier, self.now, self._locked_out, self._rehash)
         #: Held while a user is read, changed and written.
         self.writing = asyncio.Lock()
@@ -101,8 +101,12 @@ class Gate:
         self._said_full = -(10**9)
 
     def now(self) -> int:
-        """UTC milliseconds of this process."""
+        """Milliseconds by which locks and sessions go."""
         return (self._start + self._clock.now()) // 1_000_000
+
+    def stamp(self) -> int:
+        """UTC milliseconds of the host."""
+        return self._clock.time() // 1_000_000
 
     def changed(self, change: Mapping[str, Any] | None = None) -> None:
         """A notice ``changed`` (``kinds`` of writes, ``users``); ``None``: anything may have changed.
@@ -114,6 +118,19 @@ class Gate:
             self.directory.forget(users or None)
         if kinds is None or not COUNTERS.isdisjoint(kinds):
             self.attempts.forget()
+
+    @property
+    def version(self) -> int:
+        """Grows with every change on which an admission depends, beside time."""
+        return self.directory.version + self.attempts.version + self.judge.verified.version
+
+    def good_until(self, facts: Facts, identity: Identity) -> int:
+        """Until when (ms of :meth:`now`) the same credentials from the same address are admitted as the same identity
+        for a request that changes nothing, as long as :attr:`version` stays and changes are heard of; 0: ask again."""
+        if facts.basic is None or identity.due or self._users is not None:
+            return 0
+        name, password = facts.basic
+        return self.judge.verified.until(self.judge.verified.key(folded(name), password))
 
     async def close(self) -> None:
         """End what is being verified."""
@@ -189,7 +206,7 @@ class Gate:
                 raise Refusal(401, UNAUTHORIZED, html=True)
         if identity.token is not None:
             token = await self.directory.token(identity.token)
-            if token is None or (token.expires is not None and token.expires <= now):
+            if token is None or (token.expires is not None and token.expires <= self.stamp()):
                 raise Refusal(401, UNAUTHORIZED, html=True)
         return replace(identity, admin=user.admin, access=access, due=user.due)
 
@@ -221,10 +238,16 @@ class Gate:
         name = folded(name)
         await self._refuse_locked(name, facts.address)
         if not await self.judge.was_right(name, password):
-            self._take(facts.address)
-            if not await self.judge.is_right(name, password, facts.address):
+            paid: list[str] = []
+
+            def pay() -> None:
+                self._take(facts.address)
+                paid.append(counted(facts.address))
+
+            if not await self.judge.is_right(name, password, facts.address, pay):
                 raise Refusal(401, UNAUTHORIZED, html=True)
-            self._anonymous.give_back(counted(facts.address), self.now())
+            for address in paid:
+                self._anonymous.give_back(address, self.now())
         found = await self.directory.user_and_access(name)
         if found is None:
             raise self._unknown(facts.address)
@@ -235,7 +258,7 @@ class Gate:
         await self._refuse_locked(None, facts.address)
         token = await self.directory.token(digest(text))
         found = None if token is None else await self.directory.user_and_access(token.user)
-        if token is None or found is None or (token.expires is not None and token.expires <= self.now()):
+        if token is None or found is None or (token.expires is not None and token.expires <= self.stamp()):
             self._take(facts.address)
             await self.judge.count_token(text, facts.address)
             raise Refusal(401, UNAUTHORIZED, html=True)
@@ -261,7 +284,7 @@ class Gate:
         except SessionsFull:
             if now - self._said_full >= 60_000:
                 self._said_full = now
-                await self._commit(event(Id.CONNECTION_LIMIT, now, "64 sessions are open"))
+                await self._commit(event(Id.CONNECTION_LIMIT, self.stamp(), "64 sessions are open"))
             raise forbidden(html=html) from None
 
     async def _refuse_locked(self, user: str | None, address: str) -> None:

@@ -14,6 +14,10 @@ from wattproof.gateway.auth.verified import Verified
 from wattproof.gateway.records import User
 
 
+def _free() -> None:
+    """Nothing is to be paid."""
+
+
 class Judge:
     """``locked_out`` is called with a user and an address, or ``None`` for any, when they have become locked;
     ``rehash`` with a user whose password is stored in a weaker way than today's, and that password."""
@@ -43,8 +47,9 @@ class Judge:
         key = self.verified.key(name, password)
         return user is not None and self.verified.is_right(key, user.generation, self._now())
 
-    async def is_right(self, name: str, password: str, address: str) -> bool:
-        """Whether the pair is right; a wrong one is counted.
+    async def is_right(self, name: str, password: str, address: str, pay: Callable[[], None] = _free) -> bool:
+        """Whether the pair is right; a wrong one is counted. ``pay`` is called unless the pair was right a moment ago,
+        or is being judged already; what it raises is raised.
 
         Raises:
             Refusal: 429, the pair was locked meanwhile; 503, too many wait.
@@ -54,9 +59,11 @@ class Judge:
         user = await self._directory.user(name)
         key = self.verified.key(name, password)
         if self.verified.is_wrong(key, _generation(user), self._now()):
+            pay()
             return False
         flight = (key, _generation(user), Keys(name, address).at)
         if flight not in self._judging:
+            pay()
             self._judging[flight] = asyncio.create_task(self._judge(user, name, password, Keys(name, address)))
             self._judging[flight].add_done_callback(lambda task: self._judged(flight, task))
         # Who asks the same meanwhile waits for the same answer, also when the first one has gone.

@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 #: Verifications that run at the same time, and that wait (9.2); the next is refused.
 RUNNING, WAITING = 2, 16
+#: Characters of the longest password that is looked at: 64 (9.1), each decomposed as far as it goes, are fewer.
+LONGEST = 1024
 _SALT, _DIGEST = 16, 32
 _PHC = re.compile(r"\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$")
 
@@ -89,6 +91,8 @@ class Verifier:
         Raises:
             Refusal: 503, too many wait already.
         """
+        if len(password) > LONGEST:  # nobody's; normalising it would cost more than hashing it
+            stored, password = None, ""
         future = self._submit(self.hashing.verify, stored or self._nobody, password)
         self.count += 1
         # A request that is cancelled here gives its place free: at once if it waits, when it is done if it runs.

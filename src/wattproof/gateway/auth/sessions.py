@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, field
 
+from wattproof.gateway.auth.addresses import counted
 from wattproof.gateway.auth.facts import COOKIE
 
 #: Milliseconds without a request, and from the login on.
@@ -21,7 +22,8 @@ class SessionsFull(Exception):
 
 @dataclass(slots=True, eq=False)
 class Session:
-    """``generations``: of the password under which it is good; a user who changes his own keeps his session."""
+    """``address`` as it is counted. ``generations``: of the password under which it is good; a user who changes his own
+    keeps his session."""
 
     digest: bytes
     user: str
@@ -64,7 +66,7 @@ class Sessions:
         if len(self._sessions) >= IN_ALL:
             raise SessionsFull
         token = secrets.token_hex(16)
-        session = Session(_digest(token), user, address, now, now, {generation})
+        session = Session(_digest(token), user, counted(address), now, now, {generation})
         self._sessions[session.digest] = session
         return token
 
@@ -85,7 +87,8 @@ class Sessions:
 
     def newest(self, user: str, address: str, now: int) -> Session | None:
         """The session that a user began last from an address."""
-        own = [s for s in self._sessions.values() if (s.user, s.address) == (user, address) and not _over(s, now)]
+        here = (user, counted(address))
+        own = [s for s in self._sessions.values() if (s.user, s.address) == here and not _over(s, now)]
         return max(own, key=lambda session: session.begun, default=None)
 
     def end(self, session: Session) -> None:
@@ -94,8 +97,9 @@ class Sessions:
 
     def end_all(self, user: str, *, address: str | None = None, but: bytes | None = None) -> None:
         """End the sessions of a user (from ``address`` only), but not the one with the digest ``but``."""
+        here = None if address is None else counted(address)
         for session in list(self._sessions.values()):
-            if session.user == user and session.digest != but and address in (None, session.address):
+            if session.user == user and session.digest != but and here in (None, session.address):
                 self.end(session)
 
 

@@ -34,6 +34,8 @@ class Verified:
         self._secret = secrets.token_bytes(32)
         self._right: OrderedDict[bytes, _Entry] = OrderedDict()
         self._wrong: OrderedDict[bytes, _Entry] = OrderedDict()
+        #: Grows whenever something right is forgotten before its time.
+        self.version = 0
 
     def __len__(self) -> int:
         return len(self._right) + len(self._wrong)
@@ -57,6 +59,11 @@ class Verified:
             return False
         return True
 
+    def until(self, key: bytes) -> int:
+        """Until when a pair is remembered as right (ms); 0 if it is not."""
+        entry = self._right.get(key)
+        return 0 if entry is None else entry.verified + LIFETIME
+
     def is_wrong(self, key: bytes, generation: int, now: int) -> bool:
         """Whether the pair was wrong less than 60 s ago, and the password is still another one."""
         entry = self._wrong.get(key)
@@ -78,6 +85,7 @@ class Verified:
 
     def drop(self, user: str) -> None:
         """Forget the right pairs of a user."""
+        self.version += 1
         for key in [key for key, entry in self._right.items() if entry.user == user]:
             del self._right[key]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from wattproof.g13.parameters import STORABLE
 from wattproof.gateway.engines.books import EVENT, QUALITY, Books, Part
 from wattproof.gateway.engines.failing import invalid, unsupported, whole
 from wattproof.gateway.engines.measured import Measured
 from wattproof.gateway.engines.scales import GUARD, exponent_of, scaled
-from wattproof.gateway.engines.storable import ALARMED
 from wattproof.gateway.records import Value
 from wattproof.metering.alarms import ALARMS, MOST_DELAY, Alarm, Setting
 from wattproof.metering.dst import FAR
@@ -114,7 +114,7 @@ class Alarms(Part):
 
     def _setting(self, entry: Mapping[str, Any]) -> Setting:
         quantity = whole(entry.get("quantity"), "invalid quantity")
-        if quantity not in ALARMED or not self._measured.has(quantity):
+        if quantity not in STORABLE["ac"] or not self._measured.has(quantity):
             raise invalid("invalid quantity", f"this meter has no quantity {quantity} for an alarm")
         output = whole(entry.get("output", 0), "invalid output")
         if output not in PORTS:

@@ -90,6 +90,10 @@ class Counters(Part):
         self._books.write(Correction(self._books.facts.serial, id, moment, word, before, after, booked))
         self._books.note(SYSTEM, code, moment)
 
+    def begin_anew(self) -> None:
+        """The next readings have nothing to do with those before."""
+        self._counters, self._doubted, self.changed = {}, {}, True
+
     def newest(self) -> list[Point]:
         """The last good reading of each."""
         return [track.latest for track in self.tracks.values() if track.latest is not None]

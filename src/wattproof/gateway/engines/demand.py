@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wattproof.g13.parameters import DEMANDED
 from wattproof.gateway.engines.averages import HOUR, mean
 from wattproof.gateway.engines.books import Books, Part
 from wattproof.gateway.engines.failing import invalid, whole
 from wattproof.gateway.engines.measured import Measured, Ordering
 from wattproof.gateway.engines.previous import period_dict, period_of
 from wattproof.gateway.engines.scales import COUNTERS, ENERGIES, ENERGY_EXPONENT, GAUGES, column_of, demand_exponent
-from wattproof.gateway.engines.storable import DEMANDED
 from wattproof.gateway.records import ClearRows, Kind, Series
 from wattproof.metering.demand import ENTRIES, INTERVALS, NOTHING, Entry, Reading, Row
 from wattproof.metering.demand import Demand as Keeper
@@ -126,7 +126,7 @@ class Demand(Part):
     def skip(self, at: int) -> None:
         """The service was down until ``at``: intervals that it missed count for nothing."""
         keeper, clock = self._keeper, self._books.clock
-        behind = at - self._books.facts.reach - 1
+        behind = at - self._books.facts.patience - 1
         if keeper.entries and (moment := self.wanted()) <= behind:
             nothing: dict[int, Reading] = dict.fromkeys(keeper.quantities, ())
             keeper.resume(clock, moment, behind, nothing, self._average)

@@ -11,7 +11,7 @@ until it is known which of the two holds.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import Any
 
@@ -29,9 +29,11 @@ from wattproof.model.values import Quality
 JUMP = 2_000
 #: Log entry: the gateway's time was set (2000 + a bit that no meter sends).
 CLOCK_CHANGED = 2058
+#: Log entry: the service was down when something was due.
+RESTARTED = 2059
 #: How long after something was due the service must have been down: longer than any queue lasts, ms.
 ASLEEP = 60_000
-Commit = Callable[[Sequence[Write]], Awaitable[None]]
+Commit = Callable[[Sequence[Write]], Coroutine[Any, Any, None]]
 
 
 class MeterEngine(Resources):
@@ -72,9 +74,8 @@ class MeterEngine(Resources):
         self._load(states)
         self._seen = max((point.time for point in self.counters.newest()), default=at)
         self._woken(at, patience=0)
-        zone = states["books"]["zone"] if "books" in states else self.books.zone
         moved, self.books.offset = offset - self.books.offset, offset
-        if moved or zone != self.books.zone:
+        if moved or states[Books.name]["zone"] != self.books.zone:
             self._moved(moved, at)
         return self._take()
 
@@ -106,6 +107,7 @@ class MeterEngine(Resources):
                     self.averages.read(id, value, wanted)
         self.alarms.expire(at)
         self.alarms.read(values, at)
+        self.warnings.read(values, at)
         self._close(at, at)
 
     def _count(self, id: int, value: Value, wanted: int) -> None:
@@ -128,11 +130,11 @@ class MeterEngine(Resources):
         return self._seen if self._waiting and not self._held else self._due()
 
     def _due(self) -> int | None:
-        reach = self.facts.reach
+        patience = self.facts.patience
         found = min(
-            self.profile.wanted() + reach,
+            self.profile.wanted() + patience,
             self.previous.due(),
-            self.demand.wanted() + reach,
+            self.demand.wanted() + patience,
             self.tariffs.due(),
             self.alarms.due(),
         )
@@ -152,6 +154,10 @@ class MeterEngine(Resources):
             if track is not None and track.latest is not None:
                 found[id] = Value(track.latest.value, exponent_of(id), track.latest.time, Quality.ESTIMATED)
         return found
+
+    def transformed(self, values: Mapping[int, Value]) -> dict[int, Value]:
+        """Values as read, on the primary side of the transformers (48): to be stored, shown and fed."""
+        return self.transformer.apply(values)
 
     def identify(self, identity: str) -> None:
         """Who answers from now on, by whatever tells one meter from another: with another one nothing is booked of what
@@ -179,7 +185,7 @@ class MeterEngine(Resources):
     def _set_offset(self, offset: int, at: int) -> None:
         self._woken(at, ASLEEP)
         self.tariffs.advance(at)
-        self._close(at, at + self.facts.reach)
+        self._close(at, at + self.facts.patience)
         moved, self.books.offset = offset - self.books.offset, offset
         if moved:
             self._moved(moved, at)
@@ -196,7 +202,7 @@ class MeterEngine(Resources):
 
     def _woken(self, at: int, patience: int) -> None:
         """Was the host's clock set back since the last call? Was the service down when something was due?"""
-        back = self._seen - at
+        since, back = self._seen, self._seen - at
         self._seen = at
         if back > JUMP:
             for part in (self.counters, self.averages, self._integrals, self.tariffs):
@@ -205,6 +211,7 @@ class MeterEngine(Resources):
             self._moved(-back, at)
         due = self._due()
         if due is not None and due + patience < at:
+            self.books.note(SYSTEM, RESTARTED, min(since, due), (at - min(since, due)) // 1000)
             self.profile.skip(at, self.gaps.skipped)
             self.previous.skip(at)
             self.demand.skip(at)
@@ -222,11 +229,12 @@ class MeterEngine(Resources):
             at = self._now()
             earlier = self._do(lambda: self._feed({}, at))
             states = {part.name: part.save() for part in self.parts}
+            cancelled = False
             try:
                 self.carry_out(resource, body, arguments, at)
                 self._held = True
-                await self._commit([*earlier, *self._take()])
-            except BaseException:
+                cancelled = await self._stored([*earlier, *self._take()])
+            except Exception:
                 self.books.take()
                 self._load(states)
                 for part in self.parts:
@@ -235,6 +243,19 @@ class MeterEngine(Resources):
                 raise
             finally:
                 self._held = False
+            if cancelled:
+                raise asyncio.CancelledError
+
+    async def _stored(self, writes: Sequence[Write]) -> bool:
+        """Commit; whether the caller has lost interest meanwhile: what becomes of it has to be known all the same."""
+        task, cancelled = asyncio.ensure_future(self._commit(writes)), False
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError:
+                cancelled = True
+        task.result()
+        return cancelled
 
     def _do(self, act: Callable[[], None]) -> list[Write]:
         """Act, after what had to wait; while a write is under way, wait for how it ends."""
@@ -257,4 +278,4 @@ async def open_engine(
     """The engine of a meter as it was left, or a new one; and what is to be committed first."""
     engine = MeterEngine(facts, zone, offset, reader=reader, commit=commit, now=now)
     states = await reader.engine_states(facts.serial)
-    return engine, (engine.restore(states, now()) if states else engine.begin(now()))
+    return engine, (engine.restore(states, now()) if Books.name in states else engine.begin(now()))

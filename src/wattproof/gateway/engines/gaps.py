@@ -2,7 +2,8 @@
 
 A moment is missed when the meter gave no reading (there is a row marked 0x20) or when the service was down (there is
 none). Rows that exist never change. What is estimated, by a straight line between the readings on both sides of the
-gap, is written beside them, marked, as channel :data:`ESTIMATES` + n: the interface's profile stays what was measured.
+gap, is written as a row of its own, marked; where there is a row already, a millisecond behind it. #73 shows what was
+measured, without estimates.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ from wattproof.metering.dates import SECOND
 from wattproof.metering.intervals import next_boundary
 from wattproof.metering.load_profile import Status
 
-#: Estimates of channel n are the rows of channel 100 + n.
-ESTIMATES = 100
 #: Gaps that are kept open at most, the oldest give way.
 MOST_GAPS = 64
 #: By how much the time of a meter's own row may differ from that of ours, ms.
@@ -130,7 +129,7 @@ class Gaps(Part):
                 self._write(gap.channel, moment, int(Status.EXISTS | Status.BAD), gap.shown)
             guess = _between(gap.before, gap.after, moment)
             if guess is not None:
-                self._write(ESTIMATES + gap.channel, moment, int(Status.EXISTS), guess, estimated=True)
+                self._write(gap.channel, moment, int(Status.EXISTS), guess, behind=0 if gap.down else 1)
 
     def _moments(self, gap: Gap) -> list[int]:
         """The ends of intervals in a gap, at most as many of the last as the channel holds."""
@@ -142,9 +141,12 @@ class Gaps(Part):
             standard = next_boundary(clock.summer, standard, interval * SECOND)
         return list(moments)
 
-    def _write(self, channel: int, moment: int, status: int, value: int | None, *, estimated: bool = False) -> None:
+    def _write(self, channel: int, moment: int, status: int, value: int | None, *, behind: int | None = None) -> None:
+        """A row; ``behind``: it is estimated, and stands so many ms behind its moment."""
         serial, local = self._books.facts.serial, self._books.local(moment)
-        self._books.write(Row(serial, Kind.PROFILE, channel, moment, local, int(status), (value,), (), estimated))
+        estimated = behind is not None
+        row = Row(serial, Kind.PROFILE, channel, moment + (behind or 0), local, int(status), (value,), (), estimated)
+        self._books.write(row)
 
     # what stays
 

@@ -10,7 +10,7 @@ from wattproof.gateway.engines.books import Books
 from wattproof.gateway.engines.counters import Counters
 from wattproof.gateway.engines.readings import Point
 from wattproof.gateway.engines.registers import Registers
-from wattproof.gateway.engines.scales import REGISTERS, SOURCES
+from wattproof.gateway.engines.scales import REGISTERS
 from wattproof.gateway.records import Kind, Row
 from wattproof.metering.clock import Stamp
 
@@ -32,22 +32,22 @@ class Measured:
     def has(self, id: int) -> bool:
         """Whether meter or engine have a quantity."""
         facts = self._books.facts
-        return id in facts.counters or id in facts.gauges or id in self.registers.provides
+        return id in facts.counters or id in facts.gauges or id in facts.derived
 
     def ready(self, ids: Collection[int], moment: int, late: int) -> bool:
         """Whether what ends at ``moment`` can be closed at ``late``: no nearer reading can come any more."""
-        return late >= moment + self._books.facts.reach or all(self._passed(id, moment) for id in ids)
+        return late >= moment + self._books.facts.patience or all(self._passed(id, moment) for id in ids)
 
     def _passed(self, id: int, moment: int) -> bool:
         sums = self.averages.sums.get(id)
         if sums is not None:
             return sums.passed(moment)
-        track = self.counters.tracks.get(SOURCES.get(id, id))
+        track = self.counters.tracks.get(self._books.facts.source(id))
         return track is not None and track.passed(moment)
 
     def near(self, id: int, moment: int) -> Point | None:
         """The reading of a counter nearest to a moment, ``None`` without one near enough."""
-        track = self.counters.tracks.get(SOURCES.get(id, id))
+        track = self.counters.tracks.get(self._books.facts.source(id))
         return None if track is None else track.nearest(moment, self._books.facts.reach)
 
     def start(self, id: int, moment: int) -> tuple[int, int] | tuple[()]:
@@ -59,10 +59,17 @@ class Measured:
         if id not in REGISTERS:
             found = mean((start[0], start[1]), self.averages.at(id, moment)) if start else None
             return Taken(found, found is not None)
-        point = self.near(id, moment)
+        return self._shown(id, self.near(id, moment), moment)
+
+    def take_since(self, id: int, moment: int) -> Taken:
+        """The first reading of a register that was made at a moment or later."""
+        track = self.counters.tracks.get(self._books.facts.source(id))
+        return self._shown(id, None if track is None else track.after(moment), moment)
+
+    def _shown(self, id: int, point: Point | None, moment: int) -> Taken:
         if point is not None:
             return Taken(self.registers.at(id, point), True)
-        track = self.counters.tracks.get(SOURCES.get(id, id))
+        track = self.counters.tracks.get(self._books.facts.source(id))
         last = None if track is None else track.before(moment)
         return Taken(None if last is None else self.registers.at(id, last), False)
 

@@ -7,16 +7,16 @@ are there again, with these, and marked 0x04.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
 
+from wattproof.g13.parameters import STORABLE
 from wattproof.gateway.engines.books import Books, Part
 from wattproof.gateway.engines.failing import invalid, whole
-from wattproof.gateway.engines.measured import Measured, Ordering
+from wattproof.gateway.engines.measured import Measured, Ordering, Taken
 from wattproof.gateway.engines.scales import EXPORT, IMPORT, column_of, exponent_of
-from wattproof.gateway.engines.storable import KEPT
 from wattproof.gateway.records import ClearRows, Kind, Series
 from wattproof.metering.dst import FAR
 from wattproof.metering.intervals import Period, Span
@@ -57,7 +57,7 @@ class Previous(Part):
         if not isinstance(columns, list):
             raise invalid("missing pvconfig in JSON")
         ids = [whole(id, "invalid pvconfig") for id in columns]
-        if len(ids) > COLUMNS or len(set(ids)) < len(ids) or not KEPT.issuperset(ids):
+        if len(ids) > COLUMNS or len(set(ids)) < len(ids) or not set(ids) <= set(STORABLE["pv"]):
             raise invalid("invalid pvconfig")
         lacking = [id for id in ids if not self._measured.has(id)]
         if lacking:
@@ -102,7 +102,7 @@ class Previous(Part):
         if self._late is not None:
             return self._late[0] + PATIENCE
         found = self.wanted()
-        return found if found >= FAR else found + self._books.facts.reach
+        return found if found >= FAR else found + self._books.facts.patience
 
     def close(self, at: int, late: int) -> None:
         """End the periods that can be ended at ``at``; ``late`` as in `LoadProfile.close`."""
@@ -111,17 +111,16 @@ class Previous(Part):
                 since, mark = self._late
                 if not self._measured.ready(self.columns, since, since) and late < since + PATIENCE:
                     return
-                self._end(moment, since, mark)
+                self._end(moment, [self._measured.take_since(id, since) for id in self.columns], mark)
                 self._late = None
                 self._values.plan(self._books.clock, since)
             elif self._measured.ready(self.columns, moment, late):
-                self._end(moment, moment)
+                self._end(moment, [self._measured.take(id, moment, ()) for id in self.columns])
             else:
                 return
 
-    def _end(self, moment: int, since: int, mark: int = 0) -> None:
-        """The period that ended at ``moment`` gets the readings of ``since``."""
-        taken = [self._measured.take(id, since, ()) for id in self.columns]
+    def _end(self, moment: int, taken: Sequence[Taken], mark: int = 0) -> None:
+        """The period ended at ``moment`` with these readings."""
         statuses = tuple(int(Status.EXISTS) | mark | (0 if one.good else int(Status.ERROR)) for one in taken)
         self._values.close(self._books.clock, [one.value or 0 for one in taken], reduce(or_, statuses))
         serial, values = self._books.facts.serial, tuple(one.value for one in taken)
@@ -133,7 +132,7 @@ class Previous(Part):
 
     def skip(self, at: int) -> None:
         """The service was down until ``at``."""
-        if self.columns and self.wanted() + self._books.facts.reach < at:
+        if self.columns and self.wanted() + self._books.facts.patience < at:
             self._late, self.changed = (at, int(Status.POWER_OFF)), True
 
     def clock_moved(self, at: int) -> None:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from wattproof.g13.parameters import STORABLE
 from wattproof.gateway.engines.books import Books, Part
 from wattproof.gateway.engines.failing import invalid, whole
 from wattproof.gateway.engines.measured import Measured, Ordering, Taken
 from wattproof.gateway.engines.scales import ACTIVE_POWER, GAUGES, IMPORT, column_of, exponent_of
-from wattproof.gateway.engines.storable import PROFILED
 from wattproof.gateway.records import ClearRows, Kind, Series
 from wattproof.metering.dst import FAR
 from wattproof.metering.load_profile import INTERVALS, Channel, Status
@@ -78,7 +78,7 @@ class LoadProfile(Part):
             raise invalid("invalid interval")
         if rows < 1 or rows > ROWS:
             raise invalid("too many items" if rows > 0 else "invalid items")
-        if quantity not in PROFILED or not self._measured.has(quantity):
+        if quantity not in STORABLE["lp"] or not self._measured.has(quantity):
             raise invalid("invalid quantity", f"this meter has no quantity {quantity} for a load profile")
         return setting
 
@@ -157,7 +157,7 @@ class LoadProfile(Part):
         """The service was down: what should have ended long before ``at`` gets no row. ``gap`` is told: channel,
         quantity, first and last moment without a row."""
         clock = self._books.clock
-        behind = at - self._books.facts.reach - 1
+        behind = at - self._books.facts.patience - 1
         for number, channel in enumerate(self._channels, 1):
             if channel is None or (first := clock.when(channel.due)) > behind:
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 
@@ -44,6 +44,11 @@ class Track:
         """The last good reading at a moment."""
         place = bisect_right(self.points, moment, key=_time)
         return self.points[place - 1] if place else None
+
+    def after(self, moment: int) -> Point | None:
+        """The first reading at a moment or later."""
+        place = bisect_left(self.points, moment, key=_time)
+        return self.points[place] if place < len(self.points) else None
 
     def passed(self, moment: int) -> bool:
         """Whether a reading at or after a moment is there, so that no nearer one can come."""

@@ -44,7 +44,7 @@ _SCALE = 1_000_000
 
 
 class Registers(Part):
-    """Everything that :data:`~wattproof.gateway.engines.scales.SOURCES` lists. ``factors`` in thousandths."""
+    """What :attr:`Facts.derived` lists, by the name ``provides``. ``factors`` in thousandths."""
 
     name = "registers"
 
@@ -52,12 +52,8 @@ class Registers(Part):
         super().__init__()
         self._books, self._counters, self._tariffs = books, counters, tariffs
         self.factors = dict.fromkeys(FACTORS, 1000)
-        self._resettable = {id: Register() for id in FOLLOWED if id in books.facts.counters}
-
-    @property
-    def provides(self) -> frozenset[int]:
-        """Ids of what it computes."""
-        return frozenset(id for id, total in SOURCES.items() if total in self._books.facts.counters)
+        self.provides = books.facts.derived
+        self._resettable = {RESETTABLE[id]: Register() for id in sorted(RESETTABLE.keys() & self.provides)}
 
     def begin(self, id: int, point: Point) -> None:
         """The first reading of a total: a resettable register shows it until it is reset."""
@@ -67,17 +63,17 @@ class Registers(Part):
             self.changed = True
 
     def at(self, id: int, point: Point) -> int | None:
-        """What a register shows at a reading of its total, in its own unit."""
+        """What a register shows at a reading of its counter, in its own unit."""
+        if id not in self.provides:
+            return point.value
         if id in TARIFFS:
             return self._tariffs.content(id, point.booked)
         if id in RESETTABLE:
             return self._resettable[RESETTABLE[id]].content(point.booked)
         if id in RESETS:
             return self._resettable[RESETS[id]].resets
-        if id in (CO2, CURRENCY):
-            factor = self.factors["co2" if id == CO2 else "currency"]
-            return nearest(point.value * factor, _SCALE * 10 ** (exponent_of(id) + 3))
-        return point.value
+        factor = self.factors["co2" if id == CO2 else "currency"]
+        return nearest(point.value * factor, _SCALE * 10 ** (exponent_of(id) + 3))
 
     def values(self) -> dict[int, Value]:
         """All of them, as of the last readings."""
@@ -115,7 +111,7 @@ class Registers(Part):
         if mode not in FACTORS or arguments.get("type", "active") != "active":
             raise invalid("invalid energy type")
         id, unit = (CO2, "KG") if mode == "co2" else (CURRENCY, "curr")
-        if IMPORT not in self._books.facts.counters:
+        if id not in self.provides:
             raise unsupported("active energy")
         track = self._counters.tracks.get(IMPORT)
         point = None if track is None else track.latest

@@ -13,7 +13,7 @@ from wattproof.gateway.engines.calendar import CalendarTables
 from wattproof.gateway.engines.counters import Counters
 from wattproof.gateway.engines.demand import MOST_ROWS, Demand
 from wattproof.gateway.engines.failing import invalid, unsupported
-from wattproof.gateway.engines.gaps import ESTIMATES, Gaps
+from wattproof.gateway.engines.gaps import Gaps
 from wattproof.gateway.engines.measured import Measured
 from wattproof.gateway.engines.previous import Previous
 from wattproof.gateway.engines.profile import CHANNELS, LoadProfile
@@ -21,17 +21,19 @@ from wattproof.gateway.engines.registers import Registers
 from wattproof.gateway.engines.rows import (
     Window,
     count_in,
-    demand_item,
+    demand_items,
     items,
     moment_text,
     oldest_of,
-    previous_item,
-    profile_item,
+    previous_items,
+    profile_items,
     seconds_in,
     window,
 )
 from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.engines.tariffs import Tariffs
+from wattproof.gateway.engines.transformer import Transformer
+from wattproof.gateway.engines.warnings import Warnings
 from wattproof.gateway.records import Kind
 from wattproof.gateway.store.base import Reader
 
@@ -41,8 +43,8 @@ SETTINGS_CHANGED = 2056
 MOST_EVENTS = 100
 LOGS = (SYSTEM, QUALITY, EVENT)
 #: Numbers of the resources that an engine reads, writes and streams.
-READ = frozenset({44, 51, 52, 55, 56, 58, 70, 74, 78, 81, 83, 85, 87, 89})
-WRITTEN = frozenset({45, 53, 57, 71, 72, 75, 76, 79, 80, 82, 84, 86, 88, 90})
+READ = frozenset({43, 44, 50, 51, 52, 55, 56, 58, 70, 74, 78, 81, 83, 85, 87, 89})
+WRITTEN = frozenset({45, 48, 53, 57, 71, 72, 75, 76, 79, 80, 82, 84, 86, 88, 90})
 STREAMED = frozenset({69, 73, 77})
 
 
@@ -63,9 +65,10 @@ class Resources:
         self.previous = Previous(books, measured)
         self.demand = Demand(books, measured)
         self.alarms = Alarms(books, measured)
+        self.transformer, self.warnings = Transformer(books), Warnings(books)
         self.parts: tuple[Part, ...] = (
-            books, self.counters, self.averages, self._integrals, self.calendar, self.tariffs, self.registers,
-            self.gaps, self.profile, self.previous, self.demand, self.alarms,
+            books, self.transformer, self.counters, self.averages, self._integrals, self.calendar, self.tariffs,
+            self.registers, self.gaps, self.profile, self.previous, self.demand, self.alarms, self.warnings,
         )  # fmt: skip
 
     @property
@@ -81,7 +84,9 @@ class Resources:
         if resource == 51:
             return Document(await self._events(arguments, at), at)
         read: dict[int, Callable[[], dict[str, Any]]] = {
+            43: lambda: {**self.transformer.document(), **self.registers.factors_document()},
             44: self.registers.factors_document,
+            50: lambda: {"errors": [], "warnings": [], "informationflags": self.alarms.active()},
             52: self.alarms.document,
             55: lambda: self.registers.energy_document(arguments),
             70: self.previous.document,
@@ -130,9 +135,9 @@ class Resources:
         yield self.previous.head() if resource == 69 else self.demand.head()
         columns = self.previous.columns
         if resource == 69:
-            render = previous_item(tuple(exponent_of(id) for id in columns))
+            render = previous_items(tuple(exponent_of(id) for id in columns))
         else:
-            render = demand_item(self.demand.quantities)
+            render = demand_items(self.demand.quantities)
         async for part in items(self._reader, serial, kind, 0, wanted, render):
             yield part
 
@@ -147,7 +152,7 @@ class Resources:
         oldest = None
         if self.profile.may_be_full(number, self._now()):
             oldest = await oldest_of(self._reader, self.facts.serial, Kind.PROFILE, number, held)
-        render = profile_item(exponent_of(quantity))
+        render = profile_items(exponent_of(quantity))
         async for part in items(self._reader, self.facts.serial, Kind.PROFILE, number, wanted, render, oldest):
             yield part
 
@@ -157,6 +162,7 @@ class Resources:
         """Carry out a writing resource. Raises ``CommandFailed``."""
         write: dict[int, Callable[[], None]] = {
             45: lambda: self.registers.put_factors(body),
+            48: lambda: self._put_ratios(body),
             53: lambda: self.alarms.put(self.alarms.check(body), at),
             57: lambda: self.registers.reset(body, at),
             71: lambda: self.previous.put(self.previous.check(body), at),
@@ -175,11 +181,16 @@ class Resources:
         if resource != 57:
             self.books.note(SYSTEM, SETTINGS_CHANGED, at)
 
+    def _put_ratios(self, body: Mapping[str, Any]) -> None:
+        """Counters jump to another value that nobody has counted."""
+        if self.transformer.put(body):
+            self.counters.begin_anew()
+
     def _put_profile(self, body: Mapping[str, Any], at: int) -> None:
         wanted = self.profile.check(body)
         for number, setting in enumerate(wanted, 1):
             if setting != self.profile.settings[number - 1]:
-                self._forget(number, at)
+                self.gaps.forget(number)
         self.profile.put(wanted, at)
 
     def _clear_profile(self, channel: Any, at: int) -> None:
@@ -191,12 +202,8 @@ class Resources:
                 raise invalid("invalid channel")
             numbers = range(number, number + 1)
         for number in numbers:
-            self._forget(number, at)
+            self.gaps.forget(number)
             self.profile.clear(number, at)
-
-    def _forget(self, channel: int, at: int) -> None:
-        self.gaps.forget(channel)
-        self.profile.clear(ESTIMATES + channel, at)
 
     def _put_calendar(self, resource: int, body: Mapping[str, Any], at: int) -> None:
         self.calendar.put(resource, body)

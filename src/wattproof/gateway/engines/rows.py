@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,9 +15,8 @@ from wattproof.gateway.store.base import Reader
 from wattproof.metering.dates import DAY_SECONDS, civil, seconds_of
 from wattproof.metering.demand import NOTHING
 
-#: Items of one part of a streamed answer.
-PART = 2_000
-Render = Callable[[Row], Any]
+#: Makes items of a batch of rows.
+Render = Callable[[Sequence[Row]], list[Any]]
 
 
 def moment_text(seconds: int) -> str:
@@ -43,11 +43,9 @@ def _time(rest: int) -> str:
 def seconds_in(text: Any) -> int:
     """Civil seconds of a local time as text. Raises ``CommandFailed``."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007 - local time has no zone here
     except (TypeError, ValueError):
         raise invalid("invalid datetime") from None
-    if moment.tzinfo is not None or not 2000 <= moment.year <= 2099 or len(text) != 19:
-        raise invalid("invalid datetime")
     return seconds_of(*moment.timetuple()[:6])
 
 
@@ -56,30 +54,37 @@ def number_text(exponent: int) -> Callable[[int | None], str | None]:
     if exponent >= 0:
         factor = 10**exponent
         return lambda mantissa: None if mantissa is None else str(mantissa * factor)
-    unit, digits = 10**-exponent, -exponent
+    digits = -exponent
 
     def write(mantissa: int | None) -> str | None:
         if mantissa is None:
             return None
-        if mantissa < 0:
-            return f"-{-mantissa // unit}.{-mantissa % unit:0{digits}d}"
-        return f"{mantissa // unit}.{mantissa % unit:0{digits}d}"
+        sign, text = ("-", str(-mantissa)) if mantissa < 0 else ("", str(mantissa))
+        if len(text) <= digits:
+            text = text.zfill(digits + 1)
+        return f"{sign}{text[:exponent]}.{text[exponent:]}"
 
     return write
 
 
-def profile_item(exponent: int) -> Render:
+def profile_items(exponent: int) -> Render:
     """Items of #73."""
     write = number_text(exponent)
 
-    def render(row: Row) -> Any:
-        days, rest = divmod(row.local, DAY_SECONDS)
-        return {"status": row.status, "timestamp": _date(days) + _time(rest), "value": write(row.values[0])}
+    def render(batch: Sequence[Row]) -> list[Any]:
+        return [
+            {
+                "status": row.status,
+                "timestamp": _date(row.local // DAY_SECONDS) + _time(row.local % DAY_SECONDS),
+                "value": write(row.values[0]),
+            }
+            for row in batch
+        ]
 
     return render
 
 
-def previous_item(exponents: tuple[int, ...]) -> Render:
+def previous_items(exponents: Sequence[int]) -> Render:
     """Items of #69."""
     writers = [number_text(exponent) for exponent in exponents]
 
@@ -87,10 +92,10 @@ def previous_item(exponents: tuple[int, ...]) -> Render:
         cells = zip(row.statuses, writers, row.values, strict=True)
         return {"values": [[status, write(value)] for status, write, value in cells], "time": moment_text(row.local)}
 
-    return render
+    return lambda batch: [render(row) for row in batch]
 
 
-def demand_item(quantities: tuple[int, ...]) -> Render:
+def demand_items(quantities: Sequence[int]) -> Render:
     """Items of #77."""
     writers = [number_text(demand_exponent(id)) for id in quantities]
 
@@ -101,7 +106,7 @@ def demand_item(quantities: tuple[int, ...]) -> Render:
         ]
         return {"values": cells, "time": moment_text(row.local)}
 
-    return render
+    return lambda batch: [render(row) for row in batch]
 
 
 class Window(NamedTuple):
@@ -131,29 +136,37 @@ def count_in(value: Any, most: int | None) -> int | None:
 async def items(
     reader: Reader, serial: str, kind: Kind, channel: int, wanted: Window, render: Render, oldest: int | None = None
 ) -> AsyncIterator[list[Any]]:
-    """Items in parts, oldest first; rows that ended before ``oldest`` (UTC ms) are not served."""
-    first, last, count = wanted
-    part: list[Any] = []
-    left = -1 if count is None or oldest is None else count
-    limit = count if oldest is None else None
-    rows = reader.rows(serial, kind, channel, first=first, last=last, count=limit, local=True)
-    async for row in rows:
-        if oldest is not None and row.time < oldest:
-            continue
-        if not left:
-            break
-        left -= 1
-        part.append(render(row))
-        if len(part) == PART:
-            yield part
-            part = []
-    if part:
-        yield part
+    """Items in parts, oldest first. Rows that ended before ``oldest`` (UTC ms) and estimates are not served."""
+    first, last, most = wanted
+    left = most
+    async with _batches(reader, serial, kind, channel, first=first, last=last, local=True) as batches:
+        async for batch in batches:
+            found = [row for row in batch if not row.estimated and (oldest is None or row.time >= oldest)][:left]
+            if found:
+                yield render(found)
+            if left is not None:
+                left -= len(found)
+                if not left:
+                    break
 
 
 async def oldest_of(reader: Reader, serial: str, kind: Kind, channel: int, held: int) -> int | None:
     """The time of the oldest of the newest ``held`` rows."""
-    found: int | None = None
-    async for row in reader.rows(serial, kind, channel, count=held):
-        found = row.time if found is None else found
-    return found
+    async with _batches(reader, serial, kind, channel, count=held) as batches:
+        async for batch in batches:
+            return batch[0].time
+    return None
+
+
+@asynccontextmanager
+async def _batches(
+    reader: Reader, serial: str, kind: Kind, channel: int, **limits: Any
+) -> AsyncIterator[AsyncIterator[list[Row]]]:
+    """Batches of rows that need not be read to their end."""
+    batches = reader.row_batches(serial, kind, channel, **limits)
+    try:
+        yield batches
+    finally:
+        close = getattr(batches, "aclose", None)
+        if close is not None:
+            await close()

@@ -63,7 +63,8 @@ class Tariffs(Part):
         self.calendar = calendar
         self.source, self.active = COMMUNICATION, 1
         self.seen = 0
-        self._bookings = {id: Booking(1) for id in FOLLOWED if id in books.facts.counters}
+        self._due: int | None = None
+        self._bookings = {id: Booking(1) for id, first in FOLLOWED.items() if first in books.facts.derived}
 
     # booking
 
@@ -84,21 +85,20 @@ class Tariffs(Part):
 
     def advance(self, at: int) -> None:
         """Time has come to ``at``: the calendar may have changed the tariff meanwhile."""
-        if self.source == CLOCK and not self.calendar.empty:
-            while (moment := self._next(self.seen)) <= at:
-                self._decide(moment)
-        self.seen = max(self.seen, at)
+        while (moment := self.due()) <= at:
+            self._decide(moment)
 
     def decide(self, at: int) -> None:
         """Source, calendar or local time have changed."""
-        self.seen = at
+        self.seen, self._due, self.changed = at, None, True
         if self.source == CLOCK:
             self._decide(at)
-        self.changed = True
 
     def due(self) -> int:
         """When the calendar may decide next (host time)."""
-        return FAR if self.source != CLOCK or self.calendar.empty else self._next(self.seen)
+        if self._due is None:
+            self._due = FAR if self.source != CLOCK or self.calendar.empty else self._next(self.seen)
+        return self._due
 
     def _next(self, moment: int) -> int:
         clock = self._books.clock
@@ -107,7 +107,7 @@ class Tariffs(Part):
         return clock.when(min(self.calendar.next_action(standard + shift) - shift, change))
 
     def _decide(self, moment: int) -> None:
-        self.seen = moment
+        self.seen, self._due = moment, None
         self._activate(self.calendar.tariff(self._books.clock.local(moment)), moment)
 
     def _activate(self, tariff: int, moment: int) -> None:
@@ -165,6 +165,7 @@ class Tariffs(Part):
 
     def restore(self, data: Any) -> None:
         self.source, self.active, self.seen = data["source"], data["active"], data["seen"]
+        self._due = None
         for booking in self._bookings.values():
             booking.registers.active = self.active
         for id, registers, changes in data["bookings"]:

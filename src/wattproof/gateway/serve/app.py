@@ -16,12 +16,13 @@ from wattproof.g13.resources import METHODS, RESOURCES, Resource
 from wattproof.g13.routing import Match, Missed, Router
 from wattproof.gateway.auth.addresses import Network
 from wattproof.gateway.auth.facts import Facts
-from wattproof.gateway.auth.identity import Identity
 from wattproof.gateway.serve import admission
 from wattproof.gateway.serve.body import Body, ClientGone, Receive
 from wattproof.gateway.serve.call import METER_NOT_FOUND, Call, Handler, Serving
 from wattproof.gateway.serve.framing import Answer, Framing, Send
+from wattproof.gateway.serve.freshness import aged
 from wattproof.gateway.serve.handlers import HANDLERS
+from wattproof.gateway.serve.passes import Passes
 from wattproof.gateway.serve.problems import INTERNAL, Problem, problem, worded
 from wattproof.gateway.serve.static import Pages
 from wattproof.gateway.serve.streaming import Asked, Streamed, Streaming
@@ -64,11 +65,17 @@ class App:
         self._pages = pages or Pages()
         self._handlers = handlers
         self._router = router or Router(RESOURCES)
+        self._passes = Passes(serving.gate, serving.tables, serving.bodies, proxied=bool(trusted))
         self._routes: dict[tuple[str, bytes], Match[Resource] | Missed] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] != "http":
+            return
+        if (kept := self._passes.find(scope)) is not None:
+            self.serving.moving.visit(scope["server"])
+            extra = aged(kept.oldest, self.serving.now, compat=self.framing.compat)
+            await self.framing.send(send, Answer(kept.body, extra=extra))
             return
         first = scope["path"].split("/", 2)[1] if "/" in scope["path"] else ""
         if (area := self._areas.get(first)) is not None:
@@ -80,6 +87,7 @@ class App:
             await self._resource(scope, receive, send)
 
     async def _resource(self, scope: Scope, receive: Receive, send: Send) -> None:
+        version = self._passes.begin()
         route = self._route(scope)
         number = route.resource.number if isinstance(route, Match) else None
         try:
@@ -87,12 +95,15 @@ class App:
             identity = await self.serving.gate.admit(facts)
             self.serving.moving.visit(scope["server"])
             resource, arguments = _found(route, scope)
-            answer = await self._answer(resource, arguments, facts, identity, Body(scope["headers"], receive))
-            if isinstance(answer, Answer):
-                await self.framing.send(send, answer)
-            else:
+            call = Call(self.serving, resource, arguments, identity, facts, Body(scope["headers"], receive))
+            answer = await self._answer(call)
+            if isinstance(answer, Streamed):
                 asked = Asked(identity.user, resource.number, scope["path"], str(arguments.get("serial", "")))
                 await self._streaming.send(send, answer, asked)
+                return
+            if answer.kept:
+                self._passes.keep(scope, facts, identity, call.key, version)
+            await self.framing.send(send, answer)
         except ClientGone:
             return
         except Exception as error:
@@ -105,18 +116,14 @@ class App:
         words = worded(found, number, compat=self.framing.compat)
         await self.framing.send_problem(send, words, challenge=_wants_challenge(scope))
 
-    async def _answer(
-        self, resource: Resource, arguments: Mapping[str, str], facts: Facts, identity: Identity, raw: Body
-    ) -> Answer | Streamed:
-        serving = self.serving
-        call = Call(serving, resource, arguments, identity, facts, raw)
+    async def _answer(self, call: Call) -> Answer | Streamed:
         unknown = await admission.check(call)
-        if resource.number != UPLOAD:
+        if call.resource.number != UPLOAD:
             await self._read(call)
         await admission.check_body(call)
         if unknown:
             raise Problem(404, METER_NOT_FOUND)
-        return await self._handlers[resource.number](call)
+        return await self._handlers[call.resource.number](call)
 
     async def _read(self, call: Call) -> None:
         """Take arguments and body. Raises ``Problem`` 413, 415, ``BadRequest``."""

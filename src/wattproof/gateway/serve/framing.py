@@ -37,7 +37,7 @@ encode_json = msgspec.json.Encoder().encode
 class Answer:
     """A good answer: its body, complete. ``link``: the id under which its failure would be found (11.5), ``None``: no
     such header. ``extra``: further headers, behind those that every answer has; ``head``: all headers, in the place of
-    those."""
+    those. ``kept``: the body is remembered, and may be sent again."""
 
     body: bytes = b""
     type: bytes = JSON
@@ -45,6 +45,7 @@ class Answer:
     extra: tuple[Header, ...] = ()
     close: bool = False
     head: tuple[Header, ...] = ()
+    kept: bool = False
 
 
 DONE = Answer(SUCCESS)

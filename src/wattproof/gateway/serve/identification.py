@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from wattproof.gateway.records import Setting
+from wattproof.gateway.identity import IDENTITY, SERIAL_DIGITS
 from wattproof.gateway.serve.call import Serving
 from wattproof.version import RELEASED, __version__
 
-#: Setting with the serial number made at the first start, and that with alias and location (10).
-IDENTITY, SETTING = "identity", "gateway"
+#: Setting with alias and location (10).
+SETTING = "gateway"
 ALIAS, LOCATION = "Gateway", "All Location"
 COSEM_VERSION, API_VERSION = "6", "1.0"
-SERIAL_DIGITS = 10
 #: Digits behind the letters of the maker in a logical device name (16 characters).
 _DIGITS = 13
 
@@ -28,11 +26,6 @@ class Names:
     alias: str
     location: str
     shown: str
-
-
-def new_identity() -> Setting:
-    """Who a gateway is from its first start on: a serial number of 10 digits."""
-    return Setting(IDENTITY, {"serial": f"{1 + secrets.randbelow(10**SERIAL_DIGITS - 1):0{SERIAL_DIGITS}}"})
 
 
 async def names_of(serving: Serving) -> Names:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from wattproof.errors import WattproofError
 from wattproof.gateway.serve.problems import Problem
 from wattproof.io.interfaces import hardware_address, is_local
 from wattproof.model.clock import Clock
@@ -85,6 +86,11 @@ class Moving:
         self._visited = asyncio.Event()
 
     @property
+    def allowed(self) -> bool:
+        """Whether the gateway moves at all."""
+        return self._listening is not None
+
+    @property
     def host(self) -> str:
         """Where the process listens."""
         return self._home if self._listening is None else self._listening.host
@@ -132,7 +138,7 @@ class Moving:
                 return
             _log.warning("nobody came to %s in %d s: listening at %s again", target, PROBATION, old)
             await listening.move(old)
-        except OSError as error:
+        except WattproofError as error:
             _log.error("cannot listen at %s: %s", target, error)
         await self._restore(before)
 

@@ -15,6 +15,7 @@ TYPES = {
     ".js": b"text/javascript; charset=utf-8",
     ".css": b"text/css; charset=utf-8",
     ".svg": b"image/svg+xml",
+    ".md": b"text/plain; charset=utf-8",
     ".woff2": b"font/woff2",
     ".png": b"image/png",
 }
@@ -24,6 +25,8 @@ SAFETY: tuple[Header, ...] = (
         b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
     ),
     (b"X-Content-Type-Options", b"nosniff"),
+    # Heeded with a certificate that the browser trusts, for this host alone.
+    (b"Strict-Transport-Security", b"max-age=31536000"),
     (b"Referrer-Policy", b"no-referrer"),
     (b"Cross-Origin-Opener-Policy", b"same-origin"),
     (b"Cache-Control", b"no-cache"),

@@ -45,6 +45,8 @@ class Tables:
 
         self._settings: _Table[Mapping[str, Any]] = _Table(reader.settings, current)
         self._meters: _Table[Mapping[str, Meter]] = _Table(meters, current)
+        #: Grows with every change.
+        self.version = 0
 
     async def setting(self, name: str, default: Any = None) -> Any:
         """One setting."""
@@ -61,6 +63,7 @@ class Tables:
 
     def take(self, notice: Notice) -> None:
         """Forget what a notice says has changed; one that does not say what has changed everything."""
+        self.version += 1
         kinds = (notice.value or {}).get("kinds")
         if kinds is None or "settings" in kinds:
             self._settings.forget()

@@ -6,6 +6,7 @@ block a Modbus function, named after its kind, whose points have the names of th
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import Any
 
 from wattproof.errors import UnknownName
 from wattproof.io import tomlfile
-from wattproof.io.tomlfile import Section
+from wattproof.io.tomlfile import InvalidFile, Section
 from wattproof.meters.mapped.keys import (
     ADDRESSES,
     CLOCK,
@@ -94,6 +95,17 @@ def find_map(text: str, folders: Iterable[Path] = ()) -> Path:
         if path.is_file():
             return path
     raise UnknownName(f"there is no map file {text!r}: looked for {', '.join(map(str, tried))}")
+
+
+def maps_in(folders: Iterable[Path]) -> list[MeterMap]:
+    """All maps of the folders, by file name within each; files that are no maps are left out, with a warning."""
+    found = []
+    for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
+        try:
+            found.append(load_map(path))
+        except InvalidFile as error:
+            logging.getLogger(__name__).warning("no map file: %s", error)
+    return found
 
 
 def load_map(path: Path | str) -> MeterMap:

@@ -12,15 +12,20 @@ from wattproof.gateway.records import Meter
 
 __all__ = ["Options", "open_source"]
 
-#: What makes a source, by family; imported when first used.
-SOURCES: Mapping[str, str] = {
-    "bsm": "wattproof.gateway.acquire.sources.bsm:BsmSource",
-    "dmed4": "wattproof.gateway.acquire.sources.dmed4:dmed_source",
-    "map": "wattproof.gateway.acquire.sources.mapped:MapSource",
-    "sunspec": "wattproof.gateway.acquire.sources.registers:SunspecSource",
+_HERE = "wattproof.gateway.acquire.sources"
+#: Classes by family, or by family and protocol (10.1) where the way makes a difference; imported when first used.
+SOURCES: Mapping[str | tuple[str, int], str] = {
+    "abb": f"{_HERE}.abb_mbus:AbbMbusSource",
+    ("abb", 3): f"{_HERE}.abb_eq:AbbEqSource",
+    "bsm": f"{_HERE}.bsm:BsmSource",
+    "dmed4": f"{_HERE}.dmed4:DmedModbusSource",
+    ("dmed4", 7): f"{_HERE}.dmed4:DmedRestSource",
+    "g13": f"{_HERE}.mirror:MirrorSource",
+    "map": f"{_HERE}.mapped:MapSource",
+    "sunspec": f"{_HERE}.registers:SunspecSource",
 }
 #: What makes the source of any other family, from its rows.
-BY_BINDINGS = "wattproof.gateway.acquire.sources.registers:by_bindings"
+BY_BINDINGS = f"{_HERE}.registers:by_bindings"
 
 
 def open_source(meter: Meter, link: Any, options: Options | None = None) -> Source:
@@ -32,6 +37,7 @@ def open_source(meter: Meter, link: Any, options: Options | None = None) -> Sour
         UnknownName: a family or map file that there is not.
         InvalidFile: a map file with a mistake.
     """
-    module, _, name = SOURCES.get(meter.family, BY_BINDINGS).partition(":")
+    target = SOURCES.get((meter.family, meter.protocol)) or SOURCES.get(meter.family, BY_BINDINGS)
+    module, _, name = target.partition(":")
     made: Source = getattr(importlib.import_module(module), name)(meter, options or Options(), link)
     return made

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from msgspec import structs
 
 from wattproof.gateway.acquire.sources.failures import told, unsupported
 from wattproof.gateway.acquire.station import Document
-from wattproof.gateway.quantities import grouped
+from wattproof.gateway.quantities import NUMBERS, grouped
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.model.clock import Clock
-from wattproof.model.readings import Reading
-from wattproof.model.values import Quality, Scaled
+from wattproof.model.readings import Reading, value_text
+from wattproof.model.values import EXPONENT_LIMIT, Quality, to_decimal
+from wattproof.wire.cosem.descriptors import logical_name
 
 #: Path arguments of a resource.
 Arguments = Mapping[str, Any]
@@ -29,6 +30,11 @@ Read = Callable[[Arguments], Awaitable[Any]]
 Write = Callable[[Mapping[str, Any], Arguments], Awaitable[None]]
 Rows = Callable[[Arguments], AsyncIterator[Any]]
 MILLISECOND = 10**6
+_EXACT = Context(prec=2 * EXPONENT_LIMIT, traps=[Inexact])
+#: COSEM classes that hold one value: data, register, extended register.
+CLASSES = frozenset({1, 3, 4})
+#: What #16 says of an object that a device does not have.
+UNDEFINED: Mapping[str, Any] = {"values": [], "error": "OBJECT_UNDEFINED"}
 
 
 def never() -> bool:
@@ -41,14 +47,15 @@ class Options:
     """What the configuration says of a meter beside its record.
 
     ``zone``: local time. ``folders``: where map files lie. ``password``: the advanced password of a DMED4 over REST,
-    the password of an ABB meter. ``host``: by which a REST meter is reached. ``serial``: by the configuration file.
-    ``allow_switching``, ``integrate``: 10.3. ``charging``: whether a charging session of ours runs on this meter now.
-    ``kept``: what :attr:`BaseSource.kept` said last, from the store.
+    the password of an ABB meter, that of ``user`` at another gateway. ``host``: by which a REST meter is reached.
+    ``serial``: by the configuration file. ``allow_switching``, ``integrate``: 10.3. ``charging``: whether a charging
+    session of ours runs on this meter now. ``kept``: what :attr:`BaseSource.kept` said last, from the store.
     """
 
     zone: tzinfo = UTC
     folders: Sequence[Path] = ()
     password: str | None = None
+    user: str | None = None
     host: str = ""
     serial: str | None = None
     allow_switching: bool = False
@@ -110,6 +117,21 @@ class BaseSource:
         """Values by id; those that the meter has not are left out. One read that is planned as a whole."""
         raise NotImplementedError
 
+    async def execute(self, obis: bytes, class_id: int, attributes: Mapping[str, int]) -> dict[str, Any]:
+        """Resource 16: the object of a logical name (six bytes), by the table of quantities (10.3).
+
+        ``attributes``: numbers of those that hold ``value`` and ``unit``. What there is not is no failure: it has an
+        ``error`` of its own. Raises as drivers do.
+        """
+        known = next((known for known in NUMBERS.values() if known.obis and logical_name(known.obis) == obis), None)
+        if known is None or known.id not in self.ids() or class_id not in CLASSES or attributes.get("value", 2) != 2:
+            return dict(UNDEFINED)
+        value = (await self.read([known.id]))[known.id]
+        if value.mantissa is None:
+            return dict(UNDEFINED)
+        unit = {"unit": known.unit.symbol} if "unit" in attributes else {}
+        return {"values": [{"value": value_text(to_decimal(value.mantissa, value.exponent)), **unit}]}
+
     async def close(self) -> None:
         """Nothing: the bus belongs to others too."""
 
@@ -151,5 +173,8 @@ def value_of(reading: Reading, time: int, shift: int = 0) -> Value:
     if not isinstance(number, Decimal):
         quality = Quality.MISSING if reading.quality is Quality.GOOD else reading.quality
         return Value(None, 0, time, quality)
-    exact = Scaled.of(number)
-    return Value(exact.mantissa, exact.exponent + shift, time, reading.quality)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return Value(None, 0, time, Quality.INVALID)
+    # Many times faster than through the digits, and exact: the context never rounds.
+    return Value(int(number.scaleb(-exponent, _EXACT)), exponent + shift, time, reading.quality)

@@ -134,7 +134,7 @@ class BsmSource(PointSource):
     # Identity and state -----------------------------------------------------------------------------------------------
 
     async def _associations(self, arguments: Arguments) -> dict[str, Any]:
-        return {"associationobjects": associations(self.record), "role": "Configure", "serial": self.serial}
+        return {"associationobjects": associations(self.record), "role": "Configure", "serial": self.meter.serial}
 
     async def _info(self, arguments: Arguments) -> dict[str, Any]:
         readings, _ = await self.points(["common.Md", "bs_meter.VrM", "bs_meter.PDCnt"])

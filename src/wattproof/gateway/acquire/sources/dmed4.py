@@ -17,7 +17,7 @@ from wattproof.gateway.acquire.sources.failures import denied, told
 from wattproof.gateway.acquire.sources.localtime import LocalTime, datetime_document
 from wattproof.gateway.acquire.sources.points import Binding, Bound, PointSource, Sum
 from wattproof.gateway.acquire.sources.serials import fingerprint, sanitised
-from wattproof.gateway.answers import REST, Trait, associations
+from wattproof.gateway.answers import Trait, associations
 from wattproof.gateway.records import Meter
 from wattproof.io.web import WebLink
 from wattproof.meters.dmed4.driver import DmedDriver
@@ -92,10 +92,12 @@ class DmedSource(PointSource):
             raise ProtocolError("the meter tells neither serial number nor public key: name its serial in the file")
 
     def _serial(self, info: DeviceInfo) -> str:
-        """By 10.1: the number that REST gives, MS of a record, or the fingerprint of the key."""
-        if info.serial:
-            return sanitised(info.serial)
-        return "" if info.public_key is None else fingerprint(info.public_key)
+        """By 10.1: the number that REST gives, MS of a record, or the fingerprint of the key. A meter that is known by
+        its key keeps that name when a record tells a number later."""
+        names = [] if info.public_key is None else [fingerprint(info.public_key)]
+        if info.serial and self.meter.place.get("identity", self.meter.serial) not in names:
+            names.insert(0, sanitised(info.serial))
+        return names[0] if names else ""
 
     # Time -------------------------------------------------------------------------------------------------------------
 
@@ -152,7 +154,7 @@ class DmedSource(PointSource):
         return "View Only"
 
     async def _associations(self, arguments: Arguments) -> dict[str, Any]:
-        return {"associationobjects": associations(self.record), "role": self._role, "serial": self.serial}
+        return {"associationobjects": associations(self.record), "role": self._role, "serial": self.meter.serial}
 
     async def _info(self, arguments: Arguments) -> dict[str, Any]:
         who = {"serial": self.serial, "label": self.label, "firmwareversion": await self._version()}
@@ -257,11 +259,6 @@ class DmedRestSource(DmedSource):
             "category": INFORMATION,
             "logid": OWN_EVENTS + code,
         }
-
-
-def dmed_source(meter: Meter, options: Options, link: Any) -> DmedSource:
-    """The source of a DMED4 by its protocol."""
-    return DmedRestSource(meter, options, link) if meter.protocol == REST else DmedModbusSource(meter, options, link)
 
 
 def _raw(reading: Reading) -> int:

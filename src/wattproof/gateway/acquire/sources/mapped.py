@@ -150,7 +150,7 @@ class MapSource(PointSource):
     async def _associations(self, arguments: Arguments) -> dict[str, Any]:
         writable = self.map.clock_writable or any(point.writable for point in self.map.points)
         role = "Configure" if writable else "View Only"
-        return {"associationobjects": associations(self.record), "role": role, "serial": self.serial}
+        return {"associationobjects": associations(self.record), "role": role, "serial": self.meter.serial}
 
     async def _info(self, arguments: Arguments) -> dict[str, Any]:
         names = {"powerfailcounter": "power_fail_counter", "poweroutagetime": "power_outage_time"}

@@ -70,7 +70,7 @@ class RegisterSource(PointSource):
 
     async def _associations(self, arguments: Arguments) -> dict[str, Any]:
         role = "Configure" if self._configurable else "View Only"
-        return {"associationobjects": associations(self.record), "role": role, "serial": self.serial}
+        return {"associationobjects": associations(self.record), "role": role, "serial": self.meter.serial}
 
     @property
     def _configurable(self) -> bool:

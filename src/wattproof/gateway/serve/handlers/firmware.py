@@ -42,14 +42,20 @@ async def post_firmware(call: Call) -> Answer:
     try:
         async for chunk in call.raw.chunks():
             await asyncio.to_thread(upload.feed, chunk)
-        image = await asyncio.to_thread(upload.finish)
+        async with call.serving.changing:
+            await _keep(call, upload)
     finally:
         await asyncio.to_thread(upload.abandon)
+    return _PRINTED if call.serving.compat else DONE
+
+
+async def _keep(call: Call, upload: Upload) -> None:
+    """The image of a whole form is the one that there is, durably."""
+    image = await asyncio.to_thread(upload.finish)
     image |= {"time": call.serving.now, "user": call.identity.user}
     uploaded = call.event(Id.UPLOAD_COMPLETE, image["name"])
     await call.commit(Setting(SETTING, image), uploaded, call.audit(image["name"], image["sha256"]))
-    await asyncio.to_thread(discard_others, config.data, image)
-    return _PRINTED if call.serving.compat else DONE
+    await asyncio.to_thread(discard_others, call.serving.config.data, image)
 
 
 async def put_firmware(call: Call) -> Answer:

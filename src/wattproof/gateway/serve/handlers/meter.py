@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from wattproof.g13.bodies import Streamed as StreamedBody
 from wattproof.g13.resources import RESOURCES
 from wattproof.gateway.serve.call import Call, Handler
 from wattproof.gateway.serve.framing import DONE, Answer
@@ -15,6 +14,7 @@ from wattproof.gateway.serve.handlers.values import HANDLERS as VALUES
 from wattproof.gateway.serve.handlers.values import must_answer
 from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.replies import reply
+from wattproof.gateway.serve.rows import Rows
 from wattproof.gateway.serve.streaming import Streamed
 
 #: What is recorded over time, and so may be long.
@@ -77,7 +77,7 @@ async def _pieces(call: Call) -> AsyncIterator[bytes]:
         head = await anext(stream, None)
         if head is None:
             raise Problem(500, "internal error", detail="an answer without a head")
-        body = StreamedBody(call.resource, head, compat=call.serving.compat)
+        body = Rows(call.resource, head, compat=call.serving.compat)
         yield body.head
         async for items in stream:
             yield body.items(items)

@@ -20,7 +20,7 @@ async def post_user(call: Call) -> Answer:
     """18. The name in the body counts."""
     body = call.body
     await call.serving.accounts.change(
-        call.identity, body["name"], body["key"], oldkey=body.get("oldkey"), admin=body.get("gatewayadmin")
+        call.identity, body["name"], body.get("key"), oldkey=body.get("oldkey"), admin=body.get("gatewayadmin")
     )
     return DONE
 

@@ -46,7 +46,7 @@ async def get_values(call: Call) -> Answer:
     known = bodies.get(call.key)
     kept, stale = (known, False) if known is not None else await bodies.share(call.key, lambda: _read(call))
     extra = aged(kept.oldest, call.serving.now, compat=call.serving.compat)
-    return Answer(kept.body, extra=(*extra, STALE) if stale else extra)
+    return Answer(kept.body, extra=(*extra, STALE) if stale else extra, kept=not stale)
 
 
 async def _read(call: Call) -> tuple[Kept, bool]:

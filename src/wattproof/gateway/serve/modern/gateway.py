@@ -39,6 +39,7 @@ async def status(face: Face, called: Called) -> shapes.Status:
     return shapes.Status(
         leds=leds(state, [(one.protocol, one.status) for one in meters]),
         listen=list(face.listen()),
+        allow_network=face.serving.moving.allowed,
         clock=shapes.ClockState(
             offset_ms=int(clock.get("offset_ms", 0)),
             status="set" if clock or state.get("synchronised") else "not set",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -72,12 +73,28 @@ class Recording(Asking):
         Raises:
             UnknownName: no such channel, or none that records this quantity.
         """
+        head, *parts = [part async for part in self.load_profile_parts(channel, start=start, end=end, count=count)]
+        return replace(head, rows=tuple(row for part in parts for row in part.rows))
+
+    async def load_profile_parts(
+        self,
+        channel: int | str,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        count: int | None = None,
+    ) -> AsyncIterator[LoadProfile]:
+        """The same piece by piece, as the meter sends it: first what the channel records, without rows.
+
+        Raises as `load_profile`, also after parts.
+        """
         _check_count(count)
         place, quantity, interval = await self._channel(channel)
         scale = (await self._scales_of([attribute_of(quantity)])).get(quantity.ln)
-        found = await self._rows(channel_name(place), start, end, count, timedelta(seconds=interval))
-        rows = [profile_row(row, quantity, scale) for row in found]
-        return LoadProfile(column(quantity, scale), interval, tuple(rows), place)
+        head = LoadProfile(column(quantity, scale), interval, (), place)
+        yield head
+        async for piece in self._pieces(channel_name(place), start, end, count, timedelta(seconds=interval)):
+            yield replace(head, rows=tuple(profile_row(row, quantity, scale) for row in piece))
 
     async def previous_values(
         self, *, start: datetime | None = None, end: datetime | None = None, count: int | None = None
@@ -156,18 +173,33 @@ class Recording(Asking):
     async def _rows(
         self, name: str, start: datetime | None, end: datetime | None, count: int | None, step: timedelta | None = None
     ) -> list[Row]:
+        """Rows of a profile, oldest first; see `_pieces`."""
+        return [row async for piece in self._pieces(name, start, end, count, step) for row in piece]
+
+    async def _pieces(
+        self, name: str, start: datetime | None, end: datetime | None, count: int | None, step: timedelta | None
+    ) -> AsyncIterator[list[Row]]:
         """Rows of a profile, oldest first: at most the first ``count``, without ``start`` the newest ``count``.
 
         ``step``: how far rows lie apart, if that is known.
         """
         start, end = (None if time is None else _local(time) for time in (start, end))
-        if start is None and end is None:
-            first = 1 if count is None else max(1, await self._stored(name) - count + 1)
-            rows = [row async for row in _limited(self._everything(name, first))]
-            return rows if count is None else rows[-count:]
-        if start is None and end is not None and count is not None:
+        if start is None and end is None and count is None:
+            pieces = self._everything(name, 1)
+        elif start is None and count is not None:
+            yield await self._last(name, end, count, step)
+            return
+        else:
+            pieces = self._window(name, start, end, count, step)
+        async for piece in _limited(pieces, count):
+            yield piece
+
+    async def _last(self, name: str, end: datetime | None, count: int, step: timedelta | None) -> list[Row]:
+        """The newest ``count`` rows, up to ``end``."""
+        if end is not None:
             return (await self._newest(name, end, count, step))[-count:]
-        return [row async for row in _limited(self._window(name, start, end, count, step), count)]
+        first = max(1, await self._stored(name) - count + 1)
+        return [row async for piece in _limited(self._everything(name, first)) for row in piece][-count:]
 
     async def _everything(self, name: str, first: int) -> AsyncIterator[list[Row]]:
         """All rows from number ``first`` on, in pieces.
@@ -259,15 +291,16 @@ class Recording(Asking):
         return now.replace(tzinfo=None, microsecond=0)
 
 
-async def _limited(pieces: AsyncIterator[list[Row]], count: int | None = None) -> AsyncIterator[Row]:
-    """The rows of pieces, at most ``count`` of them. Raises ``FrameError`` where there is no end to the pieces."""
+async def _limited(pieces: AsyncIterator[list[Row]], count: int | None = None) -> AsyncIterator[list[Row]]:
+    """Pieces that have rows, with at most ``count`` of them in all. Raises ``FrameError`` where there is no end to
+    them."""
     left, done = count, 0
     async for piece in pieces:
         done += 1
         if done > MOST_PIECES:
             raise _endless()
-        for row in piece[:left]:
-            yield row
+        if piece[:left]:
+            yield piece[:left]
         if left is not None:
             left -= len(piece)
             if left <= 0:
