@@ -23,6 +23,8 @@ TABLES = (
     "cosem_get",
     "eq_bus",
     "gateway_https",
+    "store_write",
+    "store_month",
     "poll_500",
 )
 
