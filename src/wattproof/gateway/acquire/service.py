@@ -29,6 +29,7 @@ from wattproof.gateway.identity import IDENTITY, new_identity
 from wattproof.gateway.localsocket import SOCKET_NAME, LocalServer
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
+from wattproof.gateway.store.retention import Policy, keep_thinning
 from wattproof.io.clock import SystemClock
 from wattproof.io.journal import DirectoryLock, make_directory
 from wattproof.model.clock import Clock
@@ -84,6 +85,8 @@ class Acquire:
         await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
+        policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
+        self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
         await self.site.commit(self.site.record(Id.STARTED))
         self.commands.busy.discard("starting")
 
