@@ -15,6 +15,7 @@ from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.lines import open_line
+from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
 from wattproof.gateway.acquire.scanning import Scanning
 from wattproof.gateway.acquire.site import Site
@@ -138,7 +139,7 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store)})
+        ready({"password": password, "meters": await _meters(store, acquire.fleet)})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:
@@ -155,11 +156,17 @@ async def _first_password(store: Store, config: Config) -> str | None:
         verifier.close()
 
 
-async def _meters(store: Store) -> list[dict[str, Any]]:
+async def _meters(store: Store, fleet: Fleet) -> list[dict[str, Any]]:
     """The meters as the ready object lists them."""
     return [
-        {"model": meter.family, "serial": meter.serial, "url": f"{meter.bus}: {meter.address}", "g13": True}
+        {
+            "model": meter.family,
+            "serial": meter.serial,
+            "url": meter_url(meter.family, fleet.buses[meter.bus].url, meter.place),
+            "g13": True,
+        }
         for meter in await store.meters()
+        if meter.bus in fleet.buses
     ]
 
 
