@@ -35,6 +35,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CHUNK = 1 << 20
 
 MISSING = "missing image in form"
+PART = ".part"
 
 
 def boundary_of(content_type: bytes) -> bytes | None:
@@ -53,7 +54,7 @@ class Upload:
         self._folder = data / FOLDER
         self._limit = limit
         self._any_type = any_type
-        self._path = self._folder / f".{secrets.token_hex(8)}.part"
+        self._path = self._folder / f".{secrets.token_hex(8)}{PART}"
         self._file = -1
         self._headers: dict[str, bytes] = {}
         self._field = self._value = b""
@@ -156,12 +157,13 @@ class Upload:
         self._complete = True
 
 
-def discard_others(data: Path, image: Mapping[str, Any] | None) -> None:
-    """Remove images that no setting names any more, and left-overs of broken uploads."""
+def discard_others(data: Path, image: Mapping[str, Any] | None, *, uploads: bool = False) -> None:
+    """Remove images that no setting names any more; with ``uploads`` also what broken uploads have left, when there
+    can be none that goes on."""
     folder = data / FOLDER
     kept = image["sha256"] if image else None
     for path in folder.glob("*") if folder.is_dir() else ():
-        if path.name != kept:
+        if path.name != kept and (uploads or path.suffix != PART):
             path.unlink(missing_ok=True)
 
 

@@ -53,7 +53,7 @@ class Service:
     async def tidy(self) -> None:
         """Remove images that a broken upload or a reset has left."""
         image = await self.serving.reader.setting(IMAGE)
-        await asyncio.to_thread(discard_others, self.serving.config.data, image)
+        await asyncio.to_thread(discard_others, self.serving.config.data, image, uploads=True)
 
     async def close(self) -> None:
         """End what runs in the background; reader and socket are those of the caller."""
