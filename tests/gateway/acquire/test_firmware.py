@@ -260,6 +260,17 @@ async def test_a_silence_passes_and_a_long_one_fails(house: House) -> None:
         assert found["status"] == "failed" and "17 on" in found["error"]
 
 
+async def test_other_settings_of_the_bus_do_not_break_off_what_is_sent(house: House) -> None:
+    async with house.gateway() as world:
+        await upload(world, image(blocks=6))
+        await update(world, ONE)
+        await until(world, lambda found: device(found, ONE)["blocks"][0] >= 3)
+        times = {"baudrate": 9600, "interoctettimeout": 100}
+        await world.run(world.acquire.table()["configure_bus"](kind="eqbus", body=times, who=WHO))
+        assert device((await until(world, over, step=1))[-1], ONE)["status"] == "success"
+        assert house.eq.blocks[17] == list(range(6))
+
+
 async def test_an_image_that_is_gone_after_a_kill_is_told(house: House) -> None:
     async with house.gateway() as world:
         await upload(world, image())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import re
 import zlib
 from typing import Any
@@ -451,6 +453,15 @@ async def test_an_image_is_kept(rig: Rig, original: Rig) -> None:
     ]  # fmt: skip
     second = await rig.store.setting("image")
     assert [path.name for path in folder.iterdir()] == [second["sha256"]] != [first["sha256"]]
+
+
+@pytest.mark.proves("G-335")
+async def test_of_images_that_come_at_once_one_is_left(rig: Rig) -> None:
+    answers = await asyncio.gather(*(upload(rig, b"image %d" % number) for number in range(5)))
+    assert [answer.status for answer in answers] == [200] * 5
+    kept = await rig.store.setting("image")
+    (path,) = (rig.config.data / "image").iterdir()
+    assert path.name == kept["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 async def test_left_over_images_are_removed_at_the_start(rig: Rig) -> None:

@@ -48,6 +48,10 @@ TAKEN_AWAY = "the meter is not registered at this place any more"
 _log = logging.getLogger(__name__)
 
 
+class Reopened(WattproofError):
+    """The bus of a meter ends; the meter is on another line soon, or is none of ours any more."""
+
+
 @dataclass
 class Device:
     """One meter of a job. ``blocks`` of ``total`` are there; ``progress`` in percent."""
@@ -212,9 +216,9 @@ class MeterFirmware:
             try:
                 await self._send(job, device, image)
                 return
-            except (LinkError, ProtocolError) as error:
+            except (LinkError, ProtocolError, Reopened) as error:
                 silences = silences + 1 if device.blocks <= before else 1
-                if silences > AGAIN or device.state not in REPEATABLE:
+                if silences > AGAIN or not (device.state in REPEATABLE or isinstance(error, Reopened)):
                     raise
                 _log.info("the update of meter %s goes on in %g s: %s", device.serial, PAUSE, error)
             await self._site.clock.sleep(PAUSE)
@@ -243,17 +247,17 @@ class MeterFirmware:
                     kept_at = self._site.clock.now()
 
     def _turn(self, station: Station) -> Turn:
-        """Requests to a meter as commands of its bus, as long as it is registered."""
+        """Requests to a meter as commands of its bus, as long as it is there."""
 
         async def turn(work: Callable[[], Awaitable[T]]) -> T:
             if self._fleet.stations.get(station.serial) is not station:
-                raise CommandFailed(Failing.UNKNOWN, TAKEN_AWAY)
+                raise Reopened(TAKEN_AWAY)
             try:
                 return await station.runner.ask(work, Urgency.READ, LONGEST)
             except CommandFailed as error:
-                if error.kind in (Failing.METER, Failing.BUSY):
-                    raise ResponseTimeout(str(error)) from error
-                raise
+                if error.kind is Failing.GONE:
+                    raise Reopened(TAKEN_AWAY) from error
+                raise ResponseTimeout(str(error)) from error
 
         return turn
 

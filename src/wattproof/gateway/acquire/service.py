@@ -11,6 +11,7 @@ from wattproof.gateway import reset
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
+from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
 from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
@@ -30,6 +31,7 @@ from wattproof.gateway.identity import IDENTITY, new_identity
 from wattproof.gateway.localsocket import SOCKET_NAME, LocalServer
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
+from wattproof.gateway.store.retention import Policy, keep_thinning
 from wattproof.io.clock import SystemClock
 from wattproof.io.journal import DirectoryLock, make_directory
 from wattproof.model.clock import Clock
@@ -44,10 +46,14 @@ class Acquire:
         self.site = Site(store, clock, config)
         self.fleet = Fleet(self.site, opener=opener)
         self.fleet.equip = Equipment(self.fleet).engine
+        self.fleet.timed = timed
+        self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
         self.timekeeper = Timekeeper(self.site)
-        self.sessions = Sessions(store, self._source_of, lambda: self.site.now)
+        self.sessions = Sessions(
+            store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
+        )
         self.fleet.charging = self.sessions.charging
         self.ending = asyncio.Event()
         self.commands = Commands(
@@ -61,6 +67,7 @@ class Acquire:
         """All commands by name."""
         return {
             **self.commands.table(),
+            "configure_bus": self.configuring.configure_bus,
             "begin_session": self.sessions.begin,
             "end_session": self.sessions.end,
             "update_firmware": self.firmware.update,
@@ -82,8 +89,11 @@ class Acquire:
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
         self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
+        policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
+        self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
         await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
         await self.firmware.resume()

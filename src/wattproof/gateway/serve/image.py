@@ -33,6 +33,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CHUNK = 1 << 20
 
 MISSING = "missing image in form"
+PART = ".part"
 
 
 def boundary_of(content_type: bytes) -> bytes | None:
@@ -51,7 +52,7 @@ class Upload:
         self._folder = data / FOLDER
         self._limit = limit
         self._any_type = any_type
-        self._path = self._folder / f".{secrets.token_hex(8)}.part"
+        self._path = self._folder / f".{secrets.token_hex(8)}{PART}"
         self._file = -1
         self._headers: dict[str, bytes] = {}
         self._field = self._value = b""
@@ -154,11 +155,12 @@ class Upload:
         self._complete = True
 
 
-def discard_others(data: Path, needed: Collection[str]) -> None:
-    """Remove images whose digest is not among those that are needed, and left-overs of broken uploads."""
+def discard_others(data: Path, needed: Collection[str], *, uploads: bool = False) -> None:
+    """Remove images whose digest is not among those that are needed; with ``uploads`` also what broken uploads have
+    left, when there can be none that goes on."""
     folder = data / FOLDER
     for path in folder.glob("*") if folder.is_dir() else ():
-        if path.name not in needed:
+        if path.name not in needed and (uploads or path.suffix != PART):
             path.unlink(missing_ok=True)
 
 

@@ -53,7 +53,7 @@ class Service:
     async def tidy(self) -> None:
         """Remove images that a broken upload or a reset has left."""
         images = needed(await self.serving.reader.settings())
-        await asyncio.to_thread(discard_others, self.serving.config.data, images)
+        await asyncio.to_thread(discard_others, self.serving.config.data, images, uploads=True)
 
     async def close(self) -> None:
         """End what runs in the background; reader and socket are those of the caller."""

@@ -20,10 +20,11 @@ import asyncpg
 
 from wattproof.errors import InvalidValue, StorageError, WattproofError
 from wattproof.gateway.records import Write
+from wattproof.gateway.store.memory import Memory
 from wattproof.gateway.store.migrations import SCHEMAS, Script, check_readable, due, scripts
 from wattproof.gateway.store.partitions import END, PARTITIONED, Month, creation, months
 from wattproof.gateway.store.reading import SqlReader
-from wattproof.gateway.store.steps import Ask, Fill, Lock, Memory, Run
+from wattproof.gateway.store.steps import Ask, Fill, Lock, Run
 from wattproof.gateway.store.writing import transaction
 from wattproof.io.clock import SystemClock
 from wattproof.model.clock import Clock

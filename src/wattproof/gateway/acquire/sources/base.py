@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from wattproof.gateway.quantities import NUMBERS, grouped
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.model.clock import Clock
 from wattproof.model.readings import Reading, value_text
-from wattproof.model.values import Quality, Scaled, to_decimal
+from wattproof.model.values import EXPONENT_LIMIT, Quality, to_decimal
 from wattproof.wire.cosem.descriptors import logical_name
 
 #: Path arguments of a resource.
@@ -30,6 +30,7 @@ Read = Callable[[Arguments], Awaitable[Any]]
 Write = Callable[[Mapping[str, Any], Arguments], Awaitable[None]]
 Rows = Callable[[Arguments], AsyncIterator[Any]]
 MILLISECOND = 10**6
+_EXACT = Context(prec=2 * EXPONENT_LIMIT, traps=[Inexact])
 #: COSEM classes that hold one value: data, register, extended register.
 CLASSES = frozenset({1, 3, 4})
 #: What #16 says of an object that a device does not have.
@@ -172,5 +173,8 @@ def value_of(reading: Reading, time: int, shift: int = 0) -> Value:
     if not isinstance(number, Decimal):
         quality = Quality.MISSING if reading.quality is Quality.GOOD else reading.quality
         return Value(None, 0, time, quality)
-    exact = Scaled.of(number)
-    return Value(exact.mantissa, exact.exponent + shift, time, reading.quality)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return Value(None, 0, time, Quality.INVALID)
+    # Many times faster than through the digits, and exact: the context never rounds.
+    return Value(int(number.scaleb(-exponent, _EXACT)), exponent + shift, time, reading.quality)

@@ -40,17 +40,26 @@ async def post_firmware(call: Call) -> Answer:
     if call.raw.length > limit + OVERHEAD:
         raise Problem(413, "image too large")
     upload = Upload(config.data, boundary, limit, any_type=call.serving.compat)
+    call.serving.receiving += 1
     try:
         async for chunk in call.raw.chunks():
             await asyncio.to_thread(upload.feed, chunk)
-        image = await asyncio.to_thread(upload.finish)
+        async with call.serving.changing:
+            await _keep(call, upload)
     finally:
+        call.serving.receiving -= 1
         await asyncio.to_thread(upload.abandon)
+    return _PRINTED if call.serving.compat else DONE
+
+
+async def _keep(call: Call, upload: Upload) -> None:
+    """The image of a whole form is the one that there is, durably."""
+    image = await asyncio.to_thread(upload.finish)
     image |= {"time": call.serving.now, "user": call.identity.user}
     uploaded = call.event(Id.UPLOAD_COMPLETE, image["name"])
     await call.commit(Setting(IMAGE, image), uploaded, call.audit(image["name"], image["sha256"]))
-    await asyncio.to_thread(discard_others, config.data, needed(await call.serving.tables.settings()))
-    return _PRINTED if call.serving.compat else DONE
+    images = needed(await call.serving.tables.settings())
+    await asyncio.to_thread(discard_others, call.serving.config.data, images)
 
 
 async def put_firmware(call: Call) -> Answer:
