@@ -13,7 +13,9 @@ from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
+from wattproof.gateway.acquire.installing import Installation
 from wattproof.gateway.acquire.lines import open_line
 from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
@@ -58,6 +60,8 @@ class Acquire:
         self.commands = Commands(
             self.site, self.fleet, self.registration, self.scanning, self.timekeeper, self.ending.set
         )
+        self.firmware = MeterFirmware(self.fleet, self.site, self.commands.busy)
+        self.installation = Installation(self.site, self.commands.reboot)
         self._timetable: asyncio.Task[None] | None = None
 
     def table(self) -> dict[str, Callable[..., Any]]:
@@ -67,6 +71,9 @@ class Acquire:
             "configure_bus": self.configuring.configure_bus,
             "begin_session": self.sessions.begin,
             "end_session": self.sessions.end,
+            "update_firmware": self.firmware.update,
+            "firmware_status": self.firmware.status,
+            "install_firmware": self.installation.install,
         }
 
     def _keep_time(self, station: Station) -> None:
@@ -88,13 +95,17 @@ class Acquire:
         await self.sessions.resume()
         policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
         self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
+        await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
+        await self.firmware.resume()
         self.commands.busy.discard("starting")
 
     async def stop(self) -> None:
         """End all transactions, store what waits, let go of everything."""
         await self.scanning.stop()
         await self.sessions.close()
+        await self.installation.close()
+        await self.firmware.close()
         await self.fleet.close()
         await self.site.close()
         if self._timetable is not None:
