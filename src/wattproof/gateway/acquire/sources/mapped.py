@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from wattproof.drivers.modbus import ModbusLink
@@ -34,7 +36,7 @@ class MapSource(PointSource):
     name of a file in one of the folders."""
 
     def __init__(self, meter: Meter, options: Options, link: ModbusLink) -> None:
-        self.map: MeterMap = load_map(find_map(meter.place["map"], options.folders))
+        self.map: MeterMap = loaded(find_map(meter.place["map"], options.folders))
         self.driver = MappedDriver(link, meter.place.get("unit"), meter_map=self.map)
         self._paths = {point.quantity: point.path for point in self.map.points if point.quantity}
         bindings: dict[int, Binding] = {IDS[name]: Bound(path) for name, path in self._paths.items() if name in IDS}
@@ -233,3 +235,17 @@ class MapSource(PointSource):
 
 def _text(reading: Reading) -> str:
     return "" if reading.value is None else str(reading.value).strip()
+
+
+def loaded(path: Path) -> MeterMap:
+    """The map of a file; hundreds of meters of one type share it. A file that has changed is read again."""
+    try:
+        found = path.stat()
+    except OSError:
+        return load_map(path)  # says what is wrong
+    return _loaded(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _loaded(path: Path, changed: int, size: int) -> MeterMap:
+    return load_map(path)
