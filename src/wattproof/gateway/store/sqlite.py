@@ -123,7 +123,11 @@ class SQLiteStore(SQLiteReader):
     def __init__(self, path: Path, *, schemas: Path = SCHEMAS) -> None:
         known = scripts("sqlite", schemas)
         self._writer = prepare(path, known)
-        super().__init__(path, known=known)
+        try:
+            super().__init__(path, known=known)
+        except BaseException:
+            self._writer.close()
+            raise
         self._memory = Memory(to_json, int)
         self._seen = -1
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
