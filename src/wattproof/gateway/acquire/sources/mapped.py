@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +16,7 @@ from wattproof.gateway.acquire.sources.points import Binding, Bound, PointSource
 from wattproof.gateway.acquire.sources.serials import placed, sanitised
 from wattproof.gateway.answers import Trait, associations
 from wattproof.gateway.quantities import IDS, group_of
-from wattproof.gateway.records import Group, Meter
+from wattproof.gateway.records import Group, Meter, Value
 from wattproof.meters.mapped.driver import MappedDriver
 from wattproof.meters.mapped.keys import CLOCK
 from wattproof.meters.mapped.mapfile import MeterMap, find_map, load_map
@@ -43,6 +43,7 @@ class MapSource(PointSource):
         super().__init__(meter, options, self.driver, bindings)
         self.local = LocalTime(options.zone, options.kept)
         self.label = self.map.title
+        self.transformer = self.map.transformer
         self._polls = {
             IDS[point.quantity]: POLLED[point.poll] for point in self.map.points if point.poll and point.quantity in IDS
         }
@@ -80,6 +81,10 @@ class MapSource(PointSource):
             Trait.INTEGRATE: self.options.integrate,
         }
         return tuple(trait for trait, present in has.items() if present)
+
+    async def read(self, ids: Collection[int]) -> dict[int, Value]:
+        """See :class:`~wattproof.gateway.acquire.station.Source`: on the primary side of its transformers."""
+        return self.primary(await super().read(ids))
 
     @property
     def kept(self) -> dict[str, Any]:
