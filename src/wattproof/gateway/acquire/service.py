@@ -51,6 +51,7 @@ class Acquire:
         self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
+        self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
