@@ -22,9 +22,9 @@ TABLES = (
     "mbus_decode",
     "cosem_get",
     "eq_bus",
+    "gateway_https",
     "store_write",
     "store_month",
-    "gateway_http",
     "poll_500",
 )
 

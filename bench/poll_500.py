@@ -28,7 +28,8 @@ from wattproof.gateway.store.opening import open_reader
 from wattproof.io.clock import SystemClock
 
 METERS = int(os.environ.get("BENCH_METERS", "500"))
-WARM_UP, SECONDS = 15.0, float(os.environ.get("BENCH_SECONDS", "60"))
+#: The gateway tells the worst delay of the last minute, so that the start is over before anything counts.
+WARM_UP, SECONDS = 65.0, float(os.environ.get("BENCH_SECONDS", "60"))
 #: Ids of what is bound: the total, and 39 gauges.
 IDS = (1, *range(69, 83), *range(93, 109), *range(158, 167), 169, 170)[:40]
 UNITS = {"Wh": "Wh", "W": "W", "var": "var", "VA": "VA", "V": "V", "A": "A", "Hz": "Hz", "°": "deg", "%": "%"}
@@ -71,8 +72,7 @@ async def observe(data: Path, pid: int) -> dict[str, Any]:
     client = LocalClient(data / SOCKET_NAME, SystemClock())
     await client.start()
     await asyncio.wait_for(client.found(), 30)
-    await asyncio.sleep(WARM_UP)
-    for _ in range(60):
+    for _ in range(120):
         state = await client.call("state")
         if sum(bus["online"] for bus in state["buses"]) == METERS:
             break

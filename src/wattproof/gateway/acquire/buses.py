@@ -6,8 +6,8 @@
     reads  ---+--> next --> the line (one transaction at a time) --> outcome
     polls ---'        a dead meter is left alone until its probe is due
 
-The order is write, read on request, poll (g13-api.md 11.1, 11.3). Scans and image transfers do not pass through here:
-they take their turns at the drivers below, between two transactions.
+The order is write, read on request, poll (g13-api.md 11.1, 11.3). Each request of an image transfer is one on request.
+Scans do not pass through here: they take their turns at the drivers below, between two transactions.
 """
 
 from __future__ import annotations

@@ -230,6 +230,13 @@ class Station:
         self._since = self._site.clock.now()
         await self.equip()
 
+    def renew(self) -> None:
+        """It runs another firmware: find out what it has now before it is asked for anything else."""
+        self._opened = False
+        self._first = self.presence.next_probe = self._site.clock.now()
+        self.documents.reconnected()
+        self.runner.wake()
+
     async def equip(self) -> None:
         """Make the engine, if it is known what the meter has and there is none yet."""
         if self.engine is None and self.measured:
@@ -445,10 +452,14 @@ class Station:
             try:
                 await self.attempt(lambda: self.source.put(resource, body, arguments), writing=True)
             finally:
-                self.documents.written()
-                self._read_at.clear()
+                self.outdated()
 
         await self.runner.ask(self._told(work, writing=True), Urgency.WRITE, wait)
+
+    def outdated(self) -> None:
+        """What was read is not what would be read now."""
+        self.documents.written()
+        self._read_at.clear()
 
     async def _shared(self, key: Hashable, work: Callable[[], Awaitable[Any]], wait: float) -> Any:
         """Run ``work`` at the bus for all who ask for the same at the same time."""
