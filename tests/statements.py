@@ -42,8 +42,20 @@ def proven(folder: Path) -> dict[str, list[str]]:
                 for argument in mark.args:
                     if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                         where = f"{path.relative_to(folder)}:{mark.lineno}"
-                        found.setdefault(argument.value, []).append(where)
+                        for id in _ids(argument.value):
+                            found.setdefault(id, []).append(where)
     return found
+
+
+def _ids(text: str) -> Iterator[str]:
+    """One id, or those of a range: ``G-201..G-291``."""
+    first, _, last = text.partition("..")
+    if not last:
+        yield text
+        return
+    letter, _, number = first.partition("-")
+    for one in range(int(number), int(last.partition("-")[2]) + 1):
+        yield f"{letter}-{one:03d}"
 
 
 def _marks(node: ast.AST) -> Iterator[ast.Call]:

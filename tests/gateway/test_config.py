@@ -45,6 +45,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.proves("G-342")
 def test_example_loads_as_printed(tmp_path: Path) -> None:
     found = config.load(written(tmp_path, EXAMPLE))
     assert found.listen == ("https://127.0.0.1:8443",)

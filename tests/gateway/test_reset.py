@@ -10,7 +10,7 @@ import pytest
 
 from wattproof.errors import UsageError
 from wattproof.gateway import reset
-from wattproof.gateway.auth.firststart import FILE
+from wattproof.gateway.auth.firststart import FILE, keep
 from wattproof.gateway.auth.passwords import Hashing
 from wattproof.gateway.config import Config
 from wattproof.gateway.records import (
@@ -101,7 +101,7 @@ async def test_a_running_gateway_is_not_reset(store: Store, tmp_path: Path) -> N
 
 @pytest.mark.proves("G-323")
 async def test_interrupted_before_its_transaction_nothing_is_reset(store: Store, tmp_path: Path) -> None:
-    reset._stage(tmp_path, "new")
+    keep(tmp_path, "new", reset.STAGED)
     await store.close()
     assert not await forgotten(tmp_path)
 
@@ -109,7 +109,7 @@ async def test_interrupted_before_its_transaction_nothing_is_reset(store: Store,
 @pytest.mark.proves("G-323")
 @pytest.mark.parametrize("renamed", [False, True])
 async def test_interrupted_after_it_everything_is(store: Store, tmp_path: Path, renamed: bool) -> None:
-    reset._stage(tmp_path, "new")
+    keep(tmp_path, "new", reset.STAGED)
     await store.commit(*await reset._writes(store, "hash", 2000))
     await store.close()
     if renamed:

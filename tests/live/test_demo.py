@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-DEMO = [sys.executable, "-m", "wattproof", "demo"]
+DEMO = [sys.executable, "-m", "wattproof", "demo", "--no-gateway"]
 
 
 def test_the_demonstration_ends_well_and_catches_the_forged_digit(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_the_demonstration_ends_well_and_catches_the_forged_digit(tmp_path: Path
 def test_the_command_is_named_as_it_can_be_called(tmp_path: Path) -> None:
     program = Path(sys.executable).with_name("wattproof")
     environment = {**os.environ, "PATH": "/nowhere"}
-    command = [program, "demo", "--once", "--speed", "5000"]
+    command = [program, "demo", "--no-gateway", "--once", "--speed", "5000"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert f"{os.path.relpath(program, tmp_path)} read bsm+tcp://127.0.0.1:5020 --watch 1" in done.stdout
 
@@ -68,3 +69,27 @@ def test_a_wrong_argument_is_misuse(words: list[str], tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr
+
+
+def test_a_gateway_over_six_meters_stays_to_be_tried(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wattproof", "demo", "--json", "--speed", "5000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        said = json.loads(demo.stdout.readline())
+        there = said["gateway"]
+        served = [meter for meter in said["meters"] if meter.get("g13")]
+        assert sorted(meter["model"] for meter in served) == ["abb", "abb", "abb", "abb", "bsm", "dmed4"]
+        taken = [session for session in said["sessions"] if session.get("gateway")]
+        assert [session["true"] for session in taken] == [True, True]
+        curl = ["curl", "-sk", "-u", f"{there['user']}:{there['password']}"]
+
+        def get(path: str) -> Any:
+            done = subprocess.run([*curl, there["url"] + path], capture_output=True, check=True, timeout=30)
+            return json.loads(done.stdout)
+
+        for meter in served:
+            assert get(f"/meters/{meter['serial']}/status")["status"] == 1
+            profile = get(f"/meters/{meter['serial']}/loadprofiles/1")
+            assert len(profile["items"]) >= 600, (meter, len(profile["items"]))
+        os.kill(demo.pid, signal.SIGINT)
+        assert demo.wait(30) == 0

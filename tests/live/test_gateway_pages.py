@@ -1,7 +1,4 @@
-"""The web pages of the gateway in a real browser: headless Chromium, driven by Playwright.
-
-Each test says which statements of g13-api.md 12 it looks at. They count as proved when a gateway serves the pages.
-"""
+"""The web pages of a whole gateway with virtual meters, in a real browser: headless Chromium, driven by Playwright."""
 
 from __future__ import annotations
 
@@ -12,11 +9,12 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from tests.live.pages import House, Tab, examples, first_start, launched, log_in, opened
+from tests.live.pages import House, Tab, launched, log_in, opened, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=15_000)
 
+UNITY = {"ctnum": 1, "ctdenum": 1, "vtnum": 1, "vtdenum": 1}
 #: Of every element that shows text: the contrast with what is behind it (WCAG 2.2, 1.4.3), where it is below 4.5.
 CONTRAST = """() => {
   const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 };
@@ -51,9 +49,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(browser: Browser) -> AsyncIterator[House]:
-    async with examples() as house:
-        await first_start(house, browser)
+async def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with running(tmp_path_factory.mktemp("gateway"), browser) as house:
         yield house
 
 
@@ -70,11 +67,13 @@ async def test_login_says_little_locks_and_forces_a_new_password(browser: Browse
         alert = tab.page.get_by_role("alert")
         await log_in(tab.page, house.user, "wrong")
         await expect(alert).to_have_text("User name or password is wrong.")
-        for _ in range(5):
+        for number in range(5):
             await expect(tab.page.get_by_label("Password", exact=True)).to_have_value("")
-            await log_in(tab.page, "ghost", "wrong")
-        await expect(alert).to_have_text("User name or password is wrong.")
-        await log_in(tab.page, "ghost", "wrong again")
+            await log_in(tab.page, "ghost", f"wrong {number}")
+        await expect(tab.page.get_by_label("Password", exact=True)).to_have_value("")
+        if await tab.page.get_by_role("button", name="Login").is_enabled():
+            await expect(alert).to_have_text("User name or password is wrong.")
+            await log_in(tab.page, "ghost", "wrong again")
         await expect(alert).to_have_text(re.compile(r"Try again in (60|5\d) s"))
         await expect(tab.page.get_by_role("button", name="Login")).to_be_disabled()
 
@@ -105,7 +104,7 @@ async def test_frame_menus_and_addresses(tab: Tab) -> None:
     await expect(page.get_by_text("Storage items of all channels")).to_be_visible()
     await expect(page.locator("aside [aria-current=true]").first).to_contain_text("Building A")
     await page.go_back()
-    await expect(page).to_have_url(re.compile(house.signing))
+    await expect(page).to_have_url(re.compile(house.serials["signing"]))
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
     await page.keyboard.press("Escape")
@@ -115,6 +114,7 @@ async def test_frame_menus_and_addresses(tab: Tab) -> None:
 async def test_edit_save_send(tab: Tab) -> None:
     """G-403, G-404, G-408: marks and counts, leaving asks, Save keeps, Send confirms and reads back."""
     page = tab.page
+    await tab.call("POST", f"/meters/{tab.house.serials['full']}/transformersettings", UNITY)
     await tab.meter("general")
     field = page.get_by_label("CT numerator")
     await expect(field).to_have_value("1")
@@ -137,8 +137,7 @@ async def test_edit_save_send(tab: Tab) -> None:
     await expect(field).to_have_value("100")
     await field.press("Enter")
     await expect(page.locator("[data-kind=sent]")).to_contain_text("Transformer ratio: sent")
-    answer = await tab.call("GET", f"/meters/{tab.house.full}/info")
-    assert answer["ratio"]["ctnum"] == 100
+    assert (await tab.told("info"))["ratio"]["ctnum"] == 100
     # A failure leaves the change where it was.
     await page.route("**/energy/conversionfactor", fail)
     await page.get_by_label("CO₂ (kg/kWh)").fill("0.5")
@@ -161,7 +160,7 @@ async def fail(route: object) -> None:
 
 async def test_two_users_and_what_destroys(tab: Tab) -> None:
     """G-405, G-406, G-451: both values are shown; the name is in the question; Cancel is the default."""
-    page, path = tab.page, f"/meters/{tab.house.full}/previousvalues/configuration"
+    page, path = tab.page, f"/meters/{tab.house.serials['full']}/previousvalues/configuration"
     await tab.call("POST", path, {"interval": "daily", "pvconfig": [1, 2]})
     await tab.meter("previous/configuration")
     await page.get_by_label("Period").select_option("monthly")
@@ -188,12 +187,15 @@ async def test_live_values_and_a_session_that_ends(tab: Tab) -> None:
     page = tab.page
     await tab.meter("live")
     figure = page.locator("[data-quantity=active_power_total]")
-    await expect(figure).to_contain_text("W")
-    first = await figure.inner_text()
-    await expect(figure).not_to_have_text(first)
+    await tab.call("POST", f"/meters/{tab.house.serials['full']}/transformersettings", UNITY)
+    for watts in (1100, 2200):
+        tab.house.load(watts)
+        await expect(figure).to_have_text(re.compile(rf"^{watts}(\.0+)? W$"))
     await expect(page.locator("[data-live=true]")).to_be_visible()
     await expect(page.get_by_role("row", name="Apparent power")).to_contain_text("VA")
-    await expect(page.get_by_text("Alarm 1 active")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Status flags")).to_be_visible()
+    # The stream stays: values do not make it begin again.
+    assert len([url for url in tab.requests if "/live" in url]) <= 3
     await page.route("**/api/v1/live*", lambda route: route.abort())
     await page.get_by_role("link", name="General settings").click()
     await page.get_by_label("VT numerator").fill("7")
@@ -229,10 +231,12 @@ async def test_who_may_only_look_and_what_a_meter_lacks(tab: Tab, browser: Brows
         await expect(other.page.get_by_text("CT denominator")).to_be_visible()
         await expect(other.page.get_by_role("button", name="Send")).to_have_count(0)
         await expect(other.page.get_by_role("textbox", name="CT")).to_have_count(0)
-        await other.meter("live", house.signing)
+        await other.meter("live", "signing")
         pages = other.page.get_by_role("navigation", name="Pages of the meter")
         await expect(pages.get_by_role("link", name="Pulse output")).to_have_count(0)
         await expect(pages.get_by_role("link", name="Charging sessions")).to_be_visible()
+        await other.meter("live", "dc")
+        await expect(other.page.get_by_role("row", name="Active power")).to_be_visible()
         await expect(other.page.get_by_role("row", name="Reactive power")).to_have_count(0)
 
 
@@ -324,9 +328,19 @@ async def edit_factors(page: Page) -> None:
     await expect(page.get_by_text("Must be below 9.999")).to_be_visible()
     await page.get_by_label("CO₂ (kg/kWh)").fill("0.412")
     await choose(page, "Active tariff", "2")
-    await page.get_by_label("Ends: month").select_option("9")
+    await page.get_by_role("checkbox", name="Summer time").set_checked(True)
+    for label, value in {"month": "3", "weekday": "7", "which in the month": "254", "hour": "2"}.items():
+        await page.get_by_label(f"Begins: {label}").select_option(value)
+        await page.get_by_label(f"Ends: {label}").select_option("10" if label == "month" else value)
 
 
+#: What the meter has before.
+BEFORE = (
+    ("loadprofiles/configuration", {"lpconfig": [[900, 1, 20000], [900, 69, 4960]]}),
+    ("tariff/dayprofiles", {"actions": [[1, "00:00"], [2, "06:00"]], "profile": 1}),
+    ("tariff/dayprofiles", {"actions": [[1, "00:00"]], "profile": 2}),
+    ("tariff/weekprofiles", {"weekprofiles": [{"dayid": [1, 1, 1, 1, 1, 2, 2], "profile": "Week1"}]}),
+)
 #: Pages of the meter: what is changed, whether a question precedes, where it is read and what must be in there.
 EDITS: list[tuple[str, Callable[[Page], Awaitable[None]], bool, str, str]] = [
     ("general", edit_factors, False, "energy/conversionfactor", "'0.412'"),
@@ -343,18 +357,20 @@ EDITS: list[tuple[str, Callable[[Page], Awaitable[None]], bool, str, str]] = [
 
 
 async def test_every_page_that_sends(tab: Tab) -> None:
-    """G-447, G-449, G-450, G-452 to G-457: one change on each page reaches the meter and is read back."""
+    """One change on each page reaches the meter and is read back."""
+    for path, body in BEFORE:
+        await tab.call("POST", f"/meters/{tab.house.serials['full']}/{path}", body)
     for place, edit, asks, path, wanted in EDITS:
         await tab.meter(place)
         await edit(tab.page)
         await tab.send(sure=asks)
-        answer = await tab.call("GET", f"/meters/{tab.house.full}/{path}")
+        answer = await tab.told(path)
         assert wanted in str(answer), f"{place}: {answer}"
     page = tab.page
     await tab.meter("general")
     await page.get_by_role("checkbox", name="Active energy export", exact=True).check()
     await tab.send(sure=True)
-    counted = await tab.call("GET", f"/meters/{tab.house.full}/energy/resetcounter")
+    counted = await tab.told("energy/resetcounter")
     await expect(page.get_by_role("row", name=re.compile("^Active energy export"))).to_contain_text(
         counted["resetcounter"]["activeexport"][0]
     )
@@ -363,6 +379,10 @@ async def test_every_page_that_sends(tab: Tab) -> None:
 async def test_stored_rows_and_logs(tab: Tab) -> None:
     """G-451 to G-453, G-458: rows with their status, a plot, a file."""
     page = tab.page
+    await tab.call(
+        "POST", f"/meters/{tab.house.serials['full']}/loadprofiles/configuration", {"lpconfig": [[900, 1, 1000]]}
+    )
+    tab.house.pass_hours(8)
     await tab.meter("profile")
     await expect(page.get_by_role("img", name="over time")).to_be_visible()
     await expect(page.get_by_role("columnheader", name="(Wh)")).to_be_visible()
@@ -379,7 +399,7 @@ async def test_stored_rows_and_logs(tab: Tab) -> None:
 async def test_charging_sessions(tab: Tab) -> None:
     """Beyond the manual: begin and end a session; the verdict says why."""
     page = tab.page
-    await tab.meter("sessions", tab.house.signing)
+    await tab.meter("sessions", "signing")
     await page.get_by_text("New session").click()
     await page.get_by_label("Identification").fill("contract-id: 1")
     await page.get_by_role("button", name="Begin").click()
@@ -389,7 +409,9 @@ async def test_charging_sessions(tab: Tab) -> None:
     await expect(page.locator("[data-running]")).to_have_count(0)
     await page.get_by_role("row", name="contract-id: 1").get_by_role("link").click()
     await expect(page.get_by_role("heading", name="The verdict and its reasons")).to_be_visible()
-    await expect(page.get_by_text(re.compile(r"Signature \(\w+\): valid"))).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"Signature \(begin\): valid"))).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"Signature \(end\): valid"))).to_be_visible()
+    await expect(page.get_by_text("The session: begin and end belong together")).to_be_visible()
     await expect(page.get_by_text("This is a technical check.")).to_be_visible()
 
 
@@ -401,14 +423,17 @@ async def test_segment(tab: Tab) -> None:
     await alias.fill("Twenty-one characters")
     await expect(alias).to_have_value("Twenty-one character")
     await alias.fill("Yard")
+    dhcp = page.get_by_role("checkbox", name="DHCP")
+    await expect(page.get_by_text("The values are stored only.")).to_be_visible()
+    await dhcp.uncheck()
+    await expect(page.get_by_role("checkbox", name="DNS")).to_have_count(0)
     await page.get_by_label("Primary DNS").fill("1.2.3.256")
     await expect(page.get_by_text("Four numbers 0 to 255 with dots")).to_be_visible()
     await page.get_by_label("Primary DNS").fill("0.0.0.0")
-    await page.get_by_label("Baud rate").select_option("9600")
+    await dhcp.check()
     await page.locator("[data-resource=gateway-clock]").get_by_role("button", name="Take from this computer").click()
     await tab.send()
     assert (await tab.call("GET", "/gateway"))["alias"] == "Yard"
-    assert (await tab.call("GET", "/configuration"))["eqbus"]["baudrate"] == 9600
     await tab.show("segment/gateway-firmware")
     await page.get_by_label("Choose file").set_input_files({"name": "x.bin", "mimeType": "", "buffer": b"image"})
     await page.get_by_role("button", name="Transfer image").click()
@@ -420,19 +445,19 @@ async def test_segment(tab: Tab) -> None:
 
 async def test_scan_registration_and_users(tab: Tab) -> None:
     """G-431 to G-434: nothing before Send; a found meter is added, renamed, deleted; a user is made and removed."""
-    page = tab.page
+    page, found = tab.page, tab.house.serials["found"]
     await tab.show("segment/scan")
     await page.get_by_label("EQ bus").check()
     await page.get_by_label("Start", exact=True).fill("21")
     await page.get_by_label("End", exact=True).fill("21")
     await page.get_by_role("button", name="Scan", exact=True).click()
-    await expect(page.get_by_role("row", name="ABB_3")).to_be_visible()
-    await page.get_by_role("row", name="ABB_3").get_by_label("Location").fill("Attic")
-    await page.get_by_role("row", name="ABB_3").get_by_role("button").click()
+    await expect(page.get_by_role("row", name=found)).to_be_visible()
+    await page.get_by_role("row", name=found).get_by_label("Location").fill("Attic")
+    await page.get_by_role("row", name=found).get_by_role("button").click()
     await tab.send()
     await expect(page.locator("aside")).to_contain_text("Attic")
     await tab.show("segment/registration")
-    card = page.locator("[data-serial=ABB_3]")
+    card = page.locator(f"[data-serial='{found}']")
     await card.get_by_label("Alias").fill("Roof")
     await card.get_by_role("button", name="Save").click()
     await tab.send()
@@ -454,7 +479,7 @@ async def test_scan_registration_and_users(tab: Tab) -> None:
     await page.get_by_role("checkbox", name="Gateway Admin").check()
     await tab.send()
     access = (await tab.call("GET", "/users/anna/bindings"))["bindings"]
-    assert {row["access"] for row in access if row["serial"] == tab.house.signing} == {"Configure"}
+    assert {row["access"] for row in access if row["serial"] == tab.house.serials["signing"]} == {"Configure"}
     await expect(page.get_by_label("New password").first).to_have_value("")
     await page.get_by_role("button", name="Delete user").click()
     await tab.send(sure=True)
@@ -466,7 +491,8 @@ async def test_home_location_events_and_about(tab: Tab) -> None:
     page = tab.page
     await expect(page.get_by_role("row", name="Charging park")).to_contain_text("W")
     await expect(page.get_by_role("row", name="Charging park")).to_contain_text("2 of 2 meters")
-    await expect(page.get_by_text("Gateway started")).to_be_visible()
+    assert 1 <= await page.locator(".events li").count() <= 10
+    await expect(page.locator(".events li").first).to_have_text(re.compile(r"^20\d\d-\d\d-\d\d "))
     await tab.show("location/Building%20A")
     await page.locator("main").get_by_role("searchbox").fill("main")
     await expect(page.locator("main tbody tr")).to_have_count(1)
@@ -500,7 +526,7 @@ async def test_narrow_pages_fit_and_can_be_read(browser: Browser, house: House, 
     async with opened(house, browser, **options) as tab:
         await expect(tab.page.locator("html")).to_have_attribute("lang", language[:2])
         for place in PLACES:
-            await tab.show(place.replace("FULL", house.full).replace("SIGNING", house.signing))
+            await tab.show(place.replace("FULL", house.serials["full"]).replace("SIGNING", house.serials["signing"]))
             await expect(tab.page.locator("main h1")).to_be_visible()
             await expect(tab.page.get_by_text(re.compile("Loading …|Lädt …"))).to_have_count(0)
             assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 320, place

@@ -67,7 +67,7 @@ async function readBack(draft: Draft): Promise<void> {
 /** Send one draft. True when it went well. */
 async function sendOne(draft: Draft): Promise<boolean> {
   const name = maybe(`resource.${draft.resource.id}`, draft.resource.id)
-  const update = say('waiting', t('send.waiting', { what: name }))
+  const update = say('waiting', t(draft.owner === 'segment' ? 'send.waiting-gateway' : 'send.waiting', { what: name }))
   try {
     await transmit(draft)
     await readBack(draft)
@@ -101,7 +101,6 @@ async function taken(draft: Draft, failure: ApiError): Promise<string[]> {
 /** Send drafts in their order; the first failure stops. True when everything went. */
 export async function send(drafts: Draft[], subject: string): Promise<boolean> {
   const due = drafts.filter((draft) => draft.changed.length)
-  for (const draft of due) draft.save()
   if (!(await confirmed(due, subject))) return false
   for (const draft of due) {
     try {
@@ -111,6 +110,7 @@ export async function send(drafts: Draft[], subject: string): Promise<boolean> {
       say('failed', t('send.failed', { what: maybe(`resource.${draft.resource.id}`, draft.resource.id) }), [failure.des || t('error.unreachable')])
       return false
     }
+    draft.save()
     if (draft.changed.length && !(await sendOne(draft))) return false
   }
   return true

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +23,7 @@ from wattproof.cli.arguments import Number
 from wattproof.errors import InvalidValue
 
 if TYPE_CHECKING:
+    from wattproof.cli.demo_gateway import Shown
     from wattproof.drivers.charging import Progress
     from wattproof.meters.bsm.session import SessionRecord
     from wattproof.meters.opening import VirtualMeter
@@ -46,12 +47,15 @@ def command(
     json: bool = False,
     speed: Number = SPEED,
     folder: Annotated[Path, Parameter(name="--output")] = Path("demo-output"),
+    gateway: Annotated[bool, Parameter(negative="--no-gateway")] = True,
 ) -> int:
-    """Show a signed charging session on a virtual meter, verified and tampered with.
+    """Show signed charging sessions on virtual meters, verified and tampered with, and a gateway over six of them.
 
     Starts a virtual BSM-WS36A on Modbus TCP and on a pseudo-terminal, reads it, lets a simulated car charge at high
     speed with switch-measurement coordination, writes the session as transparency XML, Chargy JSON and OCMF, verifies
-    the files, and shows that one changed digit is caught. Then the meter stays for you to try, until Ctrl-C.
+    the files, and shows that one changed digit is caught. Then a gateway gathers a BSM, a DMED4 and four ABB meters on
+    M-Bus and EQ bus, with a week of history, and takes two signed sessions over its interface. Meters and gateway stay
+    for you to try, until Ctrl-C.
 
     Examples:
 
@@ -69,30 +73,34 @@ def command(
         Meter seconds in one real second.
     folder
         Where the files go.
+    gateway
+        Show the gateway as well.
     """
     if not speed > 0:
         raise InvalidValue(f"--speed {speed}: more than 0")
     with output.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    return asyncio.run(_Demo(folder, speed, json).run(once))
+    return asyncio.run(_Demo(folder, speed, json, gateway=gateway).run(once))
 
 
 class _Demo:
     """One demonstration: what it says, where its files are, what came of it."""
 
-    def __init__(self, folder: Path, speed: Decimal, json: bool) -> None:
+    def __init__(self, folder: Path, speed: Decimal, json: bool, *, gateway: bool) -> None:
         self.folder = folder
         self.speed = speed
         self.json = json
         self.files: list[Path] = []
         self.reports: dict[str, Report] = {}
         self.caught: str | None = None
+        self.gathers = gateway
+        self.gateway: Shown | None = None
 
     async def run(self, once: bool) -> int:
         """The whole demonstration; 0 if every record verified and the forged digit was caught."""
         from wattproof.meters.opening import VirtualMeter
 
-        with ExitStack() as places:
+        async with AsyncExitStack() as places:
             terminal = Path(places.enter_context(tempfile.TemporaryDirectory(prefix="wattproof-"))) / "meter"
             listen = ["tcp://127.0.0.1:0", f"pty://{terminal}?protocol=rtu"]
             async with VirtualMeter("bsm", listen=listen, speed=self.speed, answer_delay=0) as meter:
@@ -103,12 +111,27 @@ class _Demo:
                 self.judge(meter.public_key)
                 self.forge(meter.public_key)
                 passed = self.caught is not None and all(r.summary["green"] == 1 for r in self.reports.values())
+                if self.gathers:
+                    passed = await self.gather(places) and passed
                 if self.json:
                     output.print_json(self.as_dict(meter), indent=2 if once else None)
                 self.invite(None if once else meter)
                 if not once:
                     await _interrupt()
         return 0 if passed else 1
+
+    async def gather(self, places: AsyncExitStack) -> bool:
+        """A gateway that stays until ``places`` are left. Whether its sessions are true."""
+        from wattproof.cli import demo_gateway
+
+        self.head("7. A gateway over a BSM, a DMED4 and four ABB meters on M-Bus and EQ bus")
+        folder = self.folder / demo_gateway.FOLDER
+        shown = self.gateway = await places.enter_async_context(demo_gateway.gateway(folder, self.say))
+        for session in shown.sessions:
+            truth = {True: "true", False: "NOT TRUE", None: "cannot be judged"}[session["true"]]
+            self.say(f"   session {session['id']} on {session['serial']}: {session['energy_wh']} Wh, {truth}")
+        self.files.append(shown.data / "gateway.toml")
+        return len(shown.sessions) == 2 and all(session["true"] is True for session in shown.sessions)
 
     # What is shown ------------------------------------------------------------------------------------------------
 
@@ -246,6 +269,14 @@ class _Demo:
         program = _program()
         for line in lines:
             self.say(f"   {program} {line}")
+        if self.gateway is not None and meter is not None:
+            from wattproof.cli.demo_gateway import commands
+
+            shown = self.gateway
+            self.head(f"The gateway: {shown.url}  user {shown.user}  password {shown.password}")
+            self.say("   (your browser will warn: the gateway has made its certificate itself)")
+            for line in commands(shown, program):
+                self.say(f"   {line}")
 
     def as_dict(self, meter: VirtualMeter) -> dict[str, Any]:
         """The ready object of the command line's contract."""
@@ -254,11 +285,14 @@ class _Demo:
             for name, report in self.reports.items()
             for session in report.as_dict()["sessions"]
         ]
+        own = {"model": meter.model, "serial": meter.serial, "url": meter.url, "public_key": meter.public_key.hex()}
+        shown = self.gateway
+        if shown is not None:
+            sessions += [{"gateway": True, **session} for session in shown.sessions]
         return {
             "ready": True,
-            "meters": [
-                {"model": meter.model, "serial": meter.serial, "url": meter.url, "public_key": meter.public_key.hex()}
-            ],
+            **({} if shown is None else {"gateway": shown.as_dict()}),
+            "meters": [own, *(shown.meters if shown else [])],
             "files": [os.fspath(path) for path in self.files],
             "sessions": sessions,
             "forged": {

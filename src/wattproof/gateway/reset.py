@@ -6,7 +6,6 @@ next start: so after ``kill -9`` either everything or nothing is reset.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ async def factory_reset(config: Config, clock: Clock) -> dict[str, Any]:
         verifier = Verifier()
         try:
             password = firststart.first_password(config.compat, config.listen)
-            _stage(config.data, password)
+            firststart.keep(config.data, password, STAGED)
             await store.commit(*await _writes(store, await verifier.hash(password), clock.time() // 10**6))
             await finish(store, config.data)
         finally:
@@ -73,21 +72,6 @@ async def _writes(store: Store, hash: str, now: int) -> list[Write]:
         Audit(now, "", "", "factory reset"),
         Setting(PENDING, True),
     ]
-
-
-def _stage(folder: Path, password: str) -> None:
-    """The new password on disk, under a name that nobody reads yet. Raises ``StorageError``."""
-    path = folder / STAGED
-    try:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(password + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync_directory(folder)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 async def finish(store: Store, folder: Path) -> None:

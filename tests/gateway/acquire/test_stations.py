@@ -203,3 +203,24 @@ async def test_readings_wait_while_the_disk_is_full() -> None:
         rows = rig.readings(42, Group.LIVE)
         assert max(after.time - before.time for before, after in pairwise(rows)) <= 1500
         assert rig.site.ledger.lost == 0
+
+
+async def test_a_meter_that_signs_is_left_alone_and_not_taken_to_be_away() -> None:
+    async with Rig(range(1, 3)) as rig:
+        await rig.pass_(20)
+        station = rig.stations[1]
+        with station.signing():
+            rig.wire.dead.add(1)  # it answers nobody while it signs
+            began = rig.now
+            await rig.pass_(15)
+            assert not [second for second in rig.wire.times(1) if second > began]
+            with pytest.raises(CommandFailed):
+                await rig.run(station.values([69], 1.0, 10))
+            assert not station.presence.is_offline
+            rig.wire.dead.clear()
+        await rig.pass_(3)
+        assert [second for second in rig.wire.times(1) if second > began + 15], "polled again at once"
+        assert len([second for second in rig.wire.times(2) if second > began]) >= 15, (
+            "the others were polled all the time"
+        )
+        assert rig.events()[9] == 0

@@ -55,8 +55,10 @@ class Counted:
 class House(Rig):
     """A rig whose other process is the real one."""
 
-    def __init__(self, folder: Path, config: Config, wires: Any, clock: VirtualClock, verifier: Verifier) -> None:
-        self.world = World(folder, config, wires, clock)
+    def __init__(
+        self, folder: Path, config: Config, wires: Any, clock: VirtualClock, verifier: Verifier, lines: Any = None
+    ) -> None:
+        self.world = World(folder, config, wires, clock, lines)
         self.clock, self.config, self.current = clock, config, True
         self.store = self.world.store  # type: ignore[assignment] # it counts what its threads do
         self.line = Line(self.world.acquire.table())

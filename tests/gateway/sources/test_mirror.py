@@ -68,6 +68,21 @@ def test_opening_finds_out_what_the_meter_has(compat: bool) -> None:
     assert not {21, 33, 72, 113} & {id for ids in groups.values() for id in ids}  # neither printed nor shown
 
 
+def test_one_resource_that_fails_hides_no_other_and_all_of_them_the_meter() -> None:
+    fake = FakeG13(compat=False)
+    fake.answers["GET", f"/meters/{SERIAL}/energy/active/co2"] = (500, error(COSEM))
+    assert 122 not in opened(fake).ids()
+    assert 69 in opened(fake).ids()
+    source = opened(fake)
+    fake.answers["GET", f"/meters/{SERIAL}/power"] = (500, error(COSEM))
+    values = run_blocking(source.read([69, 96]))
+    assert (values[69].quality, values[96].quality) == (Quality.GOOD, Quality.MISSING)
+    for tail in ("energy/active", "energy/resettable", "energy/resetcounter", "power", "instrument"):
+        fake.answers["GET", f"/meters/{SERIAL}/{tail}"] = (500, error(COSEM))
+    with pytest.raises(MeterFailed):
+        opened(fake)
+
+
 @both
 def test_values_come_in_the_units_of_their_quantities(compat: bool) -> None:
     fake = FakeG13(compat=compat)
@@ -193,6 +208,7 @@ def test_failures_are_told_in_the_words_of_the_interface(
         assert caught.value.kind is Failing(kind)
         assert not said or caught.value.text == said[0]
         assert "https://fake" in caught.value.detail
+        assert not isinstance(caught.value.__cause__, MeterFailed)  # no resource alone makes a meter offline
 
 
 def test_a_gateway_that_is_away_or_has_lost_the_meter_makes_it_offline() -> None:

@@ -265,7 +265,7 @@ RESPONSES: Mapping[int, Shape] = {
         optional("conversionfactor", _FACTORS),
         optional("power", record(optional("powerfailcounter", ANY_NUMBER), optional("poweroutagetime", ANY_NUMBER))),
     ),
-    44: record(Member("conversionfactor", _FACTORS)),
+    44: record(optional("conversionfactor", _FACTORS)),
     46: record(Member("version", Array(ANY_TEXT, most=8))),
     47: record(*texts("manufacturer"), *numbers("devicetype", "addressingmode", "version", "id")),
     49: record(*texts("serial", "label"), Member("status", ANY_NUMBER, shown=False)),
@@ -277,16 +277,16 @@ RESPONSES: Mapping[int, Shape] = {
         optional("exportenergy", _ENERGY),
         optional("netenergy", values((*_PHASES, "total"), *_ENERGY_UNITS)),
     ),
-    55: record(Member("importenergy", record(optional("total", Value(("KG", "curr")))))),
+    55: record(optional("importenergy", record(optional("total", Value(("KG", "curr")))))),
     56: record(
-        Member(
+        optional(
             "resettableenergy",
             record(
                 *(optional(name, Value(("Wh" if name.startswith("active") else "varh",))) for name in _REGISTERS),
             ),
         )
     ),
-    58: record(Member("resetcounter", values(_REGISTERS, None))),
+    58: record(optional("resetcounter", values(_REGISTERS, None))),
     # GD-18: the original writes W for all three.
     59: record(
         optional("active", values(_POWER, "W")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -13,14 +13,14 @@ from wattproof.gateway.acquire.fleet import kept_by
 from wattproof.gateway.acquire.site import NO_SPACE, Site
 from wattproof.gateway.acquire.sources.failures import failure
 from wattproof.gateway.acquire.station import Document, Engine
-from wattproof.gateway.acquire.stations import Station
+from wattproof.gateway.acquire.stations import EXECUTE, Station
 from wattproof.gateway.answers import ENGINE_PART, Answer, Unsupported, answer, associations, merged
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Setting
 
 #: Log entries of #51 where the request does not say how many.
 COUNT = 100
-STATUS, ASSOCIATIONS = 49, 30
+STATUS, ASSOCIATIONS, RATIOS = 49, 30, 48
 
 
 def who_answers(station: Station, resource: int, arguments: Mapping[str, Any]) -> Answer:
@@ -72,6 +72,23 @@ async def document(
     return taken
 
 
+async def execute(
+    station: Station, obis: bytes, class_id: int, attributes: Sequence[Mapping[str, int]]
+) -> dict[str, Any]:
+    """What #16 says of one device: a value for each pair of attributes; an object that it has not is no failure.
+
+    Raises ``CommandFailed``.
+    """
+    age = age_of(EXECUTE, mbus=station.mbus)
+    told: dict[str, Any] = {"values": []}
+    for pair in attributes:
+        body = (await station.execute(obis, class_id, pair, age.most, age.wait)).body
+        told["values"] += body["values"]
+        if "error" in body:
+            told["error"] = body["error"]
+    return told
+
+
 def status(station: Station) -> Document:
     """#49: who it is and whether it is there, without asking it."""
     record = station.record
@@ -93,6 +110,8 @@ async def change(
             raise CommandFailed(Failing.STORAGE, NO_SPACE, detail=str(error)) from error
         finally:
             station.arm()
+        if resource == RATIOS:
+            station.outdated()
         return
     source: Any = station.source
     before = getattr(source, "kept", None)

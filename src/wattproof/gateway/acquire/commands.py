@@ -23,7 +23,6 @@ from wattproof.gateway.records import AnyWrite, Audit, Meter, Setting, Value, Wr
 
 #: Longest wait where a caller does not say (s).
 WAIT = 10.0
-EXECUTE = 16
 
 
 class Commands:
@@ -106,13 +105,18 @@ class Commands:
         """The rows of a resource as a stream."""
         return answering.rows(self._fleet.station(serial), resource, arguments or {})
 
-    async def execute(self, serials: Sequence[str], obis: str, class_id: int, attributes: Any) -> list[dict[str, Any]]:
-        """#16: the same object of several meters; those of different buses at the same time."""
-        asked = {"obis": obis, "class_id": class_id, "attributes": attributes}
+    async def execute(
+        self, serials: Sequence[str], obis: Sequence[int], class_id: int, attributes: Sequence[Mapping[str, int]]
+    ) -> list[dict[str, Any]]:
+        """#16: the same object of several meters; those of different buses at the same time.
+
+        ``obis``: six numbers; ``attributes``: pairs of those that hold ``value`` and ``unit``.
+        """
+        name = bytes(obis)
 
         async def one(serial: str) -> dict[str, Any]:
-            found = await answering.document(self._fleet.station(serial), EXECUTE, asked)
-            return {"serial": serial, **found.body}
+            found = await answering.execute(self._fleet.station(serial), name, class_id, attributes)
+            return {"serial": serial, **found}
 
         return list(await asyncio.gather(*(one(serial) for serial in serials)))
 

@@ -10,6 +10,8 @@ from wattproof.gateway.acquire.station import Document
 
 #: Documents of one meter that are kept; the oldest goes.
 MOST = 128
+#: Resource that shows ratios and factors, which are written elsewhere, beside what a meter is.
+INFO = 43
 Key = tuple[int, tuple[tuple[str, Hashable], ...]]
 
 
@@ -38,7 +40,7 @@ class Documents:
 
     def written(self) -> None:
         """Something was written to the meter: only what no write can change stays."""
-        self._drop(lambda resource: not age_of(resource, mbus=False).connection)
+        self._drop(lambda resource: resource == INFO or not age_of(resource, mbus=False).connection)
 
     def reconnected(self) -> None:
         """It is back, and may be another one, or have other firmware."""

@@ -27,7 +27,7 @@ class Newcomer:
         self.error = ""
         self._fleet = fleet
         self._arrived = arrived
-        self._due = 0
+        self._due = fleet.site.clock.now()
         self._attempts = 0
 
     def due(self) -> int | None:

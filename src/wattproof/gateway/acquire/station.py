@@ -59,6 +59,10 @@ class Source(Answerer, Protocol):
         """Find out who and what the meter is. Raises ``LinkError``, ``ProtocolError``, ``Refused``."""
         ...
 
+    async def execute(self, obis: bytes, class_id: int, attributes: Mapping[str, int]) -> dict[str, Any]:
+        """What it says of a COSEM object (16): ``values``, ``error`` where there is none; raises as drivers do."""
+        ...
+
     async def read(self, ids: Collection[int]) -> dict[int, Value]:
         """Values by id, with the time of their reading; raises as drivers do."""
         ...

@@ -40,7 +40,7 @@ CLOCK, OFFSET = "clock", "offset_ms"
 @dataclass(slots=True)
 class Serving:
     """What the process has: store, other process, users, time, configuration. ``changing``: held by who changes a
-    setting according to what it was."""
+    setting according to what it was; ``receiving``: images that come in at the moment."""
 
     config: Config
     reader: Reader
@@ -54,6 +54,7 @@ class Serving:
     errors: LastErrors
     moving: Moving
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    receiving: int = 0
 
     @property
     def compat(self) -> bool:

@@ -20,10 +20,11 @@ import asyncpg
 
 from wattproof.errors import InvalidValue, StorageError, WattproofError
 from wattproof.gateway.records import Write
+from wattproof.gateway.store.memory import Memory
 from wattproof.gateway.store.migrations import SCHEMAS, Script, check_readable, due, scripts
 from wattproof.gateway.store.partitions import END, PARTITIONED, Month, creation, months
 from wattproof.gateway.store.reading import SqlReader
-from wattproof.gateway.store.steps import Ask, Fill, Lock, Memory, Run
+from wattproof.gateway.store.steps import Ask, Fill, Lock, Run
 from wattproof.gateway.store.writing import transaction
 from wattproof.io.clock import SystemClock
 from wattproof.model.clock import Clock
@@ -39,7 +40,13 @@ PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0, 3.0, 4.0)
 #: Advisory locks: who gives out numbers, who changes the schema, and (shared) who writes at all.
 NUMBERS, SCHEMA, WRITERS = 0x57505F4E, 0x57505F53, 0x57505F57
 #: What is an error of the connection and not of the statement.
-BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+BROKEN = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    OSError,
+)
 
 
 class Address(NamedTuple):
@@ -265,6 +272,9 @@ class PostgresStore(PostgresReader):
                 last = failure(error, self.address.shown)
                 if isinstance(error, _CALLERS) or not isinstance(error, _PASSING):
                     return last
+                if isinstance(error, BROKEN) and self._connection is not None:
+                    self._connection.terminate()  # nobody knows in which state it is
+                    self._connection = None
                 log.warning("%s; trying again", last)
         return last
 
@@ -335,12 +345,13 @@ async def _partitions(connection: asyncpg.Connection, table: str) -> set[str]:
 
 
 async def _took_place(connection: asyncpg.Connection, number: str) -> bool:
-    """Whether the transaction of that number was committed; waits while it is still at it."""
-    while True:
+    """Whether the transaction of that number was committed. Raises ``StorageError``: the server is still at it."""
+    for _ in range(100):
         status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", number)
         if status != "in progress":
             return bool(status == "committed")
         await asyncio.sleep(0.05)
+    raise StorageError(f"the server does not finish transaction {number}")
 
 
 @lru_cache

@@ -39,7 +39,8 @@ _GIVEN_UP = (
 _ROW = '"time", "local", "status", "value", "values", "statuses", "estimated"'
 _SERIES_OF = (
     'SELECT d."number", (SELECT count(*) FROM clearings c WHERE c."meter" = d."number" AND c."kind" = ?'
-    ' AND c."channel" IN (?, -1)) FROM devices d WHERE d."serial" = ?'
+    ' AND c."channel" IN (?, -1)), s."low", s."high" FROM devices d LEFT JOIN skews s ON s."id" = 1'
+    ' WHERE d."serial" = ?'
 )
 
 #: Groups of meters with readings before a time that are not yet thinned out, and from when on.
@@ -171,8 +172,9 @@ class MeasuredReader(ABC):
         found = await self.fetch(_SERIES_OF, KINDS[kind], channel, serial)
         if not found or (count is not None and count <= 0):
             return
-        device, era = found[0]
-        where, parameters = _limits((device, KINDS[kind], channel, era), first, last, local)
+        device, era, low, high = found[0]
+        skew = (low or 0, high or 0) if local else None
+        where, parameters = _limits((device, KINDS[kind], channel, era), first, last, skew)
         position = None
         if first is None and count is not None:
             position = await self._start(where, parameters, count)
@@ -275,12 +277,17 @@ class MeasuredReader(ABC):
 
 
 def _limits(
-    series: tuple[int, int, int, int], first: int | None, last: int | None, local: bool
+    series: tuple[int, int, int, int], first: int | None, last: int | None, skew: tuple[int, int] | None
 ) -> tuple[str, tuple[Any, ...]]:
-    """The condition for the rows of a series between two times."""
-    column = "local" if local else "time"
+    """The condition for the rows of a series between two times. ``skew``: the times are civil, and by how much (ms)
+    these are ahead at least and at most; the index knows UTC alone."""
     where, parameters = '"meter" = ? AND "kind" = ? AND "channel" = ? AND "era" = ?', list(series)
-    for sign, limit in ((">=", first), ("<=", last)):
+    limits = [("time", ">=", first), ("time", "<=", last)]
+    if skew is not None:
+        limits = [("local", ">=", first), ("local", "<=", last)]
+        limits += [("time", ">=", None if first is None else first * 1000 - skew[1])]
+        limits += [("time", "<=", None if last is None else last * 1000 - skew[0])]
+    for column, sign, limit in limits:
         if limit is not None:
             where += f' AND "{column}" {sign} ?'
             parameters.append(limit)

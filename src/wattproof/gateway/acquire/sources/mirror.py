@@ -6,7 +6,7 @@ this one does not invent (10.3).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
@@ -30,6 +30,8 @@ from wattproof.model.values import Quality, Scaled
 #: Resources whose values are polled; the others are asked for as documents.
 POLLED = frozenset({54, 55, 56, 58, 59, 60})
 EXECUTE, INFO = 16, 43
+#: Number of a resource, and the arguments of its path beside the serial number.
+Request = tuple[int, tuple[tuple[str, str], ...]]
 BAD_REQUEST = 400
 #: Streamed resources, and those that answer with one document.
 STREAMS = (69, 73, 77)
@@ -57,12 +59,13 @@ class MirrorSource(BaseSource):
         info = await self.client.ask(INFO, serial=self.remote)
         self.label = str(info.get("manufacturing", {}).get("label", ""))
         self.serial = self.options.serial or sanitised(self.remote)
-        self._places = {}
-        for request in dict.fromkeys(place.request for place in PLACES.values() if place.resource in POLLED):
-            document, _ = await self._polled(request)
-            for id, place in PLACES.items():
-                if place.request == request and id in NUMBERS and _found(place, document) is not None:
-                    self._places[id] = place
+        requests = dict.fromkeys(place.request for place in PLACES.values() if place.resource in POLLED)
+        documents = await self._documents(requests)
+        self._places = {
+            id: place
+            for id, place in PLACES.items()
+            if id in NUMBERS and place.request in documents and _found(place, documents[place.request][0]) is not None
+        }
 
     def ids(self) -> Collection[int]:
         return self._places
@@ -70,15 +73,31 @@ class MirrorSource(BaseSource):
     async def read(self, ids: Collection[int]) -> dict[int, Value]:
         """See :class:`~wattproof.gateway.acquire.station.Source`. No value is newer than its reading (11.2)."""
         wanted = {id: self._places[id] for id in ids if id in self._places}
+        now = self.now
+        documents = await self._documents(dict.fromkeys(place.request for place in wanted.values()))
         values = {}
-        for request in dict.fromkeys(place.request for place in wanted.values()):
-            document, time = await self._polled(request)
-            for id, place in wanted.items():
-                if place.request == request:
-                    values[id] = value_of(_found(place, document), id, time)
+        for id, place in wanted.items():
+            document, time = documents.get(place.request, ({}, now))
+            values[id] = value_of(_found(place, document), id, time)
         return values
 
-    async def _polled(self, request: tuple[int, tuple[tuple[str, str], ...]]) -> tuple[Any, int]:
+    async def _documents(self, requests: Iterable[Request]) -> dict[Request, tuple[Any, int]]:
+        """Documents and their times by request, as far as the other gateway has them now.
+
+        A single resource that it cannot answer hides no other. Raises ``MeterFailed`` if it can answer none.
+        """
+        found: dict[Request, tuple[Any, int]] = {}
+        problem: MeterFailed | None = None
+        for request in requests:
+            try:
+                found[request] = await self._polled(request)
+            except MeterFailed as error:
+                problem = error
+        if problem is not None and not any(document for document, _ in found.values()):
+            raise problem
+        return found
+
+    async def _polled(self, request: Request) -> tuple[Any, int]:
         """A document and the time of its oldest value; an empty one where the meter has no such thing."""
         number, arguments = request
         time = self.clock.time()
@@ -179,7 +198,8 @@ def passed_on(number: int, *, writing: bool = False) -> Iterator[None]:
     except GatewayRefused as error:
         raise _refusal(error, number, writing) from error
     except MeterFailed as error:
-        raise CommandFailed(Failing.METER, _cosem(error.text), detail=error.detail or str(error)) from error
+        # An original says this of what a meter does not have as well: whether it is there, the polled values tell.
+        raise CommandFailed(Failing.METER, _cosem(error.text), detail=error.detail or str(error)) from None
 
 
 def _refusal(error: GatewayRefused, number: int, writing: bool) -> CommandFailed:

@@ -106,6 +106,7 @@ class Modern:
 
     async def _send(self, send: Send, reply: Reply, receive: Receive) -> None:
         headers = [(b"Content-Type", reply.type.encode()), (b"Server", b"wattproof"), (b"Cache-Control", b"no-store")]
+        headers.append((b"X-Content-Type-Options", b"nosniff"))
         headers += [(name.encode(), value.encode()) for name, value in reply.headers if name != "Cache-Control"]
         if reply.stream is None:
             headers.append((b"Content-Length", b"%d" % len(reply.body)))

@@ -153,10 +153,11 @@ class BusState(Out):
 
 
 class Status(Out):
-    """How the gateway is (8.7)."""
+    """How the gateway is (8.7). ``allow_network``: it would move to the address that #5 sets (8.1)."""
 
     leds: Leds
     listen: list[str]
+    allow_network: bool
     clock: ClockState
     buses: list[BusState]
     uptime_s: int
