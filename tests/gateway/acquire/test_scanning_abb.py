@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.meters.abb.virtual.mbusmaster import made
 
 from tests.gateway.acquire.conftest import Open
 from tests.gateway.acquire.eqline import EQ, EqLine
 from tests.gateway.acquire.test_registration import scan
 from tests.gateway.acquire.world import WHO
 from tests.mbusline import BusLink
+from tests.meters.abb.virtual.mbusmaster import made
 from wattproof.drivers.mbus import bus as mbus
 from wattproof.drivers.mbus.line import Line
 from wattproof.drivers.mbus.timing import LineTiming
