@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.acquire.conftest import Open
-from tests.gateway.acquire.eqline import EQ, EqLine
+from tests.gateway.acquire.eqline import EqLine
 from tests.gateway.acquire.test_registration import scan
 from tests.gateway.acquire.world import WHO
 from tests.mbusline import BusLink
@@ -21,7 +21,7 @@ from wattproof.gateway.local import CommandFailed
 from wattproof.io.url import parse_url
 from wattproof.model.clock import VirtualClock
 
-WIRED = "mbus:///dev/mbus"
+EQ, WIRED = "hdlc:///dev/eq", "mbus:///dev/mbus"
 
 
 class Slave:
@@ -63,16 +63,16 @@ class Wired:
 
 @pytest.mark.proves("G-354", "G-136")
 async def test_a_scan_of_an_eq_bus(world: Open) -> None:
-    line = EqLine(world.clock, (17, 20, 40))
+    line = EqLine(world.clock, 17, 20, 40)
     async with world((), buses=(BusConfig("eq", EQ),), lines={EQ: line.line}) as here:
         found = await scan(here, {"eqbus": {"start": 17, "end": 30}})
         assert [(row["serial"], row["protocol"], row["address"], row["family"]) for row in found["scanresult"]] == [
-            ("00000001", "3", "17", "abb"),
-            ("00000002", "3", "20", "abb"),
+            ("00000017", "3", "17", "abb"),
+            ("00000020", "3", "20", "abb"),
         ]
         found = await scan(here, {"eqbus": {"range": [40]}}, token=8)
         assert [row["token"] for row in found["scanresult"]] == [7, 7, 8]
-        await here.run(here.commands.register("00000003", "", "", WHO))
+        await here.run(here.commands.register("00000040", "", "", WHO))
         await here.pass_(20)
         (meter,) = await here.store.meters()
         assert (meter.address, meter.protocol, meter.status, meter.engines) == (40, 3, 1, "off")
