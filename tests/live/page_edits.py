@@ -71,6 +71,7 @@ async def week(page: Page) -> None:
     await page.get_by_role("button", name="Add switch point").click()
     await page.get_by_label("Start time").last.fill("23:00")
     await page.get_by_label("Action").last.select_option("3")
+    await expect(page.get_by_text("3 of 30")).to_be_visible()
     await page.get_by_role("button", name="Save").click()
     await page.get_by_role("link", name="Week", exact=True).click()
     await page.get_by_role("button", name="Add").click()
@@ -79,6 +80,7 @@ async def week(page: Page) -> None:
     await expect(page.get_by_text("Day profile 9 does not exist")).to_be_visible()
     await expect(page.get_by_role("button", name="Save")).to_be_disabled()
     await page.get_by_label("Sun", exact=True).select_option("2")
+    await expect(page.get_by_text("2 of 4")).to_be_visible()
     await page.get_by_role("button", name="OK").click()
 
 

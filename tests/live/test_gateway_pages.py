@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -85,7 +86,9 @@ async def test_frame_menus_and_addresses(tab: Tab) -> None:
     await expect(page.get_by_role("searchbox").first).to_be_focused()
     await page.keyboard.type("chil")
     await expect(rows).to_have_count(1)
-    await expect(rows).to_contain_text("Offline")
+    await expect(rows).to_have_text(re.compile(r"Chiller\s+✕ Offline\s*127.0.0.1:\d+/42"))
+    await expect(page.get_by_role("button", name="admin: change password")).to_be_visible()
+    await expect(page.get_by_role("button", name="Logout")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(rows).to_have_count(4)
     await rows.first.focus()
@@ -122,6 +125,7 @@ async def test_edit_save_send(tab: Tab) -> None:
     await expect(page.get_by_text("A whole number 1 to 999999")).to_be_visible()
     await expect(page.get_by_role("button", name="Send (1)")).to_be_disabled()
     await field.fill("100")
+    await expect(page.locator(".field", has=field)).to_contain_text("changed")
     await expect(page.get_by_text("CT ratio: 100")).to_be_visible()
     await page.get_by_role("link", name="Alarms").click()
     await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
@@ -173,6 +177,27 @@ async def test_a_write_that_stops_half_way(tab: Tab) -> None:
     await page.get_by_role("button", name="Send (1)").click()
     await expect(page.locator("[data-kind=sent]")).to_contain_text("Conversion factors: sent")
     await expect(page.get_by_label("Currency (per kWh)")).to_have_value("0.250")
+    await expect(page.get_by_text("reads differently than sent")).to_have_count(0)
+    await tab.meter("alarms")
+    await page.get_by_role("button", name="Alarm 5", exact=True).click()
+    await page.get_by_label("Value", exact=True).select_option("69")
+    await page.get_by_label("On threshold").fill("253.57")
+    await page.get_by_role("button", name="OK").click()
+    await page.get_by_role("button", name="Send (1)").click()
+    await expect(failed.last).to_contain_text("invalid onthreshold")
+    await page.get_by_role("button", name="Undo").click()
+
+    async def other(route: Route) -> None:
+        answer = await route.fetch()
+        await tab.call("POST", tab.path("transformersettings"), {**UNITY, "vtnum": 3})
+        await route.fulfill(response=answer)
+
+    await page.route("**/transformersettings", other)
+    await tab.meter("general")
+    await page.get_by_label("VT numerator").fill("2")
+    await page.get_by_role("button", name="Send (1)").click()
+    await expect(page.locator(".field", has=page.get_by_label("VT numerator"))).to_contain_text("reads differently")
+    await expect(page.get_by_label("VT numerator")).to_have_value("3")
     assert await page.locator(".messages").get_attribute("aria-live") == "polite"
 
 
@@ -237,6 +262,10 @@ async def test_live_values_and_a_session_that_ends(tab: Tab) -> None:
     await expect(page.get_by_text(re.compile(r"not live, \d+ s"))).to_be_visible()
     await page.unroute("**/api/v1/live*")
     await expect(page.locator("[data-live=true]")).to_be_visible()
+    await tab.meter("live", "lost")
+    await expect(page.get_by_role("row", name="Voltage")).to_contain_text(re.compile(r"V\s*\d+ (s|min) old"))
+    await tab.meter("live")
+    await expect(figure).to_be_visible()
     await tab.context.clear_cookies()
     await page.get_by_role("link", name="General settings").click()
     dialog = page.get_by_role("dialog", name="Log in again")
@@ -321,8 +350,11 @@ async def test_stored_rows_and_logs(tab: Tab) -> None:
         await page.get_by_role("button", name="CSV").click()
     lines = (await text_of(await download.value)).splitlines()
     assert lines[0].startswith("Time,") and lines[0].endswith(",Status") and len(lines) > 20
+    demand = {"dmc": [[1, 5], [1, 1]], "interval": [900, 900], "period": "daily"}
+    await tab.call("POST", tab.path("demand/configuration"), demand)
+    tab.house.pass_hours(49)
     await tab.meter("demand")
-    await expect(page.get_by_role("columnheader", name="Time")).to_be_visible()
+    await expect(page.locator("tbody tr").first).to_contain_text(re.compile(r"00:00.*1500.*level 1"))
     alarm = {
         "id": 3,
         "quantity": 96,
@@ -365,7 +397,7 @@ async def test_charging_sessions(tab: Tab) -> None:
     await expect(page.get_by_text("This is a technical check.")).to_be_visible()
 
 
-@pytest.mark.proves("G-425", "G-426", "G-428")
+@pytest.mark.proves("G-406", "G-425", "G-426", "G-428")
 async def test_settings_of_the_gateway(tab: Tab) -> None:
     page = tab.page
     await tab.show("segment/settings")
@@ -380,7 +412,22 @@ async def test_settings_of_the_gateway(tab: Tab) -> None:
     await page.get_by_label("Primary DNS").fill("1.2.3.256")
     await expect(page.get_by_text("Four numbers 0 to 255 with dots")).to_be_visible()
     await page.get_by_label("Primary DNS").fill("0.0.0.0")
-    await dhcp.check()
+    for label, value in {"IP address": "192.168.1.12", "Subnet mask": "255.255.255.0", "Gateway": "0.0.0.0"}.items():
+        await page.get_by_label(label, exact=True).fill(value)
+    await page.get_by_role("button", name="Send (").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog).to_contain_text("Gateway gets a new address")
+    await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Undo").click()
+    await expect(dhcp).to_be_checked()
+    await alias.fill("Yard")
+    await page.locator("[data-resource=gateway-name]").get_by_label("Location").fill("x" * 51)
+    await page.get_by_role("button", name="Reboot").click()
+    await expect(dialog).to_contain_text("Reboot Gateway?")
+    await page.keyboard.press("Enter")
+    await expect(dialog).to_have_count(0)
+    await expect(page.get_by_text("Set each meter at its own display.")).to_be_visible()
     baud = page.get_by_label("Baud rate")
     await expect(baud).to_have_value("500000")
     await expect(baud.locator("option")).to_have_count(11)
@@ -392,7 +439,8 @@ async def test_settings_of_the_gateway(tab: Tab) -> None:
     await page.locator("[data-resource=gateway-clock]").get_by_role("button", name="Take from this computer").click()
     await expect(page.get_by_text("The clock of the computer on which the gateway runs is not changed")).to_be_visible()
     await tab.send()
-    assert (await tab.call("GET", "/gateway"))["alias"] == "Yard"
+    named = await tab.call("GET", "/gateway")
+    assert (named["alias"], named["location"]) == ("Yard", "x" * 50)
     assert (await tab.call("GET", "/gateway/datetime"))["status"] == "set"
     configuration = await tab.call("GET", "/configuration")
     assert (configuration["eqbus"]["baudrate"], configuration["mbus-wired"]["ack"]) == (9600, 999)
@@ -449,6 +497,10 @@ async def test_scan_and_registration(tab: Tab) -> None:
     await page.keyboard.press("Escape")
     await tab.send(sure=True)
     await expect(page.locator("aside")).not_to_contain_text("Attic")
+    await tab.call("POST", "/meters/scanned/7", {"eqbus": {"start": 30, "end": 90}})
+    await tab.show("segment/scan")
+    await expect(page.get_by_text("A scan of another user is running.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Scan", exact=True)).to_be_disabled()
 
 
 @pytest.mark.proves("G-433", "G-434")
@@ -480,7 +532,11 @@ async def test_users(tab: Tab) -> None:
     assert {"name": "anna", "gatewayadmin": True} in (await tab.call("GET", "/users"))["users"]
     await expect(fresh).to_have_value("")
     await page.get_by_role("checkbox", name="Gateway Admin").uncheck()
+    await fresh.fill("doors and windows")
+    await again.fill("doors and windows")
     await tab.send()
+    told = await asyncio.to_thread(tab.house.gateway.ask, "GET", "/about", user="anna", password="doors and windows")
+    assert told.status == 200
     await page.get_by_role("button", name="Delete user").click()
     await tab.send(sure=True)
     assert "anna" not in str(await tab.call("GET", "/users"))
@@ -517,6 +573,9 @@ async def test_home_location_events_and_about(tab: Tab) -> None:
     async with page.expect_download() as download:
         await page.get_by_role("button", name="CSV").click()
     assert "Alias changed" in await text_of(await download.value)
+    await page.get_by_label("Category").select_option(label="Warning")
+    await expect(page.locator("tbody tr", has_text="Alias changed")).to_have_count(0)
+    await page.get_by_label("Category").select_option(label="All categories")
     await page.get_by_role("searchbox", name="Search events").fill("started")
     await expect(page.locator("tbody tr")).to_have_count(1)
     await page.get_by_role("button", name="Reset").click()
