@@ -70,7 +70,7 @@ def test_a_signed_session_is_true(running: Gateway, serial: str) -> None:
     begun = running.ask("POST", f"/api/v1/meters/{serial}/sessions", {"identification": "rfid:1", "evse": "E1"})
     assert begun.status == 201, begun
     id = begun.json["id"]
-    assert running.ask("POST", f"/api/v1/meters/{serial}/sessions", {}).status == 400
+    assert running.ask("POST", f"/api/v1/meters/{serial}/sessions", {}).status == 409
     time.sleep(1.5)
     ended = running.ask("POST", f"/api/v1/sessions/{id}/end")
     assert ended.status == 200, ended

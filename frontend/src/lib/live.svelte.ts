@@ -1,5 +1,6 @@
 // Values as they come (G-407): server-sent events over fetch, because that tells a session that ended from a line
 // that broke. What is watched is the union of what the open parts of the page want.
+import { untrack } from 'svelte'
 import { modernPath, get } from './api'
 import { recognise, session } from './session.svelte'
 import { loadSite, site } from './site.svelte'
@@ -37,7 +38,8 @@ export function watch(serials: string[]): () => void {
   const key = Symbol()
   wanted.set(key, serials)
   for (const serial of serials) {
-    if (!live.values[serial])
+    // Whoever watches does so in an effect, which must not run again because a value comes.
+    if (!untrack(() => live.values[serial]))
       get<{ values: Values }>(modernPath(serial, 'latest'))
         .then((answer) => (live.values[serial] = { ...answer.values, ...live.values[serial] }))
         .catch(() => null)

@@ -17,6 +17,7 @@ from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.installing import Installation
 from wattproof.gateway.acquire.lines import open_line
+from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
 from wattproof.gateway.acquire.scanning import Scanning
 from wattproof.gateway.acquire.site import Site
@@ -50,6 +51,7 @@ class Acquire:
         self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
+        self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
@@ -149,7 +151,7 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store)})
+        ready({"password": password, "meters": await _meters(store, acquire.fleet)})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:
@@ -166,11 +168,17 @@ async def _first_password(store: Store, config: Config) -> str | None:
         verifier.close()
 
 
-async def _meters(store: Store) -> list[dict[str, Any]]:
+async def _meters(store: Store, fleet: Fleet) -> list[dict[str, Any]]:
     """The meters as the ready object lists them."""
     return [
-        {"model": meter.family, "serial": meter.serial, "url": f"{meter.bus}: {meter.address}", "g13": True}
+        {
+            "model": meter.family,
+            "serial": meter.serial,
+            "url": meter_url(meter.family, fleet.buses[meter.bus].url, meter.place),
+            "g13": True,
+        }
         for meter in await store.meters()
+        if meter.bus in fleet.buses
     ]
 
 

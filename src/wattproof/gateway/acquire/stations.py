@@ -452,10 +452,14 @@ class Station:
             try:
                 await self.attempt(lambda: self.source.put(resource, body, arguments), writing=True)
             finally:
-                self.documents.written()
-                self._read_at.clear()
+                self.outdated()
 
         await self.runner.ask(self._told(work, writing=True), Urgency.WRITE, wait)
+
+    def outdated(self) -> None:
+        """What was read is not what would be read now."""
+        self.documents.written()
+        self._read_at.clear()
 
     async def _shared(self, key: Hashable, work: Callable[[], Awaitable[Any]], wait: float) -> Any:
         """Run ``work`` at the bus for all who ask for the same at the same time."""

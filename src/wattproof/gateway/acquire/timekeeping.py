@@ -17,6 +17,7 @@ from wattproof.gateway.acquire.buses import Urgency
 from wattproof.gateway.acquire.site import MILLISECOND, Site
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.acquire.timetable import Appointment
+from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Setting
 
 #: Seconds: between two settings, between two looks, until a look that was not possible is tried again.
@@ -115,6 +116,8 @@ class Timekeeper:
                     lambda: station.attempt(lambda: self._right(station, kept)), Urgency.READ, WAIT
                 )
             except WattproofError as error:
+                if isinstance(error, CommandFailed) and error.kind is Failing.GONE:
+                    return
                 _log.warning("the clock of %s could not be kept: %s", station.serial, error)
         if station.serial in self._kept:
             self._look_in(station, LOOK if done else AGAIN)

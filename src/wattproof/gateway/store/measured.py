@@ -24,7 +24,7 @@ from wattproof.gateway.store.memory import (
     find_places,
     width_of,
 )
-from wattproof.gateway.store.steps import Fill, Run, Steps
+from wattproof.gateway.store.steps import Ask, Fill, Run, Steps
 from wattproof.gateway.store.tables import to_json
 
 KINDS = {Kind.PROFILE: 0, Kind.PREVIOUS: 1, Kind.DEMAND: 2}
@@ -89,6 +89,7 @@ class Gathering:
     def rows(self, run: list[Row]) -> Steps:
         """Take rows of series."""
         devices = self._memory.devices
+        yield from self._widen_skew(run)
         for number, row in enumerate(run):
             meter = devices.get(row.serial)
             if meter is None:
@@ -104,6 +105,18 @@ class Gathering:
             if not meter.rows:
                 self._devices.append(meter)
             meter.rows.append((*key, value))
+
+    def _widen_skew(self, run: list[Row]) -> Steps:
+        """Note by how much civil times are ahead, if it is more or less than ever."""
+        skews = [row.local * 1000 - row.time for row in run]
+        low, high = min(skews), max(skews)
+        if self._memory.skew is None:
+            found = yield Ask('SELECT "low", "high" FROM skews')
+            self._memory.skew = tuple(found[0]) if found else (low + 1, low)  # an empty range
+        least, most = self._memory.skew
+        if low < least or high > most:
+            self._memory.skew = min(low, least), max(high, most)
+            yield Run(_SKEW, [(1, *self._memory.skew)])
 
     def filled(self) -> Iterator[Fill]:
         """What was taken, to be filled in."""
@@ -142,6 +155,13 @@ _LAST_USE = (
     'INSERT INTO last_uses ("meter", "grp", "layout", "time") VALUES (?, ?, ?, ?)'
     ' ON CONFLICT ("meter", "grp", "layout") DO UPDATE SET "time" = excluded."time"'
     ' WHERE excluded."time" > last_uses."time"'
+)
+
+
+_SKEW = (
+    'INSERT INTO skews ("id", "low", "high") VALUES (?, ?, ?) ON CONFLICT ("id") DO UPDATE SET'
+    ' "low" = CASE WHEN excluded."low" < skews."low" THEN excluded."low" ELSE skews."low" END,'
+    ' "high" = CASE WHEN excluded."high" > skews."high" THEN excluded."high" ELSE skews."high" END'
 )
 
 

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -54,8 +54,11 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection in which nothing begins or ends a transaction by itself."""
     mode = "ro" if read_only else "rwc"
     uri = f"file:{quote(str(path))}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA cache_size = -8000")
+    with ExitStack() as opened:
+        connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        opened.callback(connection.close)
+        connection.execute("PRAGMA cache_size = -8000")
+        opened.pop_all()
     return connection
 
 
@@ -83,12 +86,16 @@ class SQLiteReader(SqlReader):
         self.path = path
         if not path.exists():
             check_readable(0, known or scripts("sqlite"), str(path))
-        try:
-            self._small = connect(path, read_only=True)
-            self._long = connect(path, read_only=True)
-            check_readable(version(self._small), known or scripts("sqlite"), str(path))
-        except sqlite3.Error as error:
-            raise failure(error, path) from error
+        with ExitStack() as opened:
+            try:
+                self._small = connect(path, read_only=True)
+                opened.callback(self._small.close)
+                self._long = connect(path, read_only=True)
+                opened.callback(self._long.close)
+                check_readable(version(self._small), known or scripts("sqlite"), str(path))
+            except sqlite3.Error as error:
+                raise failure(error, path) from error
+            opened.pop_all()
         self._thread = ThreadPoolExecutor(1, "store-reader")
 
     async def fetch(self, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
@@ -123,7 +130,10 @@ class SQLiteStore(SQLiteReader):
     def __init__(self, path: Path, *, schemas: Path = SCHEMAS) -> None:
         known = scripts("sqlite", schemas)
         self._writer = prepare(path, known)
-        super().__init__(path, known=known)
+        with ExitStack() as opened:
+            opened.callback(self._writer.close)
+            super().__init__(path, known=known)
+            opened.pop_all()
         self._memory = Memory(to_json, int)
         self._seen = -1
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from decimal import Context, Decimal, Inexact
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import structs
 
@@ -70,6 +70,11 @@ class BaseSource:
     Subclasses know ``clock`` when they are made, and ``serial``, ``label`` and :meth:`ids` after ``open``.
     """
 
+    #: Nominal voltage of an AC meter, V.
+    nominal: ClassVar[int | None] = None
+    #: Whether it does not know its transformers, so that the gateway multiplies (48).
+    transformer = False
+
     def __init__(self, meter: Meter, options: Options, clock: Clock) -> None:
         self.meter = meter
         self.options = options
@@ -79,6 +84,8 @@ class BaseSource:
         self.reads: dict[int, Read] = {}
         self.writes: dict[int, Write] = {}
         self.streams: dict[int, Rows] = {}
+        #: Values as they were read, on the primary side of transformers that the meter does not know.
+        self.primary: Callable[[Mapping[int, Value]], dict[int, Value]] = dict
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -95,6 +102,16 @@ class BaseSource:
     def moduli(self) -> Mapping[int, tuple[int, int]]:
         """Where counters begin anew, by id: mantissa and exponent in the unit of the quantity. Others never do."""
         return {}
+
+    @property
+    def most(self) -> int | None:
+        """The most power that it can count, W; ``None`` where nobody says."""
+        return None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it keeps a load profile of its own."""
+        return False
 
     @property
     def kept(self) -> dict[str, Any]:
