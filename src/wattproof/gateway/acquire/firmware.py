@@ -147,14 +147,18 @@ class MeterFirmware:
 
     async def _keep_progress(self, job: Job) -> None:
         """What somebody sees does not go back after a crash; between two looks it need not be kept."""
-        if job.kept_steps == job.steps:
-            return
+        async with self._beginning:
+            if self._job is not job or job.kept_steps == job.steps:
+                return
+            try:
+                await self._keep(job)
+            except CommandFailed as error:
+                _log.error("the progress of a firmware update is not stored: %s", error)
+
+    async def _keep(self, job: Job, *writes: Write) -> None:
         steps = job.steps
-        try:
-            await self._site.commit(job.kept())
-            job.kept_steps = max(steps, job.kept_steps)
-        except CommandFailed as error:
-            _log.error("the progress of a firmware update is not stored: %s", error)
+        await self._site.commit(job.kept(), *writes)
+        job.kept_steps = max(steps, job.kept_steps)
 
     def _named(self, meters: Sequence[str]) -> list[Station]:
         stations = [self._fleet.station(serial) for serial in meters]
@@ -259,9 +263,9 @@ class MeterFirmware:
                 _advance(device, step)
                 if step.phase is Phase.DONE:
                     station.renew()
-                    await self._site.commit(job.kept(), self._audit(job, device.serial, f"runs {step.version}"))
+                    await self._keep(job, self._audit(job, device.serial, f"runs {step.version}"))
                 elif entered:
-                    await self._site.commit(job.kept())
+                    await self._keep(job)
 
     def _turn(self, station: Station) -> Turn:
         """Requests to a meter as commands of its bus, as long as it is there."""
@@ -280,8 +284,9 @@ class MeterFirmware:
 
     async def _fail(self, job: Job, device: Device, error: str) -> None:
         device.state, device.error = FAILED, error
+        job.steps += 1
         try:
-            await self._site.commit(job.kept(), self._audit(job, device.serial, f"failed: {error}"))
+            await self._keep(job, self._audit(job, device.serial, f"failed: {error}"))
         except CommandFailed as failed:
             _log.error("the end of the update of %s is not stored: %s", device.serial, failed)
 
