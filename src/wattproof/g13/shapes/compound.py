@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, missing, wrong
+from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, missing, tuple_schema, wrong
 
 
 @dataclass(frozen=True)
@@ -217,12 +217,7 @@ class Row(Shape):
         return [shape.give(item, compat) for item, shape in zip(value, self.places, strict=True)]
 
     def schema(self, *, request: bool) -> dict[str, Any]:
-        return {
-            "type": "array",
-            "prefixItems": [shape.schema(request=request) for shape in self.places],
-            "items": False,
-            "minItems": len(self.places),
-        }
+        return tuple_schema([shape.schema(request=request) for shape in self.places], request=request)
 
 
 def row(*places: Shape) -> Row:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 from wattproof.g13.jsontext import DIGITS
-from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, wrong
+from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, tuple_schema, wrong
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?", re.ASCII)
 #: No control characters.
@@ -333,12 +333,6 @@ class Value(Shape):
 
     def schema(self, *, request: bool) -> dict[str, Any]:
         units = {*self.units, *((self.compat,) if self.compat else ())}
-        return {
-            "type": "array",
-            "prefixItems": [
-                {"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
-                {"enum": sorted(units, key=str)},
-            ],
-            "items": False,
-            "minItems": 2,
-        }
+        value = {"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+        unit = {"enum": sorted(units, key=str)}
+        return {**tuple_schema([value, unit], request=request), "contains": unit}
