@@ -114,7 +114,7 @@ def test_a_restart_by_the_interface(running: Gateway) -> None:
 def test_the_reset_button(running: Gateway, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wattproof", "gateway", "--factory-reset", "--data"]
     refused = subprocess.run([*command, str(running.data)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert (refused.returncode, "stop the gateway first" in refused.stderr) == (2, True), refused
+    assert (refused.returncode, "stop that process" in refused.stderr) == (2, True), refused
     without = subprocess.run(command[:-1], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert (without.returncode, "needs --data" in without.stderr) == (2, True)
 

@@ -30,6 +30,8 @@ from wattproof.io.clock import SystemClock
 from wattproof.model.clock import Clock
 
 log = logging.getLogger(__name__)
+# It logs a traceback for every connection that a server which restarts refuses; we say it once, in words.
+logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 #: Writes that one transaction takes at most.
 GROUP = 50_000
