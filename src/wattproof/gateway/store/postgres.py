@@ -229,8 +229,10 @@ class PostgresStore(PostgresReader):
                         await connection.execute(f"SELECT pg_advisory_xact_lock({NUMBERS})")
 
     async def _fill(self, connection: asyncpg.Connection, fill: Fill) -> None:
-        table, columns, time, rows = fill
-        needed = months(row[time] for row in rows)
+        table, columns, time, cells = fill
+        width = len(columns)
+        needed = months(cells[time::width])
+        rows = list(zip(*[iter(cells)] * width, strict=True))
         if any((table, month) not in self._months for month in needed):
             await self._make_months(connection, needed)
         if len(rows) < COPY_FROM:
