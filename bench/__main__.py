@@ -22,7 +22,10 @@ TABLES = (
     "mbus_decode",
     "cosem_get",
     "eq_bus",
-    "gateway_http",
+    "gateway_https",
+    "store_write",
+    "store_month",
+    "poll_500",
 )
 
 

@@ -1,8 +1,9 @@
 """Rows of twelve values into the store of the gateway, durably: ours, and the engine's own fastest way.
 
-A row is a meter, a time and twelve integers; 10,000 a transaction, of a thousand meters, each transaction synced. SQLite:
-``executemany`` with the same pragmas into a table with a column a value. PostgreSQL: ``COPY`` through asyncpg into a
-table of the same columns as ours. Both get ready tuples; ours gets the gateway's records, and finds meter and layout.
+A row is a meter, a time and twelve integers; 10,000 a transaction, of a hundred meters, each transaction synced.
+SQLite: ``executemany`` with the same pragmas into a table with a column a value. PostgreSQL: ``COPY`` through asyncpg
+into a table of the same columns as ours. Both get ready tuples; ours gets the gateway's records, and finds meter and
+layout.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from wattproof.gateway.records import Group, Readings
 from wattproof.gateway.store.opening import open_store
 from wattproof.gateway.store.sqlite import PRAGMAS
 
-METERS, BATCH, BATCHES = 1000, 10_000, 10
-COLUMNS = {id: -1 for id in range(69, 81)}
+METERS, BATCH, BATCHES = 100, 10_000, 10
+COLUMNS = dict.fromkeys(range(69, 81), -1)
 BEGIN = 1_790_000_000_000
 
 
@@ -47,11 +48,16 @@ def bare_sqlite() -> float:
     """Rows a second."""
     batches = [[(meter, time, *row) for meter, time, row in batch] for batch in rows()]
     columns = ", ".join(f"v{place} INTEGER" for place in range(12))
-    with tempfile.TemporaryDirectory(dir=".") as folder, closing(sqlite3.connect(Path(folder) / "bare.db")) as connection:
+    with (
+        tempfile.TemporaryDirectory(dir=".") as folder,
+        closing(sqlite3.connect(Path(folder) / "bare.db")) as connection,
+    ):
         connection.isolation_level = None
         for pragma in PRAGMAS:
             connection.execute(pragma).close()
-        connection.execute(f"CREATE TABLE r (meter INTEGER, time INTEGER, {columns}, PRIMARY KEY (meter, time)) WITHOUT ROWID")
+        connection.execute(
+            f"CREATE TABLE r (meter INTEGER, time INTEGER, {columns}, PRIMARY KEY (meter, time)) WITHOUT ROWID"
+        )
         insert = f"INSERT INTO r VALUES ({', '.join('?' * 14)})"
         begin = time.perf_counter()
         for batch in batches:
@@ -90,8 +96,8 @@ def bare_copy(url: str) -> float:
         connection = await asyncpg.connect(url)
         try:
             await connection.execute(
-                "CREATE TABLE r (time bigint NOT NULL, meter integer NOT NULL, layout integer NOT NULL, grp smallint NOT NULL,"
-                " vs bigint[] NOT NULL, qualities text, PRIMARY KEY (meter, grp, time))"
+                "CREATE TABLE r (time bigint NOT NULL, meter integer NOT NULL, layout integer NOT NULL,"
+                " grp smallint NOT NULL, vs bigint[] NOT NULL, qualities text, PRIMARY KEY (meter, grp, time))"
             )
             batches = [[(time, meter, 1, 0, row, None) for meter, time, row in batch] for batch in rows()]
             begin = time.perf_counter()

@@ -16,6 +16,9 @@ from wattproof.cli import COMMANDS, build
 from wattproof.g13 import resources as g13_resources
 from wattproof.g13.bodies import REQUESTS
 from wattproof.g13.rights import CONFIGURE_METER, NO_ACCESS, RIGHTS, VIEW_ONLY, Right
+from wattproof.gateway.config import SECTIONS
+from wattproof.gateway.serve.modern.rows import END_POINTS
+from wattproof.io.tomlfile import REQUIRED, Key
 from wattproof.meters import registry, tables
 from wattproof.meters.abb.virtual.image import Status as ImageStatus
 from wattproof.meters.bsm.enums import SnapshotType
@@ -291,6 +294,49 @@ def _cell(right: Right, admin: bool, access: str) -> str:
     return "own name" if right.own else "no"
 
 
+def gateway_config() -> str:
+    """Every key of the gateway's configuration file."""
+    text = "# Gateway: configuration file\n\nTOML, `--config FILE`. A mistake is told with file, line and key.\n"
+    for name, keys in SECTIONS.items():
+        title = f"[[{name}]]" if name in ("bus", "meter") else f"[{name}]"
+        rows = [
+            (f"`{key.name}`", _types(key), "required" if key.default is REQUIRED else _default(key), key.meaning)
+            for key in keys
+        ]
+        text += f"\n## `{title}`\n\n" + tables.markdown_table(("Key", "Type", "Default", "Meaning"), rows)
+    return text
+
+
+def _types(key: Key) -> str:
+    words = {str: "text", int: "whole number", float: "number", bool: "true or false", list: "list"}
+    return " or ".join(dict.fromkeys(words[kind] for kind in key.types if not (kind is int and float in key.types)))
+
+
+def _default(key: Key) -> str:
+    if key.default is None or key.default == ():
+        return ""
+    value = list(key.default) if isinstance(key.default, tuple) else key.default
+    return f"`{json.dumps(value)}`"
+
+
+def modern() -> str:
+    """The end points of the modern interface."""
+    rows = [
+        (
+            f"`{row.method} {row.path}`",
+            row.summary,
+            "everybody" if row.right is None else row.right.name,
+            row.scope.value if row.scope is not None else "",
+        )
+        for row in END_POINTS
+    ]
+    return (
+        "# Gateway: the modern interface\n\nJSON over HTTPS, with Basic authentication, the cookie of a session, or "
+        "`Authorization: Bearer TOKEN`. Shapes are in `/api/v1/openapi.json`. A token needs the scope named here, or "
+        "else those that the right asks for.\n\n" + tables.markdown_table(("Request", "What", "Right", "Scope"), rows)
+    )
+
+
 def commands() -> str:
     """The help of every command."""
     os.environ["COLUMNS"] = "100"
@@ -311,6 +357,8 @@ def write_all() -> None:
         "abb-quantities": quantities(),
         "abb-states": abb_states(),
         "g13-resources": g13(),
+        "gateway-config": gateway_config(),
+        "gateway-api": modern(),
         "commands": commands(),
     }
     for name, text in pages.items():

@@ -1,6 +1,8 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 
+const GATEWAY = process.env.GATEWAY ?? 'https://127.0.0.1:8443'
+
 // The pages lie at /ui/ of the gateway under a strict policy (default-src 'self'): one script, one style sheet, no
 // data: addresses, no inline code. Names carry no hash; the gateway serves them with an entity tag.
 export default defineConfig({
@@ -26,7 +28,8 @@ export default defineConfig({
     },
   },
   server: {
-    // `npm run dev` shows the sources; what is not a page comes from frontend/dev/server.py or from a gateway.
-    proxy: { '^/(?!ui/)': { target: process.env.GATEWAY ?? 'http://127.0.0.1:8444', secure: false } },
+    // `npm run dev` shows the sources; what is not a page comes from a gateway, such as that of `make demo`. It wants to
+    // hear its own address as origin.
+    proxy: { '^/(?!ui/)': { target: GATEWAY, secure: false, changeOrigin: true, headers: { origin: GATEWAY } } },
   },
 })

@@ -11,6 +11,7 @@
     |   `-- PortInUse                      the listener's address is taken
     |-- LinkError                      4   the other side cannot be reached
     |   |-- Unreachable                    no connection
+    |   |   `-- SettingsRefused                a serial port that takes no such bit rate or format
     |   |-- ResponseTimeout                connected, but no answer in time
     |   |   `-- UnitSilent                     a gateway says so in its place; it is a ModbusRefused as well
     |   `-- Disconnected                   the connection ended in the middle
@@ -87,6 +88,10 @@ class LinkError(WattproofError):
 
 class Unreachable(LinkError):
     """No connection: refused, no route, no such device file."""
+
+
+class SettingsRefused(Unreachable):
+    """A serial port does not take the bit rate or the character format."""
 
 
 class ResponseTimeout(LinkError):

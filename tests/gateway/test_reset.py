@@ -10,7 +10,7 @@ import pytest
 
 from wattproof.errors import UsageError
 from wattproof.gateway import reset
-from wattproof.gateway.auth.firststart import FILE
+from wattproof.gateway.auth.firststart import FILE, keep
 from wattproof.gateway.auth.passwords import Hashing
 from wattproof.gateway.config import Config
 from wattproof.gateway.records import (
@@ -94,14 +94,14 @@ async def test_a_reset_forgets_all_but_history(store: Store, tmp_path: Path) -> 
 @pytest.mark.proves("G-323")
 async def test_a_running_gateway_is_not_reset(store: Store, tmp_path: Path) -> None:
     await store.close()
-    with DirectoryLock(tmp_path), pytest.raises(UsageError, match="stop the gateway first"):
+    with DirectoryLock(tmp_path), pytest.raises(UsageError, match="stop that process"):
         await reset.factory_reset(Config(data=tmp_path), VirtualClock())
     assert not await forgotten(tmp_path)
 
 
 @pytest.mark.proves("G-323")
 async def test_interrupted_before_its_transaction_nothing_is_reset(store: Store, tmp_path: Path) -> None:
-    reset._stage(tmp_path, "new")
+    keep(tmp_path, "new", reset.STAGED)
     await store.close()
     assert not await forgotten(tmp_path)
 
@@ -109,10 +109,16 @@ async def test_interrupted_before_its_transaction_nothing_is_reset(store: Store,
 @pytest.mark.proves("G-323")
 @pytest.mark.parametrize("renamed", [False, True])
 async def test_interrupted_after_it_everything_is(store: Store, tmp_path: Path, renamed: bool) -> None:
-    reset._stage(tmp_path, "new")
+    keep(tmp_path, "new", reset.STAGED)
     await store.commit(*await reset._writes(store, "hash", 2000))
     await store.close()
     if renamed:
         (tmp_path / reset.STAGED).rename(tmp_path / FILE)
     assert await forgotten(tmp_path)
     assert (tmp_path / FILE).read_text() == "new\n"
+
+
+async def test_where_there_is_no_gateway_none_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no gateway in"):
+        await reset.factory_reset(Config(data=tmp_path / "typo"), VirtualClock())
+    assert not (tmp_path / "typo").exists()

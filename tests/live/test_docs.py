@@ -3,7 +3,7 @@
 ``console`` blocks: each ``$ command`` is run in an empty folder; shown output is compared, ``...`` standing for any
 text. A command that ends with ``&`` keeps running until the page ends. ``python`` blocks of a page share a namespace.
 A block after ``<!-- not run -->`` is left alone. Ports 5020, 5021 (Modbus), 5031, 5032 (M-Bus,
-HDLC) and 5080 (HTTP) are replaced by free ones, so that pages run side by side.
+HDLC), 5080 (HTTP) and 8443 (HTTPS) are replaced by free ones, so that pages run side by side.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FENCE = re.compile(
     r"(?P<skip><!-- not run -->\n+)?^```(?P<kind>console|python)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 COMPARE = doctest.OutputChecker()
-PORTS = ("5020", "5021", "5031", "5032", "5080")
+PORTS = ("5020", "5021", "5031", "5032", "5080", "8443")
 
 
 @dataclass(frozen=True, slots=True)

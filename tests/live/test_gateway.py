@@ -70,7 +70,7 @@ def test_a_signed_session_is_true(running: Gateway, serial: str) -> None:
     begun = running.ask("POST", f"/api/v1/meters/{serial}/sessions", {"identification": "rfid:1", "evse": "E1"})
     assert begun.status == 201, begun
     id = begun.json["id"]
-    assert running.ask("POST", f"/api/v1/meters/{serial}/sessions", {}).status == 400
+    assert running.ask("POST", f"/api/v1/meters/{serial}/sessions", {}).status == 409
     time.sleep(1.5)
     ended = running.ask("POST", f"/api/v1/sessions/{id}/end")
     assert ended.status == 200, ended
@@ -114,7 +114,7 @@ def test_a_restart_by_the_interface(running: Gateway) -> None:
 def test_the_reset_button(running: Gateway, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "wattproof", "gateway", "--factory-reset", "--data"]
     refused = subprocess.run([*command, str(running.data)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    assert (refused.returncode, "stop the gateway first" in refused.stderr) == (2, True), refused
+    assert (refused.returncode, "stop that process" in refused.stderr) == (2, True), refused
     without = subprocess.run(command[:-1], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert (without.returncode, "needs --data" in without.stderr) == (2, True)
 

@@ -15,6 +15,7 @@ export function number(text: string): string {
 /** Value and unit as shown: energies in kWh, large powers in kW. */
 export function scaled(value: string, unit: string | null): [string, string] {
   if (unit && /^(Wh|varh|VAh)$/.test(unit)) return [shifted(value, -3) ?? value, `k${unit}`]
+  if (unit === 'KG') return [value, 'kg']
   if (unit && /^(W|var|VA)$/.test(unit) && Math.abs(Number(value)) >= 10000) return [rounded(shifted(value, -3) ?? value, 2), `k${unit}`]
   return [value, unit ?? '']
 }

@@ -1,7 +1,8 @@
 // Values as they come (G-407): server-sent events over fetch, because that tells a session that ended from a line
 // that broke. What is watched is the union of what the open parts of the page want.
+import { untrack } from 'svelte'
 import { modernPath, get } from './api'
-import { session } from './session.svelte'
+import { recognise, session } from './session.svelte'
 import { loadSite, site } from './site.svelte'
 
 export interface LiveValue {
@@ -37,7 +38,8 @@ export function watch(serials: string[]): () => void {
   const key = Symbol()
   wanted.set(key, serials)
   for (const serial of serials) {
-    if (!live.values[serial])
+    // Whoever watches does so in an effect, which must not run again because a value comes.
+    if (!untrack(() => live.values[serial]))
       get<{ values: Values }>(modernPath(serial, 'latest'))
         .then((answer) => (live.values[serial] = { ...answer.values, ...live.values[serial] }))
         .catch(() => null)
@@ -74,6 +76,8 @@ async function follow(): Promise<void> {
   try {
     const answer = await fetch(`/api/v1/live?${query}`, { signal: control.signal, headers: { Accept: 'text/event-stream' }, cache: 'no-store' })
     if (answer.status === 401) session.ended = session.me !== null
+    // A right was taken away, or a meter: look again at what there is.
+    if (answer.status === 403) await Promise.all([recognise(), loadSite()]).catch(() => null)
     if (answer.ok && answer.body) await read(answer.body)
   } catch {
     // broken: try again below
@@ -88,7 +92,7 @@ async function follow(): Promise<void> {
 
 /** Take up the stream again after a new login. */
 export function resume(): void {
-  if (!running) restart()
+  if (!running && wanted.size) restart()
 }
 
 async function read(body: ReadableStream<Uint8Array>): Promise<void> {

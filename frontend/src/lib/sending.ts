@@ -24,7 +24,7 @@ export function memberName(path: string): string {
 /** Two users (G-405): what was read before Send against what the edit began with. False: stop. */
 async function agreed(draft: Draft): Promise<boolean> {
   const fresh = await draft.fetch()
-  const theirs = differences(draft.base, fresh).filter((path) => !draft.resource.separate || draft.changed.includes(path))
+  const theirs = differences(draft.base, fresh, draft.decimals).filter((path) => !draft.resource.separate || draft.changed.includes(path))
   if (!theirs.length) return true
   const rows = theirs.map((path) => [memberName(path), shown(at(draft.base, path)), shown(at(fresh, path)), shown(at(draft.edited, path))])
   const choice = await ask({
@@ -60,14 +60,14 @@ async function transmit(draft: Draft): Promise<void> {
 async function readBack(draft: Draft): Promise<void> {
   const sent = draft.edited
   const fresh = await draft.fetch()
-  draft.odd = draft.resource.separate ? [] : differences(sent, fresh).filter((path) => !draft.resource.orders?.includes(path))
+  draft.odd = draft.resource.separate ? [] : differences(sent, fresh, draft.decimals).filter((path) => !draft.resource.orders?.includes(path))
   draft.take(fresh)
 }
 
 /** Send one draft. True when it went well. */
 async function sendOne(draft: Draft): Promise<boolean> {
   const name = maybe(`resource.${draft.resource.id}`, draft.resource.id)
-  const update = say('waiting', t('send.waiting', { what: name }))
+  const update = say('waiting', t(draft.owner === 'segment' ? 'send.waiting-gateway' : 'send.waiting', { what: name }))
   try {
     await transmit(draft)
     await readBack(draft)
@@ -101,7 +101,6 @@ async function taken(draft: Draft, failure: ApiError): Promise<string[]> {
 /** Send drafts in their order; the first failure stops. True when everything went. */
 export async function send(drafts: Draft[], subject: string): Promise<boolean> {
   const due = drafts.filter((draft) => draft.changed.length)
-  for (const draft of due) draft.save()
   if (!(await confirmed(due, subject))) return false
   for (const draft of due) {
     try {
@@ -111,6 +110,7 @@ export async function send(drafts: Draft[], subject: string): Promise<boolean> {
       say('failed', t('send.failed', { what: maybe(`resource.${draft.resource.id}`, draft.resource.id) }), [failure.des || t('error.unreachable')])
       return false
     }
+    draft.save()
     if (draft.changed.length && !(await sendOne(draft))) return false
   }
   return true

@@ -12,16 +12,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wattproof.errors import InvalidURL, UsageError
+from wattproof.errors import InvalidURL, UnknownName, UsageError
 from wattproof.io import tomlfile
 from wattproof.io.tomlfile import Key, Section
-from wattproof.io.url import parse_url
+from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.meters import registry
 
 NAME = re.compile(r"[a-z0-9-]{1,32}")
-FAMILIES = ("abb", "bsm", "dmed4", "g13", "map", "sunspec")
+#: What families are read over beside Modbus, over which every family with a driver for it is read.
+WAYS: Mapping[str, Sequence[str]] = {"abb": ("M-Bus", "COSEM"), "dmed4": ("HTTP",), "g13": ("HTTP",)}
+PROTOCOLS: Mapping[str, str] = {
+    **dict.fromkeys(MODBUS, "Modbus"),
+    "mbus": "M-Bus",
+    **dict.fromkeys(("hdlc", "dlms", "dlms+udp"), "COSEM"),
+    **dict.fromkeys(("http", "https"), "HTTP"),
+}
 #: Networks that a scan asked for over HTTP may reach (10.2); link-local ones never.
 SCAN_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 LISTEN = "https://127.0.0.1:8443"
+
+
+def way_of(url: MeterURL) -> str | None:
+    """What is spoken at a bus, ``None`` where the gateway does not speak it."""
+    return PROTOCOLS.get(url.framing)
 
 
 def default_data() -> Path:
@@ -187,10 +200,22 @@ def _timezone(value: Any) -> str:
 
 def _bus_url(value: Any) -> str:
     try:
-        parse_url(value)
+        url = parse_url(value)
     except InvalidURL as error:
         raise ValueError(str(error)) from None
+    if way_of(url) is None:
+        raise ValueError("the gateway polls meters on Modbus, M-Bus, COSEM and HTTP")
+    own = next((name for name in ("unit", "address", "channel") if name in url.options), None)
+    if own is not None:
+        raise ValueError(f"{own} belongs to a meter, not to its bus: write it under [[meter]]")
     return str(value)
+
+
+def _family(value: Any) -> str:
+    try:
+        return registry.family(value).name
+    except UnknownName as error:
+        raise ValueError(str(error)) from None
 
 
 def _store(value: Any) -> str:
@@ -204,53 +229,148 @@ def _store(value: Any) -> str:
 _TEXT, _WHOLE, _NUMBER, _SWITCH = (str,), (int,), (int, float), (bool,)
 
 GATEWAY = (
-    Key("listen", (str, list), (LISTEN,), _listen),
-    Key("data", _TEXT, None, _longest(4096)),
-    Key("compat", _TEXT, "none", _choice("none", "g13")),
-    Key("allow_network", _SWITCH, False),
-    Key("timezone", _TEXT, None, _timezone),
-    Key("certificate", _TEXT, None, _longest(4096)),
-    Key("key_file", _TEXT, None, _longest(4096)),
-    Key("trusted_proxies", (list,), (), _networks),
-    Key("scan_networks", (list,), SCAN_NETWORKS, _networks),
-    Key("max_image_mib", _WHOLE, 16, _between(1, 256)),
-    Key("rate_limit", _WHOLE, 0, _between(0, 1_000_000)),
-    Key("offline", _TEXT, "error", _choice("error", "last")),
-    Key("offline_max_age_s", _WHOLE, 86400, _between(0, 10**9)),
+    Key("listen", (str, list), (LISTEN,), _listen, meaning="Addresses to answer at, text or list."),
+    Key("data", _TEXT, None, _longest(4096), meaning="Directory of store, keys, certificate and socket."),
+    Key("compat", _TEXT, "none", _choice("none", "g13"), meaning="`g13`: answers look like those of the original."),
+    Key(
+        "allow_network",
+        _SWITCH,
+        False,
+        meaning="Whether resource 5 may move the listener to another address of this host.",
+    ),
+    Key(
+        "timezone",
+        _TEXT,
+        None,
+        _timezone,
+        meaning="Local time of rows, calendars and periods (IANA name); by default that of the host.",
+    ),
+    Key(
+        "certificate",
+        _TEXT,
+        None,
+        _longest(4096),
+        meaning="Certificate chain in PEM, with `key_file`; else the gateway makes one.",
+    ),
+    Key("key_file", _TEXT, None, _longest(4096), meaning="Its private key in PEM, without a password."),
+    Key("trusted_proxies", (list,), (), _networks, meaning="Networks whose `X-Forwarded-For` is believed."),
+    Key(
+        "scan_networks",
+        (list,),
+        SCAN_NETWORKS,
+        _networks,
+        meaning="Networks that a scan asked for over HTTP may reach.",
+    ),
+    Key("max_image_mib", _WHOLE, 16, _between(1, 256), meaning="Largest firmware image, MiB."),
+    Key("rate_limit", _WHOLE, 0, _between(0, 1_000_000), meaning="Requests per user and second; 0: no limit."),
+    Key(
+        "offline",
+        _TEXT,
+        "error",
+        _choice("error", "last"),
+        meaning="`last`: energies and instrument values of a meter that is offline are answered with their age.",
+    ),
+    Key("offline_max_age_s", _WHOLE, 86400, _between(0, 10**9), meaning="How old they may be, s."),
 )
-FIRMWARE = (Key("install_command", (list,), (), _texts),)
+FIRMWARE = (
+    Key(
+        "install_command",
+        (list,),
+        (),
+        _texts,
+        meaning="Program and arguments that install a gateway image; `{image}` and `{sha256}` are replaced.",
+    ),
+)
 STORE = (
-    Key("url", _TEXT, "sqlite", _store),
-    Key("password_file", _TEXT, None, _longest(4096)),
-    Key("retention_days", _WHOLE, 0, _between(0, 36500)),
-    Key("downsample_s", _WHOLE, 900, _between(60, 86400)),
+    Key("url", _TEXT, "sqlite", _store, meaning="`sqlite` in the data directory, or `postgresql://USER@HOST/NAME`."),
+    Key("password_file", _TEXT, None, _longest(4096), meaning="File with the password of the database."),
+    Key(
+        "retention_days",
+        _WHOLE,
+        0,
+        _between(0, 36500),
+        meaning="Days for which readings stay as they were polled; 0: for ever.",
+    ),
+    Key("downsample_s", _WHOLE, 900, _between(60, 86400), meaning="Older readings: one for so many seconds."),
 )
 BUS = (
-    Key("name", _TEXT, check=_pattern(NAME.pattern, "1 to 32 of a-z, 0-9 and -")),
-    Key("url", _TEXT, check=_bus_url),
-    Key("timeout_ms", _WHOLE, None, _between(1, 600_000)),
-    Key("retries", _WHOLE, 2, _between(0, 10)),
-    Key("pause_ms", _WHOLE, None, _between(0, 60_000)),
-    Key("poll_live_s", _NUMBER, None, _between(0.1, 86400)),
-    Key("poll_energy_s", _NUMBER, None, _between(0.1, 86400)),
-    Key("max_connections", _WHOLE, 1, _between(1, 8)),
+    Key(
+        "name",
+        _TEXT,
+        check=_pattern(NAME.pattern, "1 to 32 of a-z, 0-9 and -"),
+        meaning="What meters and addresses call it.",
+    ),
+    Key("url", _TEXT, check=_bus_url, meaning="Line or socket, such as `rtu:///dev/ttyUSB0?baudrate=19200&parity=E`."),
+    Key(
+        "timeout_ms",
+        _WHOLE,
+        None,
+        _between(1, 600_000),
+        meaning="Wait for an answer; by default 300, on a network 1000.",
+    ),
+    Key("retries", _WHOLE, 2, _between(0, 10), meaning="Repetitions of what was not answered."),
+    Key(
+        "pause_ms",
+        _WHOLE,
+        None,
+        _between(0, 60_000),
+        meaning="Pause between an answer and the next request; by default 20 on a line.",
+    ),
+    Key(
+        "poll_live_s",
+        _NUMBER,
+        None,
+        _between(0.1, 86400),
+        meaning="Seconds between readings of power and instrument values; 1 on TCP and REST, 5 on a line, M-Bus 60.",
+    ),
+    Key(
+        "poll_energy_s",
+        _NUMBER,
+        None,
+        _between(0.1, 86400),
+        meaning="The same of energies; by default 15, on M-Bus 60.",
+    ),
+    Key("max_connections", _WHOLE, 1, _between(1, 8), meaning="Connections to a Modbus TCP server."),
 )
 METER = (
-    Key("bus", _TEXT),
-    Key("family", _TEXT, check=_pattern(r"[a-z0-9_-]{1,32}", "a family, such as " + ", ".join(FAMILIES))),
-    Key("unit", _WHOLE, None, _between(1, 247)),
-    Key("address", (int, str), None),
-    Key("channel", _WHOLE, None, _between(1, 4)),
-    Key("map", _TEXT, None, _longest(4096)),
-    Key("serial", _TEXT, None, _pattern(r"[A-Za-z0-9_.-]{1,16}", "1 to 16 of A-Z, a-z, 0-9, _ . -")),
-    Key("alias", _TEXT, None, _longest(20)),
-    Key("location", _TEXT, "Unknown", _longest(50)),
-    Key("engines", _TEXT, None, _choice("auto", "off")),
-    Key("allow_switching", _SWITCH, False),
-    Key("integrate", _SWITCH, False),
-    Key("keep_time", _SWITCH, True),
-    Key("password_file", _TEXT, None, _longest(4096)),
-    Key("tls_pin", _TEXT, None, _pattern(r"sha256:[0-9a-fA-F]{64}", "sha256: and 64 hexadecimal digits")),
+    Key("bus", _TEXT, meaning="Name of its bus."),
+    Key(
+        "family",
+        _TEXT,
+        check=_family,
+        meaning="`abb`, `bsm`, `dmed4`, `g13`, `map`, `sunspec`, or one of another package.",
+    ),
+    Key("unit", _WHOLE, None, _between(1, 247), meaning="Modbus unit; by default the usual one of the family."),
+    Key("address", (int, str), None, meaning="M-Bus or HDLC address."),
+    Key("channel", _WHOLE, None, _between(1, 4), meaning="Channel of a four-channel display (REST)."),
+    Key("map", _TEXT, None, _longest(4096), meaning="Name or file of the map of a `map` meter."),
+    Key(
+        "serial",
+        _TEXT,
+        None,
+        _pattern(r"[A-Za-z0-9_.-]{1,16}", "1 to 16 of A-Z, a-z, 0-9, _ . -"),
+        meaning="Serial number, where the meter has none.",
+    ),
+    Key("alias", _TEXT, None, _longest(20), meaning="Shown name; one set by the interface wins."),
+    Key("location", _TEXT, "Unknown", _longest(50), meaning="Where it is; one set by the interface wins."),
+    Key(
+        "engines",
+        _TEXT,
+        None,
+        _choice("auto", "off"),
+        meaning="`auto`: the gateway computes what the meter lacks; for `abb` only on request.",
+    ),
+    Key("allow_switching", _SWITCH, False, meaning="Whether resource 66 may switch the output of a BSM."),
+    Key("integrate", _SWITCH, False, meaning="Whether reactive and apparent energy are integrated from power."),
+    Key("keep_time", _SWITCH, True, meaning="Whether its clock is kept, once a day and at more than 2 s."),
+    Key("password_file", _TEXT, None, _longest(4096), meaning="File with its password: DMED4 (advanced), ABB client."),
+    Key(
+        "tls_pin",
+        _TEXT,
+        None,
+        _pattern(r"sha256:[0-9a-fA-F]{64}", "sha256: and 64 hexadecimal digits"),
+        meaning="`sha256:` digest of its certificate (REST).",
+    ),
 )
 #: Every section with its keys, for the reference page.
 SECTIONS: Mapping[str, Sequence[Key]] = {
@@ -275,8 +395,16 @@ def load(path: Path | str) -> Config:
     config = _gateway(file, Config(path=file.file.path), here)
     buses = tuple(BusConfig(**section.take(BUS)) for section in file.sections("bus", many=True))
     _distinct(file, buses)
-    meters = tuple(_meter(section, {bus.name for bus in buses}, here) for section in file.sections("meter", many=True))
+    sections = file.sections("meter", many=True)
+    meters = tuple(_meter(section, {bus.name: bus for bus in buses}, here) for section in sections)
+    _apart(sections, meters)
     return replace(config, buses=buses, meters=meters)
+
+
+def map_folders(config: Config) -> tuple[Path, ...]:
+    """Where map files lie: beside the configuration file, and in the data directory."""
+    places = (config.path, config.data)
+    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)
 
 
 def listen_urls(urls: Sequence[str]) -> tuple[str, ...]:
@@ -319,11 +447,34 @@ def _distinct(file: Section, buses: Sequence[BusConfig]) -> None:
         seen.add(bus.name)
 
 
-def _meter(section: Section, buses: set[str], here: Path) -> MeterConfig:
+def _apart(sections: Sequence[Section], meters: Sequence[MeterConfig]) -> None:
+    """No two meters at one place."""
+    seen: set[tuple[object, ...]] = set()
+    for section, meter in zip(sections, meters, strict=True):
+        unit = registry.family(meter.family).unit if meter.unit is None else meter.unit
+        # Meters behind another gateway share its address.
+        behind = meter.serial if meter.family == "g13" else None
+        place = (meter.bus, str(unit if meter.address is None else meter.address), meter.channel, behind)
+        if place in seen:
+            raise section.wrong("bus", f"another [[meter]] is at the same place of the bus {meter.bus!r}")
+        seen.add(place)
+
+
+def _check_way(section: Section, family: str, bus: BusConfig) -> None:
+    row = registry.family(family)
+    ways = (*(("Modbus",) if row.driver or row.points else ()), *WAYS.get(family, ()))
+    spoken = way_of(parse_url(bus.url))
+    if spoken not in ways:
+        read = f"read over {' and '.join(ways)}" if ways else "not read by the gateway"
+        raise section.wrong("family", f"{family!r} is {read}; the bus {bus.name!r} speaks {spoken}")
+
+
+def _meter(section: Section, buses: Mapping[str, BusConfig], here: Path) -> MeterConfig:
     values = section.take(METER)
     if values["bus"] not in buses:
         known = ", ".join(sorted(buses)) or "none"
         raise section.wrong("bus", f"there is no bus {values['bus']!r}; known: {known}")
+    _check_way(section, values["family"], buses[values["bus"]])
     if values["family"] == "map" and values["map"] is None:
         raise section.wrong("map", "missing; a meter of the family map needs its map file", missing=True)
     if values["map"] is not None and ("/" in values["map"] or values["map"].endswith(".toml")):

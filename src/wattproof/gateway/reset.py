@@ -6,7 +6,6 @@ next start: so after ``kill -9`` either everything or nothing is reset.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from wattproof.gateway.events import Id, event
 from wattproof.gateway.records import Audit, ClearEvents, DropToken, DropUser, Setting, User, Write
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
-from wattproof.io.journal import DirectoryLock, sync_directory
+from wattproof.io.journal import DirectoryInUse, DirectoryLock, sync_directory
 from wattproof.model.clock import Clock
 
 #: The setting that says that files are still to be dealt with, and the file that becomes the one-time password.
@@ -35,19 +34,21 @@ async def factory_reset(config: Config, clock: Clock) -> dict[str, Any]:
     """Reset a gateway that is not running; what ``--factory-reset --json`` prints.
 
     Raises:
-        UsageError: it is running.
+        UsageError: it is running, or there is none.
         StorageError: the disk. Nothing is reset, or at the next start everything is.
     """
+    if not config.data.is_dir():
+        raise UsageError(f"there is no gateway in {config.data}: name its data directory with --data")
     try:
         lock = DirectoryLock(config.data)
-    except StorageError as error:
-        raise UsageError(f"{error}: stop the gateway first") from error
+    except DirectoryInUse as error:
+        raise UsageError(str(error)) from error
     with lock:
         store = await open_store(config.store_url, config.data, password_file=config.store_password_file)
         verifier = Verifier()
         try:
             password = firststart.first_password(config.compat, config.listen)
-            _stage(config.data, password)
+            firststart.keep(config.data, password, STAGED)
             await store.commit(*await _writes(store, await verifier.hash(password), clock.time() // 10**6))
             await finish(store, config.data)
         finally:
@@ -73,21 +74,6 @@ async def _writes(store: Store, hash: str, now: int) -> list[Write]:
         Audit(now, "", "", "factory reset"),
         Setting(PENDING, True),
     ]
-
-
-def _stage(folder: Path, password: str) -> None:
-    """The new password on disk, under a name that nobody reads yet. Raises ``StorageError``."""
-    path = folder / STAGED
-    try:
-        path.unlink(missing_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(password + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        sync_directory(folder)
-    except OSError as error:
-        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 async def finish(store: Store, folder: Path) -> None:

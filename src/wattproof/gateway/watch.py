@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
+import stat
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -168,8 +170,10 @@ async def _until(stopping: asyncio.Event, runs: Sequence[asyncio.Task[None]]) ->
 async def parent_gone() -> None:
     """Wait until the watcher has closed our standard input. Never returns where that is no pipe of a watcher."""
     loop = asyncio.get_running_loop()
+    kind = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):  # asyncio's pipe is a pair of sockets before Python 3.12
+        await loop.create_future()  # a terminal, or /dev/null under a service manager
     reader = asyncio.StreamReader()
-
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     try:
         while await reader.read(4096):

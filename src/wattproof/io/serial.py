@@ -14,7 +14,7 @@ import os
 import struct
 import termios
 
-from wattproof.errors import InvalidURL, Unreachable
+from wattproof.errors import InvalidURL, SettingsRefused, Unreachable
 from wattproof.io.settings import SerialSettings
 
 __all__ = ["BAUD_RATES", "SerialSettings", "enable_rs485", "is_pseudo_terminal", "open_device", "set_line"]
@@ -61,7 +61,7 @@ def set_line(descriptor: int, path: str, settings: SerialSettings) -> None:
 
     Raises:
         InvalidURL: a bit rate that the system does not know.
-        Unreachable: the device refuses.
+        SettingsRefused: the device refuses.
     """
     if settings.baudrate not in BAUD_RATES:
         known = ", ".join(str(rate) for rate in sorted(BAUD_RATES) if rate >= 300)
@@ -84,7 +84,7 @@ def set_line(descriptor: int, path: str, settings: SerialSettings) -> None:
             wanted[2] = termios.CREAD | termios.CLOCAL | termios.CS8
             termios.tcsetattr(descriptor, termios.TCSANOW, wanted)  # type: ignore[arg-type]
     except termios.error as error:
-        raise Unreachable(
+        raise SettingsRefused(
             f"{path} refuses {settings.baudrate} bit/s {settings.databits}{settings.parity}{settings.stopbits}: "
             f"{error.args[-1]}; try other ?baudrate=, ?parity=, ?databits= or ?stopbits="
         ) from error

@@ -38,6 +38,7 @@ class Key:
     types: tuple[type, ...]
     default: Any = REQUIRED
     check: Callable[[Any], Any] | None = None
+    meaning: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 import pytest
 
@@ -14,7 +14,16 @@ from tests.gateway.acquire.world import HALL, YARD, World
 from wattproof.gateway.config import BusConfig, Config, MeterConfig
 from wattproof.model.clock import VirtualClock
 
-Open = Callable[..., AbstractAsyncContextManager[World]]
+
+class Opener(Protocol):
+    """Opens the process, on the clock of the test."""
+
+    clock: VirtualClock
+
+    def __call__(self, *arguments: Any, **options: Any) -> AbstractAsyncContextManager[World]: ...
+
+
+Open = Opener
 BUSES = (BusConfig("hall", HALL), BusConfig("yard", YARD))
 
 
@@ -37,4 +46,5 @@ def world(tmp_path: Path) -> Open:
         async with World(tmp_path, settings, wires, clock, lines) as made:
             yield made
 
-    return opened
+    opened.clock = clock  # type: ignore[attr-defined]
+    return cast(Open, opened)

@@ -145,3 +145,48 @@ async def test_the_gateways_time_is_set(opened: Any) -> None:
         assert (events[0]["id"], events[0]["timestamp"]) == (4, "2026-07-01T12:00:00")
         entries = [entry async for _, _, entry in house.store.audit()]
         assert entries[-1].user == "gina" and entries[-1].address == "192.0.2.9"
+
+
+@pytest.mark.proves("G-173", "G-174", "G-175", "G-176", "G-356", "G-144", "G-145", "G-152", "G-153", "G-181", "G-182")
+async def test_what_the_gateway_adds_to_a_bsm(opened: Any) -> None:
+    async with opened(PARK) as house:
+        serial = await serial_of(house)
+
+        async def ask(method: str, path: str, body: Any = None) -> Any:
+            answer = await house.ask(method, f"/meters/{serial}/{path}", body, user="admin")
+            assert (path, answer.status, answer.body[:100]) == (path, 200, answer.body[:100])
+            return answer.json
+
+        assert (await ask("GET", "loadprofiles/configuration"))["lpconfig"][:3] == [
+            [900, 1, 35040], [900, 96, 4960], [0, 0, 0],
+        ]  # fmt: skip
+        success = {"status": "success"}
+        assert await ask("POST", "loadprofiles/configuration", {"lpconfig": [[60, 1, 1000], [60, 69, 500]]}) == success
+        factors = {"conversionfactor": {"co2": 0.366, "currency": "0.3"}}
+        assert await ask("POST", "energy/conversionfactor", factors) == success
+        alarm = {
+            "id": 25, "quantity": 69, "onthreshold": 100, "offthreshold": 90, "ondelay": 0, "offdelay": 0, "log": True,
+        }  # fmt: skip
+        assert await ask("POST", "alarms/configuration", {"alarmconfig": [alarm]}) == success
+        assert await ask("POST", "tariff", {"tariff": 2}) == success
+        await house.pass_(190)
+        profile = await ask("GET", "loadprofiles/2")
+        assert (profile["mapping"], profile["interval"]) == (["voltage_l1", "V"], 60)
+        assert {item["value"] for item in profile["items"]} == {"230.0"}
+        assert [item["status"] for item in profile["items"]] == [0x09, 0x01, 0x01]  # the first one was a short one
+        (last,) = (await ask("GET", f"loadprofiles/2/{profile['items'][-1]['timestamp']}/5"))["items"]
+        assert last == profile["items"][-1]
+        assert (await ask("GET", "energy/conversionfactor"))["conversionfactor"] == {
+            "co2": ["0.366", "kg/kWh"], "currency": ["0.300", "curr/kWh"],
+        }  # fmt: skip
+        assert (await ask("GET", "tariff"))["tariff"] == 2
+        assert (await ask("GET", "statusflags"))["informationflags"] == ["Alarm25 Active"]
+        energy = (await ask("GET", "energy/active"))["importenergy"]
+        assert set(energy) == {"t1", "t2", "t3", "t4", "total"}
+        refused = await house.ask(
+            "POST", f"/meters/{serial}/alarms/configuration", {"alarmconfig": [alarm | {"output": 1}]}, user="admin"
+        )
+        assert (refused.status, refused.text) == (400, "not supported by this meter: outputs")
+        assert await ask("DELETE", "loadprofiles/2") == success
+        assert (await ask("GET", "loadprofiles/2"))["items"] == []
+        assert len((await ask("GET", "loadprofiles/1"))["items"]) == 3

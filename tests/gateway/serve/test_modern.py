@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.metadata
 import json
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +29,7 @@ from wattproof.gateway.records import (
 )
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.area import functions
+from wattproof.gateway.serve.modern.gateway import leds
 from wattproof.gateway.serve.modern.openapi import document
 from wattproof.gateway.serve.modern.rows import BY_NAME, END_POINTS
 from wattproof.metering.dates import seconds_of
@@ -121,6 +124,18 @@ async def test_meters_are_those_that_the_user_may_see(rig: Rig) -> None:
     for path in ("", "/latest", "/readings", "/profiles/1", "/corrections", "/keys", "/sessions"):
         assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}{path}", user="nina")).status == 403, path
         assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}{path}", user=None)).status == 401, path
+
+
+async def test_who_may_see_all_meters_hears_that_there_is_none(rig: Rig) -> None:
+    for path in ("", "/latest", "/readings", "/profiles/1", "/corrections", "/keys", "/sessions"):
+        answer = await rig.ask("GET", f"/api/v1/meters/ABB_0{path}", user="gina")
+        assert (answer.status, answer.text) == (404, "meter not found"), path
+        assert (await rig.ask("GET", f"/api/v1/meters/ABB_0{path}", user="carl")).status == 403, path
+    assert (await rig.ask("POST", "/api/v1/meters/ABB_0/sessions", {}, user="gina")).status == 404
+
+
+async def test_a_path_has_an_end(rig: Rig) -> None:
+    assert (await rig.ask("GET", f"/api/v1/meters/{'0' * 2048}", user="gina")).status == 414
 
 
 async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> None:
@@ -246,23 +261,52 @@ async def test_status_and_buses(rig: Rig) -> None:
     status = shaped(await rig.ask("GET", "/api/v1/status"), "status")
     assert (status.leds.a.mode, status.leds.b.mode, status.leds.c.colour) == ("steady", "flash", "green")
     assert (status.listen, status.clock.status, status.uptime_s) == (["https://127.0.0.1:8443"], "set", 5)
+    assert not status.allow_network
     buses = shaped(await rig.ask("GET", "/api/v1/buses"), "buses")
     assert [one["serial"] for one in buses.meters] == [SERIAL]
     rig.line.table = {name: command for name, command in rig.line.table.items() if name != "state"}
     assert shaped(await rig.ask("GET", "/api/v1/status"), "status").leds.a.colour == "red"
 
 
+@pytest.mark.proves("G-340")
+@pytest.mark.parametrize(
+    ("state", "meters", "shown"),
+    [
+        ({}, [], "green steady, off off, off off"),
+        ({"busy": ["starting"]}, [], "green flash2, off off, off off"),
+        ({"busy": ["image"]}, [], "green flash, off off, off off"),
+        ({"gone": True, "busy": ["image"]}, [], "red flash, off off, off off"),
+        ({}, [(1, 1), (3, 1), (6, 0)], "green steady, green steady, off off"),
+        ({}, [(2, -1), (3, 1)], "green steady, red steady, off off"),
+        ({}, [(4, 1), (5, 1), (7, -1)], "green steady, off off, red steady"),
+        ({"busy": ["scan"]}, [(1, -1), (5, 1)], "green steady, green flash, green flash"),
+    ],
+)
+def test_lights(state: dict[str, Any], meters: list[tuple[int, int]], shown: str) -> None:
+    found = leds(state, meters)
+    assert ", ".join(f"{one.colour} {one.mode}" for one in (found.a, found.b, found.c)) == shown
+
+
+def test_a_light_while_an_image_comes_in() -> None:
+    assert leds({}, [], receiving=True).a.mode == "flash"
+
+
+@pytest.mark.proves("G-340")
 async def test_licences_of_everything_installed(rig: Rig) -> None:
     rig.line.table = {**rig.line.table, "state": _state}
     about = shaped(await rig.ask("GET", "/api/v1/about"), "about")
     names = {one.name.lower() for one in about.licences}
-    assert {"wattproof", "msgspec", "cryptography"} <= names
+    installed = {one.metadata["Name"].lower() for one in importlib.metadata.distributions() if one.metadata["Name"]}
+    assert names == installed
     (own,) = [one for one in about.licences if one.name == "wattproof"]
     assert own.licence == "Apache-2.0" and own.text is not None
     text = await rig.ask("GET", own.text)
     assert b"Apache License" in text.body
     assert (await rig.ask("GET", "/api/v1/about/licences/..%2Fetc")).status == 404
-    assert about.ram.serve is not None and about.ram.total is not None and about.ram.serve < about.ram.total
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (told,) = [int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS")]
+    assert about.ram.serve is not None and abs(about.ram.serve - told) < told / 10
+    assert about.ram.total is not None and about.ram.available is not None and about.ram.available < about.ram.total
 
 
 async def test_live_values_end_with_the_right(rig: Rig) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.store.filling import content, fill
+from wattproof.gateway.acquire.service import Acquire
+from wattproof.gateway.config import Config
 from wattproof.gateway.records import Group, Readings
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
@@ -91,4 +93,20 @@ async def test_by_default_everything_stays(url: str, tmp_path: Path) -> None:
     assert await thinned(store, Policy(30, 3600), days=10**4) > 0
     after = await content(url, tmp_path)
     assert {name for name in after if after[name] != before[name]} == {"readings", "thinned"}
+    await store.close()
+
+
+async def test_the_gateway_thins_out_by_its_configuration(tmp_path: Path) -> None:
+    store = await open_store("sqlite", tmp_path)
+    layout = await store.layout({1: 0})
+    await store.commit(
+        *(Readings("m", Group.LIVE, OLD - number * SECOND, layout, (number,)) for number in range(1, 99))
+    )
+    moving = clock()
+    acquire = Acquire(store, moving, Config(data=tmp_path, timezone="UTC", retention_days=30, downsample_s=900))
+    await acquire.start()
+    while len(await times(store)) > 2:
+        await moving.run(1)
+        await asyncio.sleep(0.001)
+    await acquire.stop()
     await store.close()

@@ -51,6 +51,7 @@ def one(text: str, data: bytes, head: str = "", function: int = 3) -> tuple[obje
     return reading.value, reading.quality
 
 
+@pytest.mark.proves("G-342")
 def test_the_printed_example_loads_as_printed() -> None:
     found = load_map(EXAMPLE)
     assert (found.name, found.title, found.max_registers, found.max_gap) == ("acme-3p", "ACME three phase", 100, 0)

@@ -6,8 +6,8 @@
     reads  ---+--> next --> the line (one transaction at a time) --> outcome
     polls ---'        a dead meter is left alone until its probe is due
 
-The order is write, read on request, poll (g13-api.md 11.1, 11.3). Scans and image transfers do not pass through here:
-they take their turns at the drivers below, between two transactions.
+The order is write, read on request, poll (g13-api.md 11.1, 11.3). Each request of an image transfer is one on request.
+Scans do not pass through here: they take their turns at the drivers below, between two transactions.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ from wattproof.meters.abb.driver import Cause
 T = TypeVar("T")
 #: Commands that wait for one bus at most.
 MOST_WAITING = 64
+#: Seconds that a transaction may go on when everything ends.
+PATIENCE = 5.0
 #: Seconds of rest after a mistake in our own code, so that it cannot spin.
 STUMBLE = 1.0
 _log = logging.getLogger(__name__)
@@ -195,8 +197,9 @@ class Runner:
         """End after the transaction under way; who still waits is told."""
         self._stopping = True
         self.wake()
-        if self._task is not None:
-            await self._task
+        if self._task is not None and not await self._timetable.within(self._task, PATIENCE):
+            self._task.cancel()
+            await asyncio.wait([self._task])
         for queue in self._commands.values():
             while queue:
                 command = queue.popleft()
@@ -278,6 +281,11 @@ class Runner:
         self._note_lateness(began, late / 1e9)
         try:
             await visitor.visit()
+        except Exception:
+            self.statistics.mistakes += 1
+            _log.exception("a meter on bus %s could not be read; the others are", self.name)
+            if (visitor.due() or 0) <= began:
+                await self._clock.sleep(STUMBLE)  # it would be the next one again
         finally:
             self.statistics.polls += 1
             self.statistics.busy += (self._clock.now() - began) / 1e9

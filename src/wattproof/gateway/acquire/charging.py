@@ -19,6 +19,7 @@ import functools
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -44,6 +45,8 @@ AGAIN = 10.0
 
 Now = Callable[[], int]
 SourceOf = Callable[[str], Awaitable[Source]]
+#: Held while the meter with a serial number signs.
+Signing = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass
@@ -61,12 +64,15 @@ class _Running:
 
 class Sessions:
     """All sessions of the gateway. ``source_of`` gives the source of a meter, or raises :class:`CommandFailed`; ``now``
-    is host time, UTC ms."""
+    is host time, UTC ms; within ``signing`` a meter is busy."""
 
-    def __init__(self, store: Store, source_of: SourceOf, now: Now) -> None:
+    def __init__(
+        self, store: Store, source_of: SourceOf, now: Now, signing: Signing = lambda serial: nullcontext()
+    ) -> None:
         self._store = store
         self._source_of = source_of
         self._now = now
+        self._signing = signing
         self._running: dict[str, _Running] = {}
         self._taken: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -143,7 +149,8 @@ class Sessions:
     async def _at_the_meter(self, running: _Running, step: Awaitable[Any]) -> None:
         """A step of the session; where it fails, the session is closed as failed, with all that was signed."""
         try:
-            await step
+            with self._signing(running.session.serial):
+                await step
         except asyncio.CancelledError:
             raise
         except WattproofError as error:

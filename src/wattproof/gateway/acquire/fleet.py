@@ -20,7 +20,7 @@ from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.acquire.station import Source
 from wattproof.gateway.acquire.stations import MakeEngine, Station, Watch, no_engine
-from wattproof.gateway.config import BusConfig, MeterConfig
+from wattproof.gateway.config import BusConfig, MeterConfig, map_folders
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.io.url import MeterURL, parse_url
@@ -69,6 +69,9 @@ class Fleet:
         #: Whether a signed session of ours is open at a meter.
         self.charging: Callable[[str], bool] = lambda serial: False
         self._opener = opener
+        #: Settings of buses by their kind (6, 7, 8), and what applies them to a bus.
+        self.times: dict[str, Mapping[str, Any]] = {}
+        self.timed: Callable[[BusConfig, Mapping[str, Mapping[str, Any]]], BusConfig] = lambda config, times: config
         #: Makes the engines of meters that shall have one.
         self.equip: MakeEngine = no_engine
         self._made = 0
@@ -80,12 +83,16 @@ class Fleet:
         found = self.buses.get(config.name)
         if found is not None:
             return found
-        connections = config.max_connections if parse_url(config.url).framing == "tcp" else 1
-        runners = [self._runner(config) for _ in range(connections)]
+        runners = self.open_runners(config)
         self.buses[config.name] = lanes = BusLanes(config, runners, adhoc=adhoc)
         for runner in runners:
             runner.start()
         return lanes
+
+    def open_runners(self, config: BusConfig) -> list[Runner]:
+        """One for each connection that the bus may have, with the times that are stored for buses of its kind."""
+        connections = config.max_connections if parse_url(config.url).framing == "tcp" else 1
+        return [self._runner(self.timed(config, self.times)) for _ in range(connections)]
 
     def _runner(self, config: BusConfig) -> Runner:
         periods: dict[Group, float] = {}
@@ -154,7 +161,7 @@ class Fleet:
             user=url.options.get("user"),
             password=_password(_file(url)) if record.family == MIRRORED else None,
             zone=ZoneInfo(self.site.config.timezone),
-            folders=_folders(self.site.config.path, self.site.config.data),
+            folders=map_folders(self.site.config),
             host=url.host or "",
             charging=lambda: self.charging(record.serial),
             kept=await self.site.store.setting(kept_by(record.serial), {}),
@@ -178,12 +185,12 @@ class Fleet:
         return station.record
 
     async def close(self) -> None:
-        """End all transactions, then all lines."""
-        for runner in self.runners():
-            try:
-                await runner.stop()
-            except Exception:
-                _log.exception("bus %s does not end cleanly", runner.name)
+        """End all transactions, then all lines, all at the same time."""
+        runners = list(self.runners())
+        ends = await asyncio.gather(*(runner.stop() for runner in runners), return_exceptions=True)
+        for runner, end in zip(runners, ends, strict=True):
+            if isinstance(end, BaseException):
+                _log.error("bus %s does not end cleanly", runner.name, exc_info=end)
 
 
 def kept_by(serial: str) -> str:
@@ -217,8 +224,3 @@ def _password(path: Path | None) -> str | None:
     except (OSError, UnicodeDecodeError, IndexError) as error:
         _log.error("the password file %s cannot be read: %s", path, error)
         return None
-
-
-def _folders(*places: Path | None) -> tuple[Path, ...]:
-    """Where map files lie: beside the configuration file, and in the data directory."""
-    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)

@@ -58,6 +58,9 @@ class Line(ABC):
     def link(self, place: Mapping[str, Any]) -> Any:
         """What a source asks the meter at a place through."""
 
+    async def open(self) -> None:  # noqa: B027 - most lines connect with their first request
+        """Connect now, where a line can. Raises ``Unreachable``, ``InvalidURL``."""
+
     @abstractmethod
     async def close(self) -> None:
         """End the connection; harmless when it has ended."""
@@ -101,6 +104,9 @@ class MbusLine(Line):
     def link(self, place: Mapping[str, Any]) -> Any:
         return self.bus
 
+    async def open(self) -> None:
+        await self.bus.line.open()
+
     async def close(self) -> None:
         await self.bus.close()
 
@@ -121,6 +127,9 @@ class CosemLine(Line):
 
     def link(self, place: Mapping[str, Any]) -> Any:
         return self.bus
+
+    async def open(self) -> None:
+        await self.bus.line.open()
 
     async def close(self) -> None:
         await self.bus.close()

@@ -32,6 +32,8 @@ STILL_THERE = 10.0
 #: Families whose engines are off unless asked for (10.3).
 WITHOUT_ENGINES = ("abb", "g13")
 FILE, API = "file", "api"
+#: What a place has learnt from its meter.
+LEARNT = frozenset({"identity", "measured"})
 
 
 class Registration:
@@ -247,10 +249,11 @@ def merged(found: Meter, entry: MeterConfig, record: Meter) -> Meter:
     """A stored meter with what the file says now; alias and location changed by the interface win (10.4)."""
     before: Mapping[str, Any] = found.place.get("file") or {}
     alias = entry.alias or found.serial
+    learnt = {name: found.place[name] for name in LEARNT & found.place.keys()}
     changes: dict[str, Any] = {
         "alias": alias if found.alias in (before.get("alias") or found.serial, found.serial) else found.alias,
         "location": entry.location if found.location == before.get("location", found.location) else found.location,
-        "place": {**record.place, "identity": found.place.get("identity", found.serial)},
+        "place": {"identity": found.serial, **learnt, **record.place},
         "bus": record.bus,
         "protocol": record.protocol,
         "address": record.address,

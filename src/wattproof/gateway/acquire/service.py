@@ -11,9 +11,13 @@ from wattproof.gateway import reset
 from wattproof.gateway.acquire.buses import Runner
 from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
+from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
+from wattproof.gateway.acquire.installing import Installation
 from wattproof.gateway.acquire.lines import open_line
+from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
 from wattproof.gateway.acquire.scanning import Scanning
 from wattproof.gateway.acquire.site import Site
@@ -28,6 +32,7 @@ from wattproof.gateway.identity import IDENTITY, new_identity
 from wattproof.gateway.localsocket import SOCKET_NAME, LocalServer
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
+from wattproof.gateway.store.retention import Policy, keep_thinning
 from wattproof.io.clock import SystemClock
 from wattproof.io.journal import DirectoryLock, make_directory
 from wattproof.model.clock import Clock
@@ -42,23 +47,34 @@ class Acquire:
         self.site = Site(store, clock, config)
         self.fleet = Fleet(self.site, opener=opener)
         self.fleet.equip = Equipment(self.fleet).engine
+        self.fleet.timed = timed
+        self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
+        self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
-        self.sessions = Sessions(store, self._source_of, lambda: self.site.now)
+        self.sessions = Sessions(
+            store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
+        )
         self.fleet.charging = self.sessions.charging
         self.ending = asyncio.Event()
         self.commands = Commands(
             self.site, self.fleet, self.registration, self.scanning, self.timekeeper, self.ending.set
         )
+        self.firmware = MeterFirmware(self.fleet, self.site, self.commands.busy)
+        self.installation = Installation(self.site, self.commands.reboot)
         self._timetable: asyncio.Task[None] | None = None
 
     def table(self) -> dict[str, Callable[..., Any]]:
         """All commands by name."""
         return {
             **self.commands.table(),
+            "configure_bus": self.configuring.configure_bus,
             "begin_session": self.sessions.begin,
             "end_session": self.sessions.end,
+            "update_firmware": self.firmware.update,
+            "firmware_status": self.firmware.status,
+            "install_firmware": self.installation.install,
         }
 
     def _keep_time(self, station: Station) -> None:
@@ -75,15 +91,22 @@ class Acquire:
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
         self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
+        policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
+        self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
+        await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
+        await self.firmware.resume()
         self.commands.busy.discard("starting")
 
     async def stop(self) -> None:
         """End all transactions, store what waits, let go of everything."""
         await self.scanning.stop()
         await self.sessions.close()
+        await self.installation.close()
+        await self.firmware.close()
         await self.fleet.close()
         await self.site.close()
         if self._timetable is not None:
@@ -98,8 +121,8 @@ class Acquire:
 async def run(config: Config, *, ready: Callable[[Mapping[str, Any]], None], stopping: asyncio.Event) -> int:
     """Be the process until ``stopping`` or a reboot is asked for; the exit code.
 
-    ``ready`` is told what the ready object says of this process: the one-time password of the first start, and the
-    meters.
+    ``ready`` is told what the ready object says of this process: the one-time password of the first start, the meters,
+    and how many of the file have not said yet who they are.
 
     Raises:
         StorageError: the data directory is in use or cannot be used.
@@ -128,7 +151,8 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store)})
+        awaited = len(acquire.fleet.newcomers)
+        ready({"password": password, "meters": await _meters(store, acquire.fleet), "awaited": awaited})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:
@@ -145,11 +169,17 @@ async def _first_password(store: Store, config: Config) -> str | None:
         verifier.close()
 
 
-async def _meters(store: Store) -> list[dict[str, Any]]:
+async def _meters(store: Store, fleet: Fleet) -> list[dict[str, Any]]:
     """The meters as the ready object lists them."""
     return [
-        {"model": meter.family, "serial": meter.serial, "url": f"{meter.bus}: {meter.address}", "g13": True}
+        {
+            "model": meter.family,
+            "serial": meter.serial,
+            "url": meter_url(meter.family, fleet.buses[meter.bus].url, meter.place),
+            "g13": True,
+        }
         for meter in await store.meters()
+        if meter.bus in fleet.buses
     ]
 
 

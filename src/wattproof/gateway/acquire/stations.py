@@ -7,7 +7,8 @@ the meter has said is stored with what its engine makes of it, in one transactio
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,10 +112,13 @@ class Station:
         self._layouts = Layouts(site.store, record.serial)
         self._read_at: dict[Group, int] = {}
         self._groups: Mapping[Group, frozenset[int]] = {}
-        self._opened = False
+        self._together: dict[tuple[Group, ...], frozenset[int]] = {}
+        self._opened = self._asked_anew = False
+        self._since = 0
         self._first = site.clock.now() + round(index * STAGGER * SECOND)
         self._flights: dict[Hashable, Any] = {}
         self._ticking: Appointment | None = None
+        self._signing = 0
 
     @property
     def serial(self) -> str:
@@ -134,11 +138,25 @@ class Station:
 
     def due(self) -> int | None:
         """See `wattproof.gateway.acquire.buses.Visitor`."""
+        if self._signing:
+            return None
         if self.presence.is_offline:
             return self.presence.next_probe
         if not self._opened:
             return self._first
-        return min((poll.due for poll in self.polls), default=None)
+        first = min((poll.due for poll in self.polls), default=None)
+        return None if first is None else max(first, self._since)
+
+    @contextmanager
+    def signing(self) -> Iterator[None]:
+        """The meter signs a record and may answer nothing else meanwhile: it is not polled, nor taken to be away."""
+        self._signing += 1
+        try:
+            yield
+        finally:
+            self._signing -= 1
+            self.runner.line.forgive(self.record.place)
+            self.runner.wake()
 
     async def visit(self) -> None:
         """Read all groups that are due; a meter that was offline is asked once, and then for everything."""
@@ -201,14 +219,23 @@ class Station:
                 f"of {expected}; its readings are not taken for those of {self.serial}"
             )
         self._groups = self.source.groups()
+        self._together.clear()
         periods = {**PERIODS[self.runner.line.kind], **self.runner.periods}
         due = {poll.group: poll.due for poll in self.polls}
         self.polls = polls_of(self._groups, periods, self._index)
         for poll in self.polls:
             poll.due = due.get(poll.group, 0)
         self.documents.reconnected()
-        self._opened = True
+        self._opened = self._asked_anew = True
+        self._since = self._site.clock.now()
         await self.equip()
+
+    def renew(self) -> None:
+        """It runs another firmware: find out what it has now before it is asked for anything else."""
+        self._opened = False
+        self._first = self.presence.next_probe = self._site.clock.now()
+        self.documents.reconnected()
+        self.runner.wake()
 
     async def equip(self) -> None:
         """Make the engine, if it is known what the meter has and there is none yet."""
@@ -219,13 +246,17 @@ class Station:
     def _judge(self, cause: BaseException | None) -> None:
         """What a failure says about the presence of the meter; mistakes of our own say nothing."""
         if isinstance(cause, LinkError | ProtocolError):
-            self._failed(cause)
+            if not self._signing:
+                self._failed(cause)
         elif isinstance(cause, Refused):
             self._answered()
 
     def _answered(self) -> None:
         was = self.presence.status
         news = self.presence.answered(self._site.clock.now())
+        if not news and not self._asked_anew:
+            return
+        self._asked_anew = False
         back = news and (was is Status.OFFLINE or self.presence.known_offline)
         self.presence.known_offline = self.presence.known_offline and not news
         self._note(Id.METER_CONNECTED if back else None)
@@ -272,8 +303,10 @@ class Station:
 
     async def _read(self, groups: Collection[Group]) -> None:
         """Read groups together; without any, all."""
-        wanted = [group for group in self._groups if not groups or group in groups]
-        ids = frozenset[int]().union(*(self._groups[group] for group in wanted))
+        wanted = tuple(group for group in self._groups if not groups or group in groups)
+        ids = self._together.get(wanted)
+        if ids is None:
+            ids = self._together[wanted] = frozenset[int]().union(*(self._groups[group] for group in wanted))
         if not ids:
             return
         began = self._site.clock.now()
@@ -419,10 +452,14 @@ class Station:
             try:
                 await self.attempt(lambda: self.source.put(resource, body, arguments), writing=True)
             finally:
-                self.documents.written()
-                self._read_at.clear()
+                self.outdated()
 
         await self.runner.ask(self._told(work, writing=True), Urgency.WRITE, wait)
+
+    def outdated(self) -> None:
+        """What was read is not what would be read now."""
+        self.documents.written()
+        self._read_at.clear()
 
     async def _shared(self, key: Hashable, work: Callable[[], Awaitable[Any]], wait: float) -> Any:
         """Run ``work`` at the bus for all who ask for the same at the same time."""

@@ -8,7 +8,7 @@ by us, its offset is written at the change.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,10 +17,12 @@ from wattproof.gateway.acquire.buses import Urgency
 from wattproof.gateway.acquire.site import MILLISECOND, Site
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.acquire.timetable import Appointment
+from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Setting
 
 #: Seconds: between two settings, between two looks, until a look that was not possible is tried again.
 EVERY, LOOK, AGAIN = 86400.0, 3600.0, 60.0
+SET_CLOCK = 42
 #: Milliseconds that a clock may be off.
 TOLERANCE = 2000
 #: Seconds that a look may take, the wait for the bus included.
@@ -30,7 +32,9 @@ _log = logging.getLogger(__name__)
 
 @runtime_checkable
 class Timed(Protocol):
-    """A source whose meter has a clock that can be set. Times are UTC ms."""
+    """A source whose meter may have a clock that can be set. Times are UTC ms; ``writes``: what can be, by resource."""
+
+    writes: Mapping[int, Any]
 
     async def time(self) -> int | None:
         """The meter's clock, ``None`` while nobody has set it."""
@@ -112,6 +116,8 @@ class Timekeeper:
                     lambda: station.attempt(lambda: self._right(station, kept)), Urgency.READ, WAIT
                 )
             except WattproofError as error:
+                if isinstance(error, CommandFailed) and error.kind is Failing.GONE:
+                    return
                 _log.warning("the clock of %s could not be kept: %s", station.serial, error)
         if station.serial in self._kept:
             self._look_in(station, LOOK if done else AGAIN)
@@ -119,6 +125,8 @@ class Timekeeper:
     async def _right(self, station: Station, kept: Kept) -> bool:
         """Look at the clock and set it if need be; whether it may be left alone for a while."""
         source: Any = station.source
+        if SET_CLOCK not in source.writes:
+            return True
         if not kept.known:
             kept.set_at, kept.known = await self._site.store.setting(name_of(station.serial)), True
         if await source.is_charging():

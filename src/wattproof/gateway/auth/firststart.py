@@ -64,9 +64,9 @@ async def first_start(reader: Reader, commit: Commit, verifier: Verifier, folder
     return None
 
 
-def keep(folder: Path, password: str) -> None:
+def keep(folder: Path, password: str, name: str = FILE) -> None:
     """Write the file: readable by its owner from the moment at which it exists. Raises ``StorageError``."""
-    path = folder / FILE
+    path = folder / name
     try:
         path.unlink(missing_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)

@@ -31,6 +31,8 @@ from wattproof.model.clock import Clock
 
 MILLISECOND = 10**6
 METER_NOT_FOUND = "meter not found"
+#: A path is not longer (9.4).
+PATH_LIMIT = 2048
 #: Setting with the offset of the gateway's time to that of the host (8.2), and its member.
 CLOCK, OFFSET = "clock", "offset_ms"
 
@@ -38,7 +40,7 @@ CLOCK, OFFSET = "clock", "offset_ms"
 @dataclass(slots=True)
 class Serving:
     """What the process has: store, other process, users, time, configuration. ``changing``: held by who changes a
-    setting according to what it was."""
+    setting according to what it was; ``receiving``: images that come in at the moment."""
 
     config: Config
     reader: Reader
@@ -52,6 +54,7 @@ class Serving:
     errors: LastErrors
     moving: Moving
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    receiving: int = 0
 
     @property
     def compat(self) -> bool:

@@ -86,6 +86,11 @@ class Moving:
         self._visited = asyncio.Event()
 
     @property
+    def allowed(self) -> bool:
+        """Whether the gateway moves at all."""
+        return self._listening is not None
+
+    @property
     def host(self) -> str:
         """Where the process listens."""
         return self._home if self._listening is None else self._listening.host

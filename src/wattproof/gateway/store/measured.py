@@ -7,18 +7,26 @@ longer for a ``None`` than for a number.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterator
 from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from wattproof.errors import InvalidValue
 from wattproof.gateway.records import ClearRows, Kind, Readings, Row, Write
-from wattproof.gateway.store.steps import Ask, Channel, Fill, Lock, Memory, Place, Run, Step, Steps
+from wattproof.gateway.store.memory import (
+    EVERY_CHANNEL,
+    Device,
+    Memory,
+    Place,
+    device,
+    find_devices,
+    find_places,
+    width_of,
+)
+from wattproof.gateway.store.steps import Ask, Fill, Run, Steps
 from wattproof.gateway.store.tables import to_json
 
-#: A clearing of all channels of a kind.
-EVERY_CHANNEL = -1
 KINDS = {Kind.PROFILE: 0, Kind.PREVIOUS: 1, Kind.DEMAND: 2}
 _READING = ("meter", "grp", "time", "layout", "values")
 _ROW = ("meter", "kind", "channel", "era", "time", "local", "status")
@@ -44,17 +52,19 @@ class Gathering:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._places: list[Place] = []
-        self._qualified: list[tuple[Any, ...]] = []
-        self._channels: list[Channel] = []
-        self._unusual: list[tuple[Any, ...]] = []
+        self._devices: list[Device] = []
+        self._qualified: list[Any] = []
+        self._unusual: list[Any] = []
 
-    def readings(self, run: Iterable[Readings]) -> Steps:
+    def readings(self, run: list[Readings]) -> Steps:
         """Take readings."""
-        places, integers = self._memory.places, self._memory.integers
-        for reading in run:
-            place = places.get((reading.serial, reading.group))
+        devices, integers = self._memory.devices, self._memory.integers
+        for number, reading in enumerate(run):
+            meter = devices.get(reading.serial)
+            place = None if meter is None else meter.places.get(reading.group)
             if place is None:
-                place = yield from _find_place(reading, self._memory)
+                yield from self._find_places(run[number:])
+                place = devices[reading.serial].places[reading.group]
             time, layout, values = reading.time, reading.layout, reading.values
             if layout != place.layout:
                 yield from _change_layout(place, layout, time, self._memory)
@@ -62,77 +72,76 @@ class Gathering:
                 raise InvalidValue(f"{len(values)} values of {reading.serial} do not fit their layout {layout}")
             if time > place.time:  # noqa: PLR1730 - half the time of max(), a million times an hour
                 place.time = time
-            row = (place.meter, place.group, time, layout, integers(values))
             if reading.qualities is not None:
-                self._qualified.append((*row, reading.qualities))
+                self._qualified += place.meter, place.group, time, layout, integers(values), reading.qualities
                 continue
-            if not place.rows:
+            if not place.cells:
                 self._places.append(place)
-            place.rows.append(row)
+            place.cells += place.meter, place.group, time, layout, integers(values)
 
-    def rows(self, run: Iterable[Row]) -> Steps:
+    def _find_places(self, run: list[Readings]) -> Steps:
+        yield from find_devices({reading.serial for reading in run}, self._memory)
+        for group in {reading.group for reading in run}:
+            meters = {reading.serial for reading in run if reading.group == group}
+            yield from find_places([self._memory.devices[serial] for serial in meters], int(group), self._memory)
+
+    def rows(self, run: list[Row]) -> Steps:
         """Take rows of series."""
-        channels = self._memory.channels
-        for row in run:
-            channel = channels.get((row.serial, row.kind, row.channel))
-            if channel is None:
-                channel = yield from _find_channel(row, self._memory)
-            values = row.values
-            key = (channel.meter, channel.kind, channel.channel, channel.era, row.time, row.local, row.status)
-            number = values[0] if len(values) == 1 and type(values[0]) is int and values[0] in _INT64 else None
-            if number is None or row.statuses or row.estimated:
-                lists = to_json(values) if number is None else None, to_json(row.statuses) if row.statuses else None
-                self._unusual.append((*key, number, *lists, self._memory.flag(row.estimated)))
+        devices = self._memory.devices
+        yield from self._widen_skew(run)
+        for number, row in enumerate(run):
+            meter = devices.get(row.serial)
+            if meter is None:
+                yield from find_devices({row.serial for row in run[number:]}, self._memory)
+                meter = devices[row.serial]
+            kind, channel, values = KINDS[row.kind], row.channel, row.values
+            key = (meter.number, kind, channel, meter.era(kind, channel), row.time, row.local, row.status)
+            value = values[0] if len(values) == 1 and type(values[0]) is int and values[0] in _INT64 else None
+            if value is None or row.statuses or row.estimated:
+                lists = to_json(values) if value is None else None, to_json(row.statuses) if row.statuses else None
+                self._unusual += *key, value, *lists, self._memory.flag(row.estimated)
                 continue
-            if not channel.rows:
-                self._channels.append(channel)
-            channel.rows.append((*key, number))
+            if not meter.rows:
+                self._devices.append(meter)
+            meter.rows.append((*key, value))
 
-    def filled(self) -> Steps:
-        """Fill in what was taken."""
+    def _widen_skew(self, run: list[Row]) -> Steps:
+        """Note by how much civil times are ahead, if it is more or less than ever."""
+        skews = [row.local * 1000 - row.time for row in run]
+        low, high = min(skews), max(skews)
+        if self._memory.skew is None:
+            found = yield Ask('SELECT "low", "high" FROM skews')
+            self._memory.skew = tuple(found[0]) if found else (low + 1, low)  # an empty range
+        least, most = self._memory.skew
+        if low < least or high > most:
+            self._memory.skew = min(low, least), max(high, most)
+            yield Run(_SKEW, [(1, *self._memory.skew)])
+
+    def filled(self) -> Iterator[Fill]:
+        """What was taken, to be filled in."""
         self._places.sort(key=attrgetter("meter", "group"))
-        self._channels.sort(key=attrgetter("meter", "kind", "channel"))
-        readings = list(chain.from_iterable(place.rows for place in self._places))
-        rows = list(chain.from_iterable(channel.rows for channel in self._channels))
+        self._devices.sort(key=attrgetter("number"))
+        for meter in self._devices:
+            meter.rows.sort()
+        readings = list(chain.from_iterable(place.cells for place in self._places))
+        rows = list(chain.from_iterable(chain.from_iterable(meter.rows for meter in self._devices)))
         for place in self._places:
-            place.rows = []
-        for channel in self._channels:
-            channel.rows = []
+            place.cells = []
+        for meter in self._devices:
+            meter.rows = []
         for fill in (
             Fill("readings", _READING, 2, readings),
             Fill("readings", READINGS, 2, self._qualified),
             Fill("rows", (*_ROW, "value"), 4, rows),
             Fill("rows", ROWS, 4, self._unusual),
         ):
-            if fill.rows:
+            if fill.cells:
                 yield fill
-
-
-def _find_place(reading: Readings, memory: Memory) -> Generator[Step, Any, Place]:
-    group = int(reading.group)
-    meter = yield from device(reading.serial, memory)
-    newest = 'SELECT "layout", "time" FROM readings WHERE "meter" = ? AND "grp" = ? ORDER BY "time" DESC LIMIT 1'
-    found = yield Ask(newest, (meter, group))
-    layout, time = found[0] if found else (0, 0)
-    width = (yield from _width(layout, memory)) if layout else 0
-    place = memory.places[reading.serial, group] = Place(meter, group, layout, width, time)
-    return place
-
-
-def _width(layout: int, memory: Memory) -> Generator[Step, Any, int]:
-    """How many quantities a layout has."""
-    width = memory.layouts.get(layout)
-    if width is None:
-        found = yield Ask('SELECT "quantities" FROM layouts WHERE "id" = ?', (layout,))
-        if not found:
-            raise InvalidValue(f"readings have layout {layout}, which does not exist: ask the store for one first")
-        width = memory.layouts[layout] = found[0][0].count(",") + 1
-    return width
 
 
 def _change_layout(place: Place, layout: int, time: int, memory: Memory) -> Steps:
     """The group has another layout than before: remember when it used the one that is given up, or an older one."""
-    width = yield from _width(layout, memory)
+    width = yield from width_of(layout, memory)
     newer = time >= place.time
     if place.layout:
         last = (place.layout, place.time) if newer else (layout, time)
@@ -148,46 +157,20 @@ _LAST_USE = (
 )
 
 
-def device(serial: str, memory: Memory) -> Generator[Step, Any, int]:
-    """The number of a serial, a new one if it has none."""
-    number = memory.devices.get(serial)
-    if number is None:
-        ask = Ask('SELECT "number" FROM devices WHERE "serial" = ?', (serial,))
-        found = yield ask
-        if not found:
-            yield Lock()
-            yield Run(_NEW_DEVICE, [(serial,)])
-            found = yield ask
-        number = memory.devices[serial] = int(found[0][0])
-    return number
-
-
-_NEW_DEVICE = (
-    'INSERT INTO devices ("number", "serial") VALUES ((SELECT coalesce(max("number"), 0) + 1 FROM devices), ?)'
-    " ON CONFLICT DO NOTHING"
+_SKEW = (
+    'INSERT INTO skews ("id", "low", "high") VALUES (?, ?, ?) ON CONFLICT ("id") DO UPDATE SET'
+    ' "low" = CASE WHEN excluded."low" < skews."low" THEN excluded."low" ELSE skews."low" END,'
+    ' "high" = CASE WHEN excluded."high" > skews."high" THEN excluded."high" ELSE skews."high" END'
 )
 
 
-def _find_channel(row: Row, memory: Memory) -> Generator[Step, Any, Channel]:
-    meter = yield from device(row.serial, memory)
-    found = yield Ask(ERA, (meter, KINDS[row.kind], row.channel))
-    channel = Channel(meter, KINDS[row.kind], row.channel, int(found[0][0]))
-    memory.channels[row.serial, row.kind, row.channel] = channel
-    return channel
-
-
-#: How often a series has been cleared.
-ERA = 'SELECT count(*) FROM clearings WHERE "meter" = ? AND "kind" = ? AND "channel" IN (?, -1)'
-
-
 def clear_rows(run: list[ClearRows], memory: Memory) -> Steps:
+    """Begin a new era of series."""
     for write in run:
         meter = yield from device(write.serial, memory)
-        channel = EVERY_CHANNEL if write.channel is None else write.channel
-        key = (meter, KINDS[write.kind], channel)
-        yield Run(_CLEARING, [(*key, *key, write.time)])
-        for known in [known for known in memory.channels if known[:2] == (write.serial, write.kind)]:
-            del memory.channels[known]
+        kind, channel = KINDS[write.kind], EVERY_CHANNEL if write.channel is None else write.channel
+        yield Run(_CLEARING, [(meter.number, kind, channel, meter.number, kind, channel, write.time)])
+        meter.eras[kind, channel] = meter.eras.get((kind, channel), 0) + 1
 
 
 _CLEARING = (

@@ -24,7 +24,8 @@ from wattproof.gateway.records import (
 )
 from wattproof.gateway.store import chain
 from wattproof.gateway.store.measured import Gathering, Thin, clear_rows, thin
-from wattproof.gateway.store.steps import Ask, Lock, Memory, Run, Steps
+from wattproof.gateway.store.memory import Memory
+from wattproof.gateway.store.steps import Ask, Lock, Run, Steps
 from wattproof.gateway.store.tables import AUDIT, EVENTS, LAYOUTS, SIGNED_RECORDS, TABLES
 
 
@@ -36,9 +37,9 @@ def transaction(writes: Iterable[Write], memory: Memory) -> Steps:
     gathering = Gathering(memory)
     for kind, run in groupby(writes, type):
         if kind is Readings:
-            yield from gathering.readings(run)  # type: ignore[arg-type]
+            yield from gathering.readings(list(run))  # type: ignore[arg-type]
         elif kind is Row:
-            yield from gathering.rows(run)  # type: ignore[arg-type]
+            yield from gathering.rows(list(run))  # type: ignore[arg-type]
         else:
             handle = _OTHERS.get(kind, _put)
             yield from handle(list(run), memory)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from wattproof.drivers.mapped import ALL, SILENT, RegisterDriver, Value, cuts, with_companions
+from wattproof.drivers.mapped import ALL, MOST_SELECTIONS, SILENT, RegisterDriver, Value, cuts, with_companions
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.registers import MOST_READ, read_planned
 from wattproof.errors import InvalidURL, UnknownName
@@ -96,6 +96,7 @@ class MappedDriver:
             )
             for function, registers in meter_map.spaces.items()
         }
+        self._chosen: dict[tuple[str, ...], tuple[list[str], dict[Space, list[str]]]] = {}
 
     @classmethod
     def url_options(cls, place: MeterURL) -> dict[str, Any]:
@@ -142,15 +143,23 @@ class MappedDriver:
 
         Points of one Modbus function are read with the fewest requests. Raises ``UnknownName`` for an unknown point.
         """
-        names = [name for point in points for name in ((point,) if isinstance(point, str) else point)] or [ALL]
-        places = {bound.path: space for name in names for space, bound in await self._find(name)}
-        wanted: dict[Space, list[str]] = {}
-        for path, space in places.items():
-            wanted.setdefault(space, []).append(path)
+        names = tuple(name for point in points for name in ((point,) if isinstance(point, str) else point)) or (ALL,)
+        places, wanted = self._chosen.get(names) or await self._choose(names)
         readings: dict[str, Reading] = {}
         for space, paths in wanted.items():
             readings |= {reading.point: reading for reading in await space.read(paths)}
         return [readings[path] for path in places]
+
+    async def _choose(self, names: tuple[str, ...]) -> tuple[list[str], dict[Space, list[str]]]:
+        """Find once what is read again and again: paths in their order, and by the space that they are in."""
+        places = {bound.path: space for name in names for space, bound in await self._find(name)}
+        wanted: dict[Space, list[str]] = {}
+        for path, space in places.items():
+            wanted.setdefault(space, []).append(path)
+        if len(self._chosen) >= MOST_SELECTIONS:
+            self._chosen.clear()
+        chosen = self._chosen[names] = ([*places], wanted)
+        return chosen
 
     async def write(self, values: Mapping[str, Value]) -> None:
         """Set points. Raises ``UnknownName``, ``ReadOnly`` or ``InvalidValue`` before anything is written."""

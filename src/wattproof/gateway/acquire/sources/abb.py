@@ -12,6 +12,7 @@ from wattproof.gateway.acquire.sources.base import Arguments, BaseSource, Option
 from wattproof.gateway.acquire.sources.failures import invalid, told, unsupported
 from wattproof.gateway.acquire.sources.localtime import LocalTime
 from wattproof.gateway.acquire.sources.serials import sanitised
+from wattproof.gateway.answers import Trait
 from wattproof.gateway.records import Meter, Value
 from wattproof.meters.abb.driver import AbbDriver
 from wattproof.meters.abb.quantities import ENERGY, RESETTABLE
@@ -77,7 +78,11 @@ class AbbSource(BaseSource):
 
     @property
     def moduli(self) -> Mapping[int, tuple[int, int]]:
-        return dict.fromkeys(ENERGIES & self._ids, MODULUS)
+        return dict.fromkeys(ENERGIES, MODULUS)
+
+    @property
+    def recorded(self) -> bool:
+        return Trait.PROFILES in (self._traits or self.meter.traits)
 
     async def open(self) -> None:
         info = await self.driver.info()

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import structs
 
@@ -21,7 +21,7 @@ from wattproof.gateway.quantities import NUMBERS, grouped
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.model.clock import Clock
 from wattproof.model.readings import Reading, value_text
-from wattproof.model.values import Quality, Scaled, to_decimal
+from wattproof.model.values import EXPONENT_LIMIT, Quality, to_decimal
 from wattproof.wire.cosem.descriptors import logical_name
 
 #: Path arguments of a resource.
@@ -30,6 +30,7 @@ Read = Callable[[Arguments], Awaitable[Any]]
 Write = Callable[[Mapping[str, Any], Arguments], Awaitable[None]]
 Rows = Callable[[Arguments], AsyncIterator[Any]]
 MILLISECOND = 10**6
+_EXACT = Context(prec=2 * EXPONENT_LIMIT, traps=[Inexact])
 #: COSEM classes that hold one value: data, register, extended register.
 CLASSES = frozenset({1, 3, 4})
 #: What #16 says of an object that a device does not have.
@@ -69,6 +70,11 @@ class BaseSource:
     Subclasses know ``clock`` when they are made, and ``serial``, ``label`` and :meth:`ids` after ``open``.
     """
 
+    #: Nominal voltage of an AC meter, V.
+    nominal: ClassVar[int | None] = None
+    #: Whether it does not know its transformers, so that the gateway multiplies (48).
+    transformer = False
+
     def __init__(self, meter: Meter, options: Options, clock: Clock) -> None:
         self.meter = meter
         self.options = options
@@ -78,6 +84,8 @@ class BaseSource:
         self.reads: dict[int, Read] = {}
         self.writes: dict[int, Write] = {}
         self.streams: dict[int, Rows] = {}
+        #: Values as they were read, on the primary side of transformers that the meter does not know.
+        self.primary: Callable[[Mapping[int, Value]], dict[int, Value]] = dict
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -94,6 +102,16 @@ class BaseSource:
     def moduli(self) -> Mapping[int, tuple[int, int]]:
         """Where counters begin anew, by id: mantissa and exponent in the unit of the quantity. Others never do."""
         return {}
+
+    @property
+    def most(self) -> int | None:
+        """The most power that it can count, W; ``None`` where nobody says."""
+        return None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it keeps a load profile of its own."""
+        return False
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -172,5 +190,8 @@ def value_of(reading: Reading, time: int, shift: int = 0) -> Value:
     if not isinstance(number, Decimal):
         quality = Quality.MISSING if reading.quality is Quality.GOOD else reading.quality
         return Value(None, 0, time, quality)
-    exact = Scaled.of(number)
-    return Value(exact.mantissa, exact.exponent + shift, time, reading.quality)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):
+        return Value(None, 0, time, Quality.INVALID)
+    # Many times faster than through the digits, and exact: the context never rounds.
+    return Value(int(number.scaleb(-exponent, _EXACT)), exponent + shift, time, reading.quality)

@@ -41,6 +41,10 @@ class Sum:
 
 
 Binding = Bound | Sum
+#: Names of points; then id, name and shift of quantities that are one point, and the terms of those that are sums.
+_Plan = tuple[list[str], list[tuple[int, str, int]], list[tuple[int, tuple[tuple[Bound, int], ...]]]]
+#: Plans that are remembered; a poller has a few.
+MOST_PLANS = 32
 
 
 class PointSource(BaseSource):
@@ -51,17 +55,44 @@ class PointSource(BaseSource):
         self.bindings = bindings
         self._points_driver = driver
 
+    @property
+    def bindings(self) -> Mapping[int, Binding]:
+        """Where each quantity is, by id."""
+        return self._bindings_by_id
+
+    @bindings.setter
+    def bindings(self, bindings: Mapping[int, Binding]) -> None:
+        self._bindings_by_id = bindings
+        self._plans: dict[frozenset[int], _Plan] = {}
+
     def ids(self) -> Collection[int]:
         return self.bindings.keys()
 
     async def read(self, ids: Collection[int]) -> dict[int, Value]:
         """See :class:`~wattproof.gateway.acquire.station.Source`: one read of the driver, whatever the ids are."""
-        wanted = {id: terms_of(self.bindings[id]) for id in ids if id in self.bindings}
-        readings, time = await self.points(bound.point for terms in wanted.values() for bound, _ in terms)
-        return {
-            id: total([(value_of(readings[bound.point], time, bound.shift), sign) for bound, sign in terms])
-            for id, terms in wanted.items()
-        }
+        key = frozenset(ids)
+        names, single, sums = self._plans.get(key) or self._plan(key)
+        readings, time = await self.points(names)
+        values = {id: value_of(readings[name], time, shift) for id, name, shift in single}
+        for id, terms in sums:
+            values[id] = total([(value_of(readings[bound.point], time, bound.shift), sign) for bound, sign in terms])
+        return values
+
+    def _plan(self, ids: frozenset[int]) -> _Plan:
+        """What a poll asks for again and again."""
+        wanted = {id: terms_of(self.bindings[id]) for id in sorted(ids) if id in self.bindings}
+        names = [*dict.fromkeys(bound.point for terms in wanted.values() for bound, _ in terms)]
+        single, sums = [], []
+        for id, terms in wanted.items():
+            bound, sign = terms[0]
+            if len(terms) == 1 and sign == 1:
+                single.append((id, bound.point, bound.shift))
+            else:
+                sums.append((id, terms))
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
+        plan = self._plans[ids] = (names, single, sums)
+        return plan
 
     async def points(self, names: Iterable[str]) -> tuple[dict[str, Reading], int]:
         """Readings of points by the names given, in one read, and the time before it."""

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping
 
 from wattproof.gateway.events import Id
+from wattproof.gateway.images import GATEWAY, IMAGE, needed
 from wattproof.gateway.records import Setting
 from wattproof.gateway.serve.call import Call, Handler
 from wattproof.gateway.serve.framing import DONE, Answer
-from wattproof.gateway.serve.image import OVERHEAD, SETTING, Upload, boundary_of, discard_others
+from wattproof.gateway.serve.image import OVERHEAD, Upload, boundary_of, discard_others
 from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.replies import reply
 
@@ -39,22 +40,32 @@ async def post_firmware(call: Call) -> Answer:
     if call.raw.length > limit + OVERHEAD:
         raise Problem(413, "image too large")
     upload = Upload(config.data, boundary, limit, any_type=call.serving.compat)
+    call.serving.receiving += 1
     try:
         async for chunk in call.raw.chunks():
             await asyncio.to_thread(upload.feed, chunk)
-        image = await asyncio.to_thread(upload.finish)
+        async with call.serving.changing:
+            await _keep(call, upload)
     finally:
+        call.serving.receiving -= 1
         await asyncio.to_thread(upload.abandon)
+    return _PRINTED if call.serving.compat else DONE
+
+
+async def _keep(call: Call, upload: Upload) -> None:
+    """The image of a whole form is the one that there is, durably."""
+    image = await asyncio.to_thread(upload.finish)
     image |= {"time": call.serving.now, "user": call.identity.user}
     uploaded = call.event(Id.UPLOAD_COMPLETE, image["name"])
-    await call.commit(Setting(SETTING, image), uploaded, call.audit(image["name"], image["sha256"]))
-    await asyncio.to_thread(discard_others, config.data, image)
-    return _PRINTED if call.serving.compat else DONE
+    await call.commit(Setting(IMAGE, image), uploaded, call.audit(image["name"], image["sha256"]))
+    images = needed(await call.serving.tables.settings())
+    await asyncio.to_thread(discard_others, call.serving.config.data, images)
 
 
 async def put_firmware(call: Call) -> Answer:
     """26."""
-    if await call.serving.tables.setting(SETTING) is None:
+    image = await call.serving.tables.setting(IMAGE)
+    if image is None or image["kind"] != GATEWAY:
         raise Problem(400, "no gateway image")
     if not call.serving.config.install_command:
         raise Problem(400, "firmware installation is not configured")

@@ -37,8 +37,9 @@ async def status(face: Face, called: Called) -> shapes.Status:
     meters = await face.reader.meters()
     clock = await face.reader.setting("clock", {})
     return shapes.Status(
-        leds=leds(state, [(one.protocol, one.status) for one in meters]),
+        leds=leds(state, [(one.protocol, one.status) for one in meters], receiving=face.serving.receiving > 0),
         listen=list(face.listen()),
+        allow_network=face.serving.moving.allowed,
         clock=shapes.ClockState(
             offset_ms=int(clock.get("offset_ms", 0)),
             status="set" if clock or state.get("synchronised") else "not set",
@@ -51,9 +52,9 @@ async def status(face: Face, called: Called) -> shapes.Status:
     )
 
 
-def leds(state: Mapping[str, Any], meters: Sequence[tuple[int, int]]) -> shapes.Leds:
+def leds(state: Mapping[str, Any], meters: Sequence[tuple[int, int]], *, receiving: bool = False) -> shapes.Leds:
     """The lights (8.7): A is the gateway, B meters on wires, C those on networks; ``meters``: protocol and status."""
-    busy = state.get("busy", ())
+    busy = {*state.get("busy", ()), *(("image",) if receiving else ())}
     a = shapes.Led(colour="green", mode="steady")
     if state.get("gone"):
         a = shapes.Led(colour="red", mode="flash")
