@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -71,6 +72,9 @@ class Answer(NamedTuple):
     reason: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"{self.status} {self.reason} {self.headers if self.status == 200 else ''} {self.body[:200]!r}"
 
     @property
     def document(self) -> Any:
@@ -168,6 +172,30 @@ class G13:
             self.close()
         return answer
 
+    def upload(self, parts: list[tuple[str, str | None, str | None, bytes]]) -> Answer:
+        """#25: a form of parts, each with name, file name, type and content."""
+        lines = []
+        for name, file, kind, content in parts:
+            disposition = f'form-data; name="{name}"' + ("" if file is None else f'; filename="{file}"')
+            head = f"--stranger\r\nContent-Disposition: {disposition}\r\n"
+            lines.append((head + ("" if kind is None else f"Content-Type: {kind}\r\n") + "\r\n").encode())
+            lines.append(content + b"\r\n")
+        form = b"".join(lines) + b"--stranger--\r\n"
+        return self.ask("POST", "/firmware", raw=form, kind="multipart/form-data; boundary=stranger")
+
+    def open_stream(self, path: str) -> tuple[str, ssl.SSLSocket]:
+        """Send a GET and read up to the end of its head; the rest is left in the socket."""
+        plain = socket.create_connection((self.host, self.port), self.timeout)
+        line = self.context.wrap_socket(plain, server_hostname=self.host)
+        head = "".join(f"{name}: {value}\r\n" for name, value in self.credentials().items())
+        line.sendall(f"GET {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n{head}\r\n".encode())
+        found = b""
+        while not found.endswith(b"\r\n\r\n"):
+            byte = line.recv(1)
+            assert byte, found
+            found += byte
+        return found.decode(), line
+
     def do(self, method: str, path: str, body: Any = None) -> Any:
         """The document of a good answer, ``None`` for an empty one; raises `Refused` for everything else.
 
@@ -211,6 +239,18 @@ class G13:
                 return found
             assert time.monotonic() < end, answer
             time.sleep(0.1)
+
+
+def dechunk(stream: bytes) -> tuple[bytes, bool]:
+    """The content of a chunked body, and whether the last chunk is there."""
+    content = b""
+    while b"\r\n" in stream:
+        length, _, stream = stream.partition(b"\r\n")
+        size = int(length, 16)
+        if size == 0:
+            return content, True
+        content, stream = content + stream[:size], stream[size + 2 :]
+    return content, False
 
 
 def meters_of(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

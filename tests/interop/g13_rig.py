@@ -16,7 +16,7 @@ from tests.live.running_gateway import Gateway, gateway
 from wattproof import VirtualMeter
 
 KEY = "s3cret of admin"
-OTHERS = {"viewer": "key of viewer", "nobody": "key of nobody", "boss": "key of boss"}
+OTHERS = {"viewer": "key of viewer", "nobody": "key of nobody", "boss": "key of boss", "fitter": "key of fitter"}
 
 #: The example of 10.5, over the registers of a virtual BSM (model 203).
 MAP = """
@@ -94,13 +94,13 @@ def _config(folder: Path, mode: str, virtual: dict[str, VirtualMeter]) -> str:
         _toml("meter", bus="dmed", family="dmed4", unit=1),
         _toml("meter", bus="map", family="map", unit=42, map=str(folder / "acme.toml"), alias="Chiller"),
     ]
-    return f'compat = "{mode}"\n' + "".join(buses + meters)
+    return f'compat = "{mode}"\nmax_image_mib = 1\n' + "".join(buses + meters)
 
 
 @contextmanager
 def _meters() -> Iterator[dict[str, VirtualMeter]]:
-    """The ABB meters have recorded for two days already."""
-    began = (datetime.now().astimezone() - timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%S")
+    """The ABB meters have recorded for ten days already."""
+    began = (datetime.now().astimezone() - timedelta(days=10)).strftime("%Y-%m-%dT%H:%M:%S")
     with ExitStack() as stack:
         made = {}
         for kind, model, listen, options in (
@@ -113,7 +113,7 @@ def _meters() -> Iterator[dict[str, VirtualMeter]]:
             load = {} if kind == "dmed" else {"load": "constant:3300"}
             made[kind] = stack.enter_context(VirtualMeter(model, listen=listen, answer_delay=0, **load, **options))
             if kind in ("eq", "mbus"):
-                made[kind].controls["step"] = 2 * 86400
+                made[kind].controls["step"] = 10 * 86400
         yield made
 
 
@@ -155,12 +155,12 @@ def _serials(admin: G13) -> dict[str, str]:
 
 
 def _people(made: Rig) -> None:
-    """viewer: View Only on all; nobody: nothing; boss: gateway admin without a binding."""
+    """viewer: View Only on all; nobody: nothing; boss: gateway admin without a binding; fitter: Configure on all."""
     for name, key in OTHERS.items():
         made.keys[name] = key
         made.admin.do("PUT", "/users", {"name": name, "key": key})
         for serial in () if name == "viewer" else made.serials.values():
-            binding = {"name": name, "serial": serial, "access": "No Access"}
-            made.admin.do("PUT", f"/users/{name}/bindings", binding)
+            access = "Configure" if name == "fitter" else "No Access"
+            made.admin.do("PUT", f"/users/{name}/bindings", {"name": name, "serial": serial, "access": access})
     made.admin.do("POST", "/users/boss", {"name": "boss", "key": OTHERS["boss"] + "!", "gatewayadmin": True})
     made.keys["boss"] += "!"
