@@ -20,7 +20,7 @@ from typing import Any
 
 KEY = "a new secret"
 #: Seconds for anything that a test waits for.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass
