@@ -13,6 +13,7 @@ from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.filling import Filling
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.lines import open_line
 from wattproof.gateway.acquire.places import meter_url
@@ -50,6 +51,7 @@ class Acquire:
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
         self.timekeeper = Timekeeper(self.site)
+        self.filling = Filling(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
         )
@@ -69,7 +71,8 @@ class Acquire:
             "end_session": self.sessions.end,
         }
 
-    def _keep_time(self, station: Station) -> None:
+    def _admitted(self, station: Station) -> None:
+        station.lacking = self.filling.lacking
         config = self.fleet.files.get(station.serial)
         if config is None or config.keep_time:
             self.timekeeper.keep(station)
@@ -82,7 +85,7 @@ class Acquire:
         clock = await self.site.store.setting("clock", {})
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
-        self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        self.fleet.admitted, self.fleet.dismissed = self._admitted, self.timekeeper.leave
         await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
