@@ -13,6 +13,7 @@ from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.filling import Filling
 from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.installing import Installation
@@ -53,6 +54,7 @@ class Acquire:
         self.scanning = Scanning(self.fleet, self.site)
         self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
+        self.filling = Filling(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
         )
@@ -77,7 +79,8 @@ class Acquire:
             "install_firmware": self.installation.install,
         }
 
-    def _keep_time(self, station: Station) -> None:
+    def _admitted(self, station: Station) -> None:
+        station.lacking = self.filling.lacking
         config = self.fleet.files.get(station.serial)
         if config is None or config.keep_time:
             self.timekeeper.keep(station)
@@ -90,7 +93,7 @@ class Acquire:
         clock = await self.site.store.setting("clock", {})
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
-        self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        self.fleet.admitted, self.fleet.dismissed = self._admitted, self.timekeeper.leave
         await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
