@@ -281,6 +281,11 @@ class Runner:
         self._note_lateness(began, late / 1e9)
         try:
             await visitor.visit()
+        except Exception:
+            self.statistics.mistakes += 1
+            _log.exception("a meter on bus %s could not be read; the others are", self.name)
+            if (visitor.due() or 0) <= began:
+                await self._clock.sleep(STUMBLE)  # it would be the next one again
         finally:
             self.statistics.polls += 1
             self.statistics.busy += (self._clock.now() - began) / 1e9

@@ -13,6 +13,7 @@ from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.filling import Filling
 from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.installing import Installation
@@ -51,7 +52,9 @@ class Acquire:
         self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
+        self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
+        self.filling = Filling(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
         )
@@ -76,7 +79,8 @@ class Acquire:
             "install_firmware": self.installation.install,
         }
 
-    def _keep_time(self, station: Station) -> None:
+    def _admitted(self, station: Station) -> None:
+        station.lacking = self.filling.lacking
         config = self.fleet.files.get(station.serial)
         if config is None or config.keep_time:
             self.timekeeper.keep(station)
@@ -89,7 +93,7 @@ class Acquire:
         clock = await self.site.store.setting("clock", {})
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
-        self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        self.fleet.admitted, self.fleet.dismissed = self._admitted, self.timekeeper.leave
         await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
@@ -120,8 +124,8 @@ class Acquire:
 async def run(config: Config, *, ready: Callable[[Mapping[str, Any]], None], stopping: asyncio.Event) -> int:
     """Be the process until ``stopping`` or a reboot is asked for; the exit code.
 
-    ``ready`` is told what the ready object says of this process: the one-time password of the first start, and the
-    meters.
+    ``ready`` is told what the ready object says of this process: the one-time password of the first start, the meters,
+    and how many of the file have not said yet who they are.
 
     Raises:
         StorageError: the data directory is in use or cannot be used.
@@ -150,7 +154,8 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store, acquire.fleet)})
+        awaited = len(acquire.fleet.newcomers)
+        ready({"password": password, "meters": await _meters(store, acquire.fleet), "awaited": awaited})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:
