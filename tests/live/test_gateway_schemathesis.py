@@ -95,27 +95,25 @@ def apart(paths: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("family", ["bsm", "abb"])
+def test_what_meters_answer(running: Gateway, tmp_path: Path, family: str) -> None:
+    meters = {one["family"]: one["serial"] for one in running.get("/api/v1/meters")["meters"]}
+    # A bad serial number of its own invention is replaced by this one, so it must not wonder about good answers.
+    options = ["--exclude-checks", "ignored_auth,negative_data_rejection", "--include-path-regex", "^/meters/.serial."]
+    options += ["--exclude-method", "DELETE"] if EXAMPLES else ["--include-method", "GET", "--mode", "positive"]
+    examine(running, tmp_path, OLD, *options, examples=1, parameters={"serial": meters[family]})
+
+
+@pytest.mark.slow
 @pytest.mark.proves("G-011")
 def test_the_modern_interface(running: Gateway, tmp_path: Path) -> None:
-    examine(running, tmp_path, MODERN, "--exclude-checks", "ignored_auth", *apart(APART), examples=8)
+    examine(running, tmp_path, MODERN, "--exclude-checks", "ignored_auth", *apart(APART), examples=4)
 
 
 @pytest.mark.slow
 @pytest.mark.proves("G-011")
 def test_the_91_resources(running: Gateway, tmp_path: Path) -> None:
     examine(running, tmp_path, OLD, "--exclude-checks", "ignored_auth", *apart(APART), examples=4)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("family", ["bsm", "abb"])
-def test_what_meters_answer(running: Gateway, tmp_path: Path, family: str) -> None:
-    meters = {one["family"]: one["serial"] for one in running.get("/api/v1/meters")["meters"]}
-    readings = ["--exclude-checks", "ignored_auth", "--include-path-regex", "^/meters/.serial."]
-    if not EXAMPLES:
-        readings += ["--include-method", "GET"]
-    else:
-        readings += ["--exclude-method", "DELETE"]
-    examine(running, tmp_path, OLD, *readings, examples=2, parameters={"serial": meters[family]})
 
 
 @pytest.mark.slow
