@@ -161,12 +161,18 @@ class Fleet:
             user=url.options.get("user"),
             password=_password(_file(url)) if record.family == MIRRORED else None,
             zone=ZoneInfo(self.site.config.timezone),
-            folders=_folders(self.site.config.path, self.site.config.data),
+            folders=self.folders,
             host=url.host or "",
             charging=lambda: self.charging(record.serial),
             kept=await self.site.store.setting(kept_by(record.serial), {}),
         )
         return options if config is None else with_config(options, config)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where map files lie: beside the configuration file, and in the data directory."""
+        places = (self.site.config.path, self.site.config.data)
+        return tuple(place if place.is_dir() else place.parent for place in places if place is not None)
 
     def _watched(self, station: Station, values: Mapping[int, Value]) -> None:
         for watch in [*self.watchers]:
@@ -224,8 +230,3 @@ def _password(path: Path | None) -> str | None:
     except (OSError, UnicodeDecodeError, IndexError) as error:
         _log.error("the password file %s cannot be read: %s", path, error)
         return None
-
-
-def _folders(*places: Path | None) -> tuple[Path, ...]:
-    """Where map files lie: beside the configuration file, and in the data directory."""
-    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)
