@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wattproof.cli import run
 from wattproof.gateway import config
 from wattproof.io.tomlfile import InvalidFile
 
@@ -153,3 +154,18 @@ def test_what_is_no_file_of_ours(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe[gateway]")
     with pytest.raises(InvalidFile, match="not UTF-8"):
         config.load(broken)
+
+
+@pytest.mark.proves("G-341")
+def test_map_files_are_read_before_anything_is_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = BUS + '[[meter]]\nbus = "a"\nfamily = "map"\nmap = "acme"\n'
+    path = written(tmp_path, text)
+
+    def refusal() -> str:
+        assert run(["gateway", "--config", str(path), "--data", str(tmp_path / "data")]) == 2
+        assert not (tmp_path / "data").exists()
+        return capsys.readouterr().err
+
+    assert "[meter] map: there is no map file 'acme'" in refusal()
+    (tmp_path / "acme.toml").write_text('name = "acme"\n')
+    assert "acme.toml: title: missing" in refusal()

@@ -401,6 +401,12 @@ def load(path: Path | str) -> Config:
     return replace(config, buses=buses, meters=meters)
 
 
+def map_folders(config: Config) -> tuple[Path, ...]:
+    """Where map files lie: beside the configuration file, and in the data directory."""
+    places = (config.path, config.data)
+    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)
+
+
 def listen_urls(urls: Sequence[str]) -> tuple[str, ...]:
     """Addresses to listen at, from the command line. Raises ``UsageError``."""
     try:

@@ -464,13 +464,15 @@ async def test_of_images_that_come_at_once_one_is_left(rig: Rig) -> None:
     assert path.name == kept["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.proves("G-335")
 async def test_left_over_images_are_removed_at_the_start(rig: Rig) -> None:
     await upload(rig, b"first")
     folder = rig.config.data / "image"
-    (folder / ".abc.part").touch()
-    await rig.service.tidy()
-    assert len(list(folder.iterdir())) == 1
     first = await rig.store.setting("image")
+    (folder / ".abc.part").touch()
+    (folder / ("0" * 64)).write_bytes(b"whole, and a kill -9 before the setting named it")
+    await rig.service.tidy()
+    assert [path.name for path in folder.iterdir()] == [first["sha256"]]
     await rig.desk.commit([Setting(UPDATE, {"image": first})], {})
     await upload(rig, b"second")
     await rig.service.tidy()

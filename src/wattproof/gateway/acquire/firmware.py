@@ -13,7 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,8 +41,6 @@ REPEATABLE = frozenset({Phase.INITIATING, Phase.TRANSFERRING, Phase.VERIFYING})
 AGAIN, PAUSE = 3, 10.0
 #: Seconds that one request may take, the wait for its turn included.
 LONGEST = 60.0
-#: Seconds between two entries of the journal that tell nothing but progress.
-KEPT_EVERY = 5.0
 #: Of a meter that was deregistered or moved while it waited, or was sent to.
 TAKEN_AWAY = "the meter is not registered at this place any more"
 _log = logging.getLogger(__name__)
@@ -76,13 +74,17 @@ class Device:
 
 @dataclass
 class Job:
-    """``image``: its description, ``None`` when the job is over. ``version``: what the meters run afterwards."""
+    """``image``: its description, ``None`` when the job is over. ``version``: what the meters run afterwards.
+
+    ``steps`` were taken since the start of the gateway, ``kept_steps`` of them are in the journal."""
 
     image: dict[str, Any] | None
     version: str
     who: dict[str, str]
     time: int
-    devices: list[Device] = field(default_factory=list)
+    devices: list[Device]
+    steps: int = 0
+    kept_steps: int = 0
 
     @classmethod
     def of(cls, kept: Mapping[str, Any]) -> Job:
@@ -95,7 +97,10 @@ class Job:
 
     def kept(self) -> Setting:
         """As it is stored."""
-        return Setting(UPDATE, asdict(self) | ({"image": None} if self.is_over else {}))
+        image = None if self.is_over else self.image
+        devices = [asdict(device) for device in self.devices]
+        document = {"image": image, "version": self.version, "who": self.who, "time": self.time, "devices": devices}
+        return Setting(UPDATE, document)
 
 
 class MeterFirmware:
@@ -136,7 +141,24 @@ class MeterFirmware:
         if job is None:
             return {"devices": [], "firmwareupdatecomplete": NOT_INITIATED}
         complete = COMPLETED if job.is_over else IN_PROGRESS
-        return {"devices": [device.shown() for device in job.devices], "firmwareupdatecomplete": complete}
+        shown = {"devices": [device.shown() for device in job.devices], "firmwareupdatecomplete": complete}
+        await self._keep_progress(job)
+        return shown
+
+    async def _keep_progress(self, job: Job) -> None:
+        """What somebody sees does not go back after a crash; between two looks it need not be kept."""
+        async with self._beginning:
+            if self._job is not job or job.kept_steps == job.steps:
+                return
+            try:
+                await self._keep(job)
+            except CommandFailed as error:
+                _log.error("the progress of a firmware update is not stored: %s", error)
+
+    async def _keep(self, job: Job, *writes: Write) -> None:
+        steps = job.steps
+        await self._site.commit(job.kept(), *writes)
+        job.kept_steps = max(steps, job.kept_steps)
 
     def _named(self, meters: Sequence[str]) -> list[Station]:
         stations = [self._fleet.station(serial) for serial in meters]
@@ -234,17 +256,16 @@ class MeterFirmware:
         update = driver.update_firmware(
             image, job.version, version=job.version, resume=Phase(device.state), turn=self._turn(station)
         )
-        kept_at = self._site.clock.now()
         async with aclosing(update) as steps:
             async for step in steps:
                 entered = step.phase != device.state
+                job.steps += 1
                 _advance(device, step)
                 if step.phase is Phase.DONE:
                     station.renew()
-                    await self._site.commit(job.kept(), self._audit(job, device.serial, f"runs {step.version}"))
-                elif entered or self._site.clock.now() - kept_at > KEPT_EVERY * 1e9:
-                    await self._site.commit(job.kept())
-                    kept_at = self._site.clock.now()
+                    await self._keep(job, self._audit(job, device.serial, f"runs {step.version}"))
+                elif entered:
+                    await self._keep(job)
 
     def _turn(self, station: Station) -> Turn:
         """Requests to a meter as commands of its bus, as long as it is there."""
@@ -263,8 +284,9 @@ class MeterFirmware:
 
     async def _fail(self, job: Job, device: Device, error: str) -> None:
         device.state, device.error = FAILED, error
+        job.steps += 1
         try:
-            await self._site.commit(job.kept(), self._audit(job, device.serial, f"failed: {error}"))
+            await self._keep(job, self._audit(job, device.serial, f"failed: {error}"))
         except CommandFailed as failed:
             _log.error("the end of the update of %s is not stored: %s", device.serial, failed)
 
@@ -286,9 +308,12 @@ def _driver(station: Station) -> Any:
 
 
 def _advance(device: Device, step: UpdateProgress) -> None:
-    """What is told after a restart of the gateway, of a meter that is judged by its version, has no blocks."""
+    """A transfer that goes on begins with the first block that is missing, some behind it may be there. A meter that is
+    judged by its version has no blocks."""
     device.state, device.error = str(step.phase), ""
     if step.total:
-        device.progress, device.blocks, device.total = step.percent, step.blocks, step.total
+        device.blocks = max(step.blocks, device.blocks if step.phase is Phase.TRANSFERRING else 0)
+        device.total = step.total
     if step.phase is Phase.DONE:
-        device.progress, device.blocks = 100, device.total
+        device.blocks = device.total
+    device.progress = UpdateProgress(step.phase, device.blocks, device.total).percent

@@ -6,6 +6,7 @@ no longer in the file is registered no more; its history stays, as that of any m
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -42,6 +43,9 @@ class Registration:
     def __init__(self, fleet: Fleet, site: Site) -> None:
         self.fleet = fleet
         self._site = site
+        # Held from the look whether a serial is free until it is taken. Who waits for an answer of a bus must not hold
+        # it: the bus itself may wait for it with a meter that has just arrived.
+        self._admitting = asyncio.Lock()
 
     # at the start
 
@@ -121,6 +125,11 @@ class Registration:
         record = newcomer.record
         entry = self.fleet.newcomers.pop((record.bus, str(record.address)))
         newcomer.runner.remove(newcomer)
+        async with self._admitting:
+            await self._settle(record, entry, identity)
+
+    async def _settle(self, record: Meter, entry: MeterConfig, identity: str) -> None:
+        """Take a newcomer in, unless its serial is taken."""
         ever = await self._site.store.meters(active=False)
         serial, known = named(record.family, identity, record.bus, record.address, ever)
         if serial in self.fleet.stations:
@@ -166,7 +175,11 @@ class Registration:
             **kept,
         )
         identity = str(found.place.get("identity", found.serial))
-        await self._admit(record, identity, known, who)
+        async with self._admitting:
+            if found.serial in self.fleet.stations:
+                detail = f"a meter of the file has just said that it is {found.serial}"
+                raise CommandFailed(Failing.CONFLICT, "serial already registered", detail=detail)
+            await self._admit(record, identity, known, who)
 
     async def register_wireless(self, serial: str, alias: str, location: str, who: Who) -> None:
         """Register a wireless meter that may join (8.6). Nothing here speaks its radio: it stays registered only."""

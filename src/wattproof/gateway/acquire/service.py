@@ -121,8 +121,8 @@ class Acquire:
 async def run(config: Config, *, ready: Callable[[Mapping[str, Any]], None], stopping: asyncio.Event) -> int:
     """Be the process until ``stopping`` or a reboot is asked for; the exit code.
 
-    ``ready`` is told what the ready object says of this process: the one-time password of the first start, and the
-    meters.
+    ``ready`` is told what the ready object says of this process: the one-time password of the first start, the meters,
+    and how many of the file have not said yet who they are.
 
     Raises:
         StorageError: the data directory is in use or cannot be used.
@@ -151,7 +151,8 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store, acquire.fleet)})
+        awaited = len(acquire.fleet.newcomers)
+        ready({"password": password, "meters": await _meters(store, acquire.fleet), "awaited": awaited})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:

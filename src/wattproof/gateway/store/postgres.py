@@ -30,6 +30,8 @@ from wattproof.io.clock import SystemClock
 from wattproof.model.clock import Clock
 
 log = logging.getLogger(__name__)
+# It logs a traceback for every connection that a server which restarts refuses; we say it once, in words.
+logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 #: Writes that one transaction takes at most.
 GROUP = 50_000
@@ -227,8 +229,10 @@ class PostgresStore(PostgresReader):
                         await connection.execute(f"SELECT pg_advisory_xact_lock({NUMBERS})")
 
     async def _fill(self, connection: asyncpg.Connection, fill: Fill) -> None:
-        table, columns, time, rows = fill
-        needed = months(row[time] for row in rows)
+        table, columns, time, cells = fill
+        width = len(columns)
+        needed = months(cells[time::width])
+        rows = list(zip(*[iter(cells)] * width, strict=True))
         if any((table, month) not in self._months for month in needed):
             await self._make_months(connection, needed)
         if len(rows) < COPY_FROM:

@@ -16,7 +16,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +33,7 @@ from wattproof.io.journal import make_directory, sync_directory
 #: Writes that one transaction takes at most, so that nobody waits for long.
 GROUP = 50_000
 #: Rows that one statement puts into a large table.
-ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 200
 #: Seconds to wait for another process that writes (a restore, a factory reset).
 PATIENCE = 10.0
 PRAGMAS = (
@@ -232,13 +231,11 @@ class SQLiteStore(SQLiteReader):
 def _fill(writer: sqlite3.Connection, fill: Fill) -> None:
     """Many rows a statement: Python's lock is given back and taken once for each statement, which is a quarter of the
     time and, while the event loop is busy, nearly all of it."""
-    rows = fill.rows
-    whole = len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
-    statement = _insert(fill.table, fill.columns, ROWS_AT_ONCE)
-    for begin in range(0, whole, ROWS_AT_ONCE):
-        writer.execute(statement, list(chain.from_iterable(rows[begin : begin + ROWS_AT_ONCE])))
-    if rest := len(rows) - whole:
-        writer.execute(_insert(fill.table, fill.columns, rest), list(chain.from_iterable(rows[whole:])))
+    cells, width = fill.cells, len(fill.columns)
+    step = ROWS_AT_ONCE * width
+    for begin in range(0, len(cells), step):
+        part = cells[begin : begin + step]
+        writer.execute(_insert(fill.table, fill.columns, len(part) // width), part)
 
 
 @lru_cache(maxsize=64)
