@@ -20,7 +20,7 @@ from typing import Any
 
 KEY = "a new secret"
 #: Seconds for anything that a test waits for.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -52,14 +52,14 @@ class Gateway:
 
     def ask(
         self, method: str, path: str, body: Any = None, *, user: str = "admin", password: str | None = None,
-        timeout: float = PATIENCE,
+        timeout: float = PATIENCE, content: str = "application/json",
     ) -> Answer:  # fmt: skip
-        """One request with Basic authentication."""
+        """One request with Basic authentication. A body of bytes is sent as it is, of the type ``content``."""
         pair = f"{user}:{self.password if password is None else password}"
         headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout, context=self.context) as answer:

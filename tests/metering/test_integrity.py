@@ -53,6 +53,23 @@ def test_a_jump_beyond_what_it_can_count():
         (V.SUSPECT, 0), (V.JUMPED, 0), (V.COUNTED, 1)]  # fmt: skip
 
 
+def test_a_counter_that_is_faster_than_it_can_be_is_believed_when_it_goes_on():
+    counter = Counter(MODULUS, most=1000)
+    found = [counter.read(5000 * number, number * HOUR) for number in range(8)]
+    assert [amount for _, amount in found] == [0, 0, 0, 15_000, 0, 0, 15_000, 0]
+    assert {verdict for verdict, _ in found[1:]} == {V.SUSPECT, V.COUNTED}
+    counter = Counter(MODULUS, most=1000)
+    uneven = [0, 5000, 90_000, 95_000, 100_000]
+    assert [counter.read(value, number * HOUR).verdict for number, value in enumerate(uneven)][3] is V.JUMPED
+
+
+def test_a_step_is_no_jump():
+    counter = Counter(MODULUS, most=3600, slack=10)
+    found = [counter.read(value, at) for value, at in ((0, 0), (10, 1000), (20, 1001), (22, 3000))]
+    assert [verdict for verdict, _ in found] == [V.FIRST, V.COUNTED, V.COUNTED, V.COUNTED]
+    assert counter.read(33, 3000).verdict is V.SUSPECT
+
+
 def test_a_glitch_just_before_the_roll_over_is_made_up_for():
     counter = Counter(1000)
     found = read(counter, 990, 0, 995, 999, 4)

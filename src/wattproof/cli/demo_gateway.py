@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from wattproof.errors import WattproofError
 from wattproof.gateway.acquire.history import live_through
 from wattproof.gateway.acquire.lines import open_line
-from wattproof.gateway.acquire.places import address_of, configured_place, protocol_of
+from wattproof.gateway.acquire.places import address_of, configured_place, meter_url, protocol_of
 from wattproof.gateway.acquire.sources import open_source
 from wattproof.gateway.config import BusConfig, Config, MeterConfig, load
 from wattproof.gateway.records import Meter
@@ -79,7 +79,7 @@ async def gateway(folder: Path, say: Callable[[str], None]) -> AsyncIterator[Sho
         async with _processes(file, folder) as (url, first):
             client = _Client(url, first)
             password = await client.change_password()
-            shown = Shown(url, password, folder, await client.meters())
+            shown = Shown(url, password, folder, await client.meters(_urls(simulations)))
             for family in ("dmed4", "bsm"):
                 shown.sessions.append(await client.charge(family))
             yield shown
@@ -101,6 +101,18 @@ def _configured(folder: Path, simulations: list[Simulation]) -> Path:
     file = folder / "gateway.toml"
     file.write_text("\n".join(lines), "utf-8")
     return file
+
+
+def _urls(simulations: list[Simulation]) -> dict[str, str]:
+    """Addresses of the virtual meters, by bus and the number of the meter on it."""
+    found = {}
+    for (family, bus, _, _), simulation in zip(METERS, simulations, strict=True):
+        for one in simulation.meters:
+            url = one.urls[0]
+            number = one.meter.unit_on(url.framing)
+            name = "address" if family == "abb" else "unit"
+            found[f"{bus} {number}"] = meter_url(family, url, {name: number})
+    return found
 
 
 # A week ------------------------------------------------------------------------------------------------------------
@@ -229,8 +241,8 @@ class _Client:
         self._password = key
         return key
 
-    async def meters(self) -> list[dict[str, Any]]:
-        """All of them, once each has said who it is."""
+    async def meters(self, urls: Mapping[str, str]) -> list[dict[str, Any]]:
+        """All of them, once each has said who it is. ``urls``: where they are, by bus and address."""
         wanted = sum(plan.count for _, _, plan, _ in METERS)
         end = time.monotonic() + PATIENCE
         while True:
@@ -239,7 +251,12 @@ class _Client:
                 break
             await asyncio.sleep(0.2)
         return [
-            {"model": one["family"], "serial": one["serial"], "url": f"{one['bus']}: {one['address']}", "g13": True}
+            {
+                "model": one["family"],
+                "serial": one["serial"],
+                "url": urls[f"{one['bus']} {str(one['address']).rpartition('/')[2]}"],
+                "g13": True,
+            }
             for one in found
         ]
 

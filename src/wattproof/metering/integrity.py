@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 #: Readings within which a glitch is over.
 PATIENCE = 3
+#: How much longer than another a step of a counter may be that counts evenly.
+EVEN = 4
 HOUR = 3_600_000
 
 
@@ -42,6 +45,7 @@ class Counter:
     :param modulus: where it rolls over, in its own units.
     :param most: the most that it can count in an hour, ``None`` if unknown: then it may grow by any amount, and rolls
         over if that takes less than a hundredth of its range.
+    :param slack: how far it may be ahead of that: its step, and what readings are late.
 
     ``last`` is the last reading that was believed, ``suspects`` those since then that were not.
     """
@@ -57,6 +61,7 @@ class Counter:
     since: int = 0
     #: What was booked too much and is made up for by what comes.
     owed: int = 0
+    slack: int = 1
 
     def read(self, value: int, at: int = 0, identity: str | None = None) -> Booking:
         """A reading at a time (ms): what to book. ``identity`` is whatever tells one meter from another.
@@ -84,13 +89,22 @@ class Counter:
         self.suspects.append(value)
         if len(self.suspects) < PATIENCE:
             return Booking(Verdict.SUSPECT)
+        if grown >= 0 and self._races(reach):
+            return self._believe(Verdict.COUNTED, value, at, identity, grown)
         return self._believe(Verdict.RESET if grown < 0 else Verdict.JUMPED, value, at, identity)
 
     def _reach(self, at: int) -> int:
         """How far it can have counted since the last good reading."""
         if self.most is None:
             return self.modulus // 100
-        return -(-self.most * max(at - self.at, 0) // HOUR) + 1
+        return -(-self.most * max(at - self.at, 0) // HOUR) + self.slack
+
+    def _races(self, reach: int) -> bool:
+        """It did not jump once, it goes on and on, evenly and faster than it can: then it can, as a simulated meter
+        whose hours are short."""
+        readings = [self.last or 0, *self.suspects]
+        steps = [after - before for before, after in pairwise(readings)]
+        return readings[-1] - readings[1] > reach and max(steps) <= EVEN * min(steps)
 
     def _wrapped_back(self, grown: int, reach: int) -> bool:
         """A growth of nearly the whole range soon after a roll-over is none."""

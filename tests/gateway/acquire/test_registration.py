@@ -134,3 +134,18 @@ async def test_a_serial_of_another_family_gets_a_prefix(world: Open) -> None:
     async with world((FORTYTWO,), {42: bsm}) as here:
         await here.pass_(5)
         assert [one.serial for one in await here.store.meters()] == [meter.serial]
+
+
+async def test_two_meters_that_say_the_same_serial_at_once_are_not_mixed(
+    world: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = virtual(42), virtual(42)
+    async with world((FORTYTWO, MeterConfig("yard", "bsm", unit=42)), {42: first}, {42: second}) as here:
+        await here.users()
+        await here.pass_(5)
+        (meter,) = await here.store.meters()
+        assert meter.serial == first.serial == second.serial
+        assert (await here.events()).count(6) == 1
+        polled = [visitor for lane in here.fleet.buses.values() for one in lane.runners for visitor in one.visitors]
+        assert len(polled) == 1, "the other one is left out"
+        assert "is registered at" in caplog.text

@@ -45,41 +45,35 @@ async def test_rows_of_every_kind_come_back_as_they_were(store: Store) -> None:
     assert await found(store, "n", Kind.PROFILE, 3) == []
 
 
+LIMITS: list[tuple[dict[str, int], range]] = [
+    ({}, range(20)),
+    ({"count": 7}, range(13, 20)),
+    ({"count": 70}, range(20)),
+    ({"count": 0}, range(0)),
+    ({"first": 5}, range(5, 20)),
+    ({"first": 5, "count": 5}, range(5, 10)),
+    ({"first": 5, "last": 12}, range(5, 13)),
+    ({"last": 8, "count": 4}, range(5, 9)),
+    ({"first": 12, "last": 5}, range(0)),
+]
+
+
 @pytest.mark.parametrize("part", [4, 4096])
-@pytest.mark.parametrize(
-    ("limits", "expected"),
-    [
-        ({}, range(20)),
-        ({"count": 7}, range(13, 20)),
-        ({"count": 70}, range(20)),
-        ({"count": 0}, range(0)),
-        ({"first": 5}, range(5, 20)),
-        ({"first": 5, "count": 5}, range(5, 10)),
-        ({"first": 5, "last": 12}, range(5, 13)),
-        ({"last": 8, "count": 4}, range(5, 9)),
-        ({"first": 12, "last": 5}, range(0)),
-    ],
-    ids=str,
-)
-@pytest.mark.parametrize("local", [False, True])
-async def test_limits(
-    store: Store, monkeypatch: pytest.MonkeyPatch, part: int, limits: dict[str, int], expected: range, local: bool
-) -> None:
+async def test_limits(store: Store, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
     monkeypatch.setattr("wattproof.gateway.store.streams.PART", part)
     rows = [profile(number, number) for number in range(20)]
     shuffled = rows + [profile(number, 0, channel=2) for number in range(20)]
     random.Random(1).shuffle(shuffled)
     await store.commit(*shuffled)
-
-    def time(number: int) -> int:
-        row = rows[number]
-        return row.local if local else row.time
-
-    bounds = {name: value if name == "count" else time(value) for name, value in limits.items()}
-    assert await found(store, **bounds, local=local) == [rows[number] for number in expected]
-    batches = [batch async for batch in store.row_batches("m", Kind.PROFILE, 1, **bounds, local=local)]
-    assert [row for batch in batches for row in batch] == [rows[number] for number in expected]
-    assert all(batches)
+    for local in (False, True):
+        for limits, expected in LIMITS:
+            times = [row.local if local else row.time for row in rows]
+            bounds = {name: value if name == "count" else times[value] for name, value in limits.items()}
+            wanted = [rows[number] for number in expected]
+            assert await found(store, **bounds, local=local) == wanted, (limits, local)
+            batches = [batch async for batch in store.row_batches("m", Kind.PROFILE, 1, **bounds, local=local)]
+            assert [row for batch in batches for row in batch] == wanted, (limits, local)
+            assert all(batches)
 
 
 async def test_in_the_hour_that_comes_twice_the_order_is_that_of_time(store: Store) -> None:
@@ -87,6 +81,25 @@ async def test_in_the_hour_that_comes_twice_the_order_is_that_of_time(store: Sto
     rows = [Row("m", Kind.PROFILE, 1, time, local, 1, (time,)) for time, local in ((1, 10), (2, 20), (3, 10), (4, 20))]
     await store.commit(*rows)
     assert await found(store, first=10, last=15, local=True) == [rows[0], rows[2]]
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_civil_times_may_be_anything(url: str, tmp_path: Path, together: bool) -> None:
+    """A gateway's time may be set to any year (#12), and back."""
+    ahead = [0, 7200, -3 * 10**8, 10**8, -(10**8), 3601]
+    rows = [Row("m", Kind.PROFILE, 1, n * QUARTER, n * 900 + skew, 1, (n,)) for n, skew in enumerate(ahead)]
+    store = await open_store(url, tmp_path)
+    if together:
+        await store.commit(*rows)
+    else:
+        for row in rows:
+            await store.commit(row)
+        await store.close()
+        store = await open_store(url, tmp_path)
+    for row in rows:
+        assert await found(store, first=row.local, last=row.local, local=True) == [row]
+    assert await found(store, first=-(2**40), last=2**40, local=True) == rows
+    await store.close()
 
 
 @pytest.mark.proves("G-357")

@@ -20,7 +20,7 @@ from wattproof.gateway.records import Setting
 
 #: Log entries of #51 where the request does not say how many.
 COUNT = 100
-STATUS, ASSOCIATIONS = 49, 30
+STATUS, ASSOCIATIONS, RATIOS = 49, 30, 48
 
 
 def who_answers(station: Station, resource: int, arguments: Mapping[str, Any]) -> Answer:
@@ -110,6 +110,8 @@ async def change(
             raise CommandFailed(Failing.STORAGE, NO_SPACE, detail=str(error)) from error
         finally:
             station.arm()
+        if resource == RATIOS:
+            station.outdated()
         return
     source: Any = station.source
     before = getattr(source, "kept", None)

@@ -142,7 +142,7 @@ class Commands:
 
     async def scan(self, body: Mapping[str, Any], token: int, who: Who) -> None:
         """#36."""
-        await self._scanning.begin(body, token)
+        await self._scanning.begin(body, token, who)
         self._site.ledger.add(self._audit(who, "scan", str(token)))
 
     async def scanned(self) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from wattproof.gateway.acquire.fleet import Fleet
@@ -17,13 +18,17 @@ from wattproof.gateway.records import Write
 
 def facts_of(station: Station, *, integrate: bool = False) -> Facts:
     """What an engine has to know of its meter."""
-    moduli: Mapping[int, tuple[int, int]] = getattr(station.source, "moduli", {})
+    source: Any = station.source
     return Facts(
         station.serial,
         station.measured,
         reach=MBUS_REACH if station.mbus else REACH,
-        moduli={id: _steps(id, *modulus) for id, modulus in moduli.items()},
+        moduli={id: _steps(id, *modulus) for id, modulus in source.moduli.items()},
+        most=source.most,
         integrate=integrate,
+        nominal=source.nominal,
+        transformer=source.transformer,
+        recorded=source.recorded,
     )
 
 
@@ -54,6 +59,9 @@ class Equipment:
             commit=commit,
             now=lambda: site.now,
         )
+        if made.facts.transformer:
+            source: Any = station.source
+            source.primary = made.transformed
         made.identify(str(station.record.place.get("identity", station.serial)))
         site.ledger.add(*writes)
         return made

@@ -20,7 +20,7 @@ from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.sources import Options, open_source
 from wattproof.gateway.acquire.station import Source
 from wattproof.gateway.acquire.stations import MakeEngine, Station, Watch, no_engine
-from wattproof.gateway.config import BusConfig, MeterConfig
+from wattproof.gateway.config import BusConfig, MeterConfig, map_folders
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.io.url import MeterURL, parse_url
@@ -161,7 +161,7 @@ class Fleet:
             user=url.options.get("user"),
             password=_password(_file(url)) if record.family == MIRRORED else None,
             zone=ZoneInfo(self.site.config.timezone),
-            folders=_folders(self.site.config.path, self.site.config.data),
+            folders=map_folders(self.site.config),
             host=url.host or "",
             charging=lambda: self.charging(record.serial),
             kept=await self.site.store.setting(kept_by(record.serial), {}),
@@ -224,8 +224,3 @@ def _password(path: Path | None) -> str | None:
     except (OSError, UnicodeDecodeError, IndexError) as error:
         _log.error("the password file %s cannot be read: %s", path, error)
         return None
-
-
-def _folders(*places: Path | None) -> tuple[Path, ...]:
-    """Where map files lie: beside the configuration file, and in the data directory."""
-    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from wattproof.gateway.config import BusConfig, MeterConfig
@@ -78,3 +79,14 @@ def bus_named(text: str) -> BusConfig:
     """A bus that only its address names, as one that was found by a scan. Raises ``InvalidURL``."""
     url = parse_url(text).line
     return BusConfig(socket_of(url), str(url))
+
+
+def meter_url(family: str, bus: MeterURL, place: Mapping[str, Any]) -> str:
+    """The address under which a meter is asked without the gateway: what ``wattproof read`` takes.
+
+    >>> meter_url("bsm", parse_url("tcp://127.0.0.1:502?timeout=2"), {"unit": 42, "identity": "x"})
+    'bsm+tcp://127.0.0.1:502?unit=42'
+    """
+    options = {name: str(place[name]) for name in ("unit", "address", "channel", "map") if name in place}
+    kept = {name: text for name, text in bus.options.items() if name in ("baudrate", "parity", "stopbits", "ir")}
+    return str(replace(bus, model=family, options={**kept, **options}))

@@ -6,6 +6,7 @@ no longer in the file is registered no more; its history stays, as that of any m
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,8 @@ STILL_THERE = 10.0
 #: Families whose engines are off unless asked for (10.3).
 WITHOUT_ENGINES = ("abb", "g13")
 FILE, API = "file", "api"
+#: What a place has learnt from its meter.
+LEARNT = frozenset({"identity", "measured"})
 
 
 class Registration:
@@ -40,6 +43,9 @@ class Registration:
     def __init__(self, fleet: Fleet, site: Site) -> None:
         self.fleet = fleet
         self._site = site
+        # Held from the look whether a serial is free until it is taken. Who waits for an answer of a bus must not hold
+        # it: the bus itself may wait for it with a meter that has just arrived.
+        self._admitting = asyncio.Lock()
 
     # at the start
 
@@ -115,6 +121,11 @@ class Registration:
         record = newcomer.record
         entry = self.fleet.newcomers.pop((record.bus, str(record.address)))
         newcomer.runner.remove(newcomer)
+        async with self._admitting:
+            await self._settle(record, entry, identity)
+
+    async def _settle(self, record: Meter, entry: MeterConfig, identity: str) -> None:
+        """Take a newcomer in, unless its serial is taken."""
         ever = await self._site.store.meters(active=False)
         serial, known = named(record.family, identity, record.bus, record.address, ever)
         if serial in self.fleet.stations:
@@ -160,7 +171,11 @@ class Registration:
             **kept,
         )
         identity = str(found.place.get("identity", found.serial))
-        await self._admit(record, identity, known, who)
+        async with self._admitting:
+            if found.serial in self.fleet.stations:
+                detail = f"a meter of the file has just said that it is {found.serial}"
+                raise CommandFailed(Failing.CONFLICT, "serial already registered", detail=detail)
+            await self._admit(record, identity, known, who)
 
     async def _check_moved(self, station: Station) -> None:
         """A meter that still answers at its old place is not the one that was found. Raises ``CommandFailed``."""
@@ -247,10 +262,11 @@ def merged(found: Meter, entry: MeterConfig, record: Meter) -> Meter:
     """A stored meter with what the file says now; alias and location changed by the interface win (10.4)."""
     before: Mapping[str, Any] = found.place.get("file") or {}
     alias = entry.alias or found.serial
+    learnt = {name: found.place[name] for name in LEARNT & found.place.keys()}
     changes: dict[str, Any] = {
         "alias": alias if found.alias in (before.get("alias") or found.serial, found.serial) else found.alias,
         "location": entry.location if found.location == before.get("location", found.location) else found.location,
-        "place": {**record.place, "identity": found.place.get("identity", found.serial)},
+        "place": {"identity": found.serial, **learnt, **record.place},
         "bus": record.bus,
         "protocol": record.protocol,
         "address": record.address,

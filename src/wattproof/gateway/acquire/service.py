@@ -13,8 +13,12 @@ from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.filling import Filling
+from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
+from wattproof.gateway.acquire.installing import Installation
 from wattproof.gateway.acquire.lines import open_line
+from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
 from wattproof.gateway.acquire.scanning import Scanning
 from wattproof.gateway.acquire.site import Site
@@ -48,7 +52,9 @@ class Acquire:
         self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
+        self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
+        self.filling = Filling(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
         )
@@ -57,6 +63,8 @@ class Acquire:
         self.commands = Commands(
             self.site, self.fleet, self.registration, self.scanning, self.timekeeper, self.ending.set
         )
+        self.firmware = MeterFirmware(self.fleet, self.site, self.commands.busy)
+        self.installation = Installation(self.site, self.commands.reboot)
         self._timetable: asyncio.Task[None] | None = None
 
     def table(self) -> dict[str, Callable[..., Any]]:
@@ -66,9 +74,13 @@ class Acquire:
             "configure_bus": self.configuring.configure_bus,
             "begin_session": self.sessions.begin,
             "end_session": self.sessions.end,
+            "update_firmware": self.firmware.update,
+            "firmware_status": self.firmware.status,
+            "install_firmware": self.installation.install,
         }
 
-    def _keep_time(self, station: Station) -> None:
+    def _admitted(self, station: Station) -> None:
+        station.lacking = self.filling.lacking
         config = self.fleet.files.get(station.serial)
         if config is None or config.keep_time:
             self.timekeeper.keep(station)
@@ -81,19 +93,23 @@ class Acquire:
         clock = await self.site.store.setting("clock", {})
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
-        self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        self.fleet.admitted, self.fleet.dismissed = self._admitted, self.timekeeper.leave
         await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
         policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
         self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
+        await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
+        await self.firmware.resume()
         self.commands.busy.discard("starting")
 
     async def stop(self) -> None:
         """End all transactions, store what waits, let go of everything."""
         await self.scanning.stop()
         await self.sessions.close()
+        await self.installation.close()
+        await self.firmware.close()
         await self.fleet.close()
         await self.site.close()
         if self._timetable is not None:
@@ -108,8 +124,8 @@ class Acquire:
 async def run(config: Config, *, ready: Callable[[Mapping[str, Any]], None], stopping: asyncio.Event) -> int:
     """Be the process until ``stopping`` or a reboot is asked for; the exit code.
 
-    ``ready`` is told what the ready object says of this process: the one-time password of the first start, and the
-    meters.
+    ``ready`` is told what the ready object says of this process: the one-time password of the first start, the meters,
+    and how many of the file have not said yet who they are.
 
     Raises:
         StorageError: the data directory is in use or cannot be used.
@@ -138,7 +154,8 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store)})
+        awaited = len(acquire.fleet.newcomers)
+        ready({"password": password, "meters": await _meters(store, acquire.fleet), "awaited": awaited})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:
@@ -155,11 +172,17 @@ async def _first_password(store: Store, config: Config) -> str | None:
         verifier.close()
 
 
-async def _meters(store: Store) -> list[dict[str, Any]]:
+async def _meters(store: Store, fleet: Fleet) -> list[dict[str, Any]]:
     """The meters as the ready object lists them."""
     return [
-        {"model": meter.family, "serial": meter.serial, "url": f"{meter.bus}: {meter.address}", "g13": True}
+        {
+            "model": meter.family,
+            "serial": meter.serial,
+            "url": meter_url(meter.family, fleet.buses[meter.bus].url, meter.place),
+            "g13": True,
+        }
         for meter in await store.meters()
+        if meter.bus in fleet.buses
     ]
 
 

@@ -7,7 +7,7 @@ readings themselves are stored by whoever read them, as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -42,13 +42,14 @@ class Growth(NamedTuple):
 
 
 class Counters(Part):
-    """``tracks`` by id, ``identity`` whatever tells this meter from another one in its place."""
+    """``tracks`` by id, ``identity`` whatever tells this meter from another one in its place. ``ratio``: what the
+    readings of a counter are multiplied by, and with them the end at which it rolls over."""
 
     name = "counters"
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Books, ratio: Callable[[int], tuple[int, int]]) -> None:
         super().__init__()
-        self._books = books
+        self._books, self._ratio = books, ratio
         self.tracks: dict[int, Track] = {}
         self.identity: str | None = None
         self._counters: dict[int, Counter] = {}
@@ -80,7 +81,9 @@ class Counters(Part):
     def _counter(self, id: int) -> Counter:
         facts = self._books.facts
         most = None if facts.most is None or id not in ENERGIES else facts.most * 10 ** -exponent_of(id)
-        self._counters[id] = Counter(facts.moduli.get(id, ENDLESS), most)
+        numerator, denominator = self._ratio(id)
+        modulus = facts.moduli.get(id, ENDLESS) * numerator // denominator
+        self._counters[id] = Counter(modulus, most, slack=1 if most is None else facts.slack)
         return self._counters[id]
 
     def _record(self, id: int, verdict: Verdict, moment: int, before: int | None, after: int, booked: int) -> None:

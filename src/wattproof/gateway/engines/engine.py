@@ -168,8 +168,9 @@ class MeterEngine(Resources):
     # gaps
 
     def lacks(self) -> list[Gap]:
-        """What the meter's own profile is to be asked for, then :meth:`fill`: only with `Facts.recorded`."""
-        return [gap for gap in self.gaps.open if gap.held]
+        """What the meter's own profile is to be asked for, now that the gap is over, then :meth:`fill`: only with
+        `Facts.recorded`."""
+        return [gap for gap in self.gaps.open if gap.held and gap.after is not None]
 
     def fill(self, channel: int, rows: Iterable[Recorded], at: int) -> list[Write]:
         """Rows of the meter's own profile for what a channel lacks, none if it has none; the rest is estimated."""

@@ -25,6 +25,8 @@ REACH, MBUS_REACH = 5_000, 60_000
 DELIVERY = 2_000
 #: How long a gauge is taken to stand at its last value, ms, beyond twice the reach.
 HOLD = 60_000
+#: The largest step of a counter of energy, thousandths of a Wh.
+STEP = 10_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ class Facts:
     nominal: int | None = None
     transformer: bool = False
     recorded: bool = False
+
+    @cached_property
+    def slack(self) -> int:
+        """How far a counter of energy may be ahead of the most that it can count, thousandths of a Wh: a reading may
+        be late, and a meter shows whole steps."""
+        return 1 if self.most is None else self.most * self.patience // 3600 + STEP
 
     @cached_property
     def patience(self) -> int:

@@ -54,7 +54,8 @@ class Resources:
     def __init__(self, books: Books, reader: Reader, now: Callable[[], int]) -> None:
         self.books, self.facts = books, books.facts
         self._reader, self._now = reader, now
-        self.counters = Counters(books)
+        self.transformer, self.warnings = Transformer(books), Warnings(books)
+        self.counters = Counters(books, self.transformer.ratio)
         self.averages, self._integrals = Averages(books), Integrals(books)
         self.calendar = CalendarTables()
         self.tariffs = Tariffs(books, self.calendar)
@@ -65,7 +66,6 @@ class Resources:
         self.previous = Previous(books, measured)
         self.demand = Demand(books, measured)
         self.alarms = Alarms(books, measured)
-        self.transformer, self.warnings = Transformer(books), Warnings(books)
         self.parts: tuple[Part, ...] = (
             books, self.transformer, self.counters, self.averages, self._integrals, self.calendar, self.tariffs,
             self.registers, self.gaps, self.profile, self.previous, self.demand, self.alarms, self.warnings,

@@ -17,6 +17,8 @@ VOLTAGES = frozenset({69, 72, 75, 78, 79, 80})
 CURRENTS = frozenset({70, 73, 76, 81})
 #: Powers, and energies of all kinds: both ratios.
 BOTH = frozenset(range(93, 105)) | ENERGIES | frozenset({*range(9, 21), *range(29, 33), *range(41, 45), *range(85, 93)})
+#: What each transformer multiplies.
+WINDINGS = (("ct", CURRENTS | BOTH), ("vt", VOLTAGES | BOTH))
 #: Digits that a multiplied value has beyond those that were read.
 DIGITS = 3
 
@@ -40,13 +42,16 @@ class Transformer(Part):
         """Values on the primary side."""
         if self.plain:
             return dict(values)
-        current, voltage = (self._ratio(kind) for kind in ("ct", "vt"))
-        both = current[0] * voltage[0], current[1] * voltage[1]
-        ratios = {**dict.fromkeys(VOLTAGES, voltage), **dict.fromkeys(CURRENTS, current), **dict.fromkeys(BOTH, both)}
-        return {id: _multiplied(value, *ratios[id]) if id in ratios else value for id, value in values.items()}
+        return {id: _multiplied(value, *self.ratio(id)) for id, value in values.items()}
 
-    def _ratio(self, kind: str) -> tuple[int, int]:
-        return self.terms[f"{kind}num"], self.terms[f"{kind}denum"]
+    def ratio(self, id: int) -> tuple[int, int]:
+        """What a quantity is multiplied by: numerator and denominator."""
+        numerator = denominator = 1
+        for kind, quantities in WINDINGS:
+            if id in quantities:
+                numerator *= self.terms[f"{kind}num"]
+                denominator *= self.terms[f"{kind}denum"]
+        return numerator, denominator
 
     def document(self) -> dict[str, Any]:
         """The member ``ratio`` of 43; empty where there is none."""
@@ -73,7 +78,7 @@ class Transformer(Part):
 
 
 def _multiplied(value: Value, numerator: int, denominator: int) -> Value:
-    if value.mantissa is None:
+    if value.mantissa is None or numerator == denominator:
         return value
     if denominator == 1 or value.mantissa * numerator % denominator == 0:
         return value._replace(mantissa=value.mantissa * numerator // denominator)

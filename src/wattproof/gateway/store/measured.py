@@ -24,7 +24,7 @@ from wattproof.gateway.store.memory import (
     find_places,
     width_of,
 )
-from wattproof.gateway.store.steps import Fill, Run, Steps
+from wattproof.gateway.store.steps import Ask, Fill, Run, Steps
 from wattproof.gateway.store.tables import to_json
 
 KINDS = {Kind.PROFILE: 0, Kind.PREVIOUS: 1, Kind.DEMAND: 2}
@@ -53,8 +53,8 @@ class Gathering:
         self._memory = memory
         self._places: list[Place] = []
         self._devices: list[Device] = []
-        self._qualified: list[tuple[Any, ...]] = []
-        self._unusual: list[tuple[Any, ...]] = []
+        self._qualified: list[Any] = []
+        self._unusual: list[Any] = []
 
     def readings(self, run: list[Readings]) -> Steps:
         """Take readings."""
@@ -72,13 +72,12 @@ class Gathering:
                 raise InvalidValue(f"{len(values)} values of {reading.serial} do not fit their layout {layout}")
             if time > place.time:  # noqa: PLR1730 - half the time of max(), a million times an hour
                 place.time = time
-            row = (place.meter, place.group, time, layout, integers(values))
             if reading.qualities is not None:
-                self._qualified.append((*row, reading.qualities))
+                self._qualified += place.meter, place.group, time, layout, integers(values), reading.qualities
                 continue
-            if not place.rows:
+            if not place.cells:
                 self._places.append(place)
-            place.rows.append(row)
+            place.cells += place.meter, place.group, time, layout, integers(values)
 
     def _find_places(self, run: list[Readings]) -> Steps:
         yield from find_devices({reading.serial for reading in run}, self._memory)
@@ -89,6 +88,7 @@ class Gathering:
     def rows(self, run: list[Row]) -> Steps:
         """Take rows of series."""
         devices = self._memory.devices
+        yield from self._widen_skew(run)
         for number, row in enumerate(run):
             meter = devices.get(row.serial)
             if meter is None:
@@ -99,11 +99,23 @@ class Gathering:
             value = values[0] if len(values) == 1 and type(values[0]) is int and values[0] in _INT64 else None
             if value is None or row.statuses or row.estimated:
                 lists = to_json(values) if value is None else None, to_json(row.statuses) if row.statuses else None
-                self._unusual.append((*key, value, *lists, self._memory.flag(row.estimated)))
+                self._unusual += *key, value, *lists, self._memory.flag(row.estimated)
                 continue
             if not meter.rows:
                 self._devices.append(meter)
             meter.rows.append((*key, value))
+
+    def _widen_skew(self, run: list[Row]) -> Steps:
+        """Note by how much civil times are ahead, if it is more or less than ever."""
+        skews = [row.local * 1000 - row.time for row in run]
+        low, high = min(skews), max(skews)
+        if self._memory.skew is None:
+            found = yield Ask('SELECT "low", "high" FROM skews')
+            self._memory.skew = tuple(found[0]) if found else (low + 1, low)  # an empty range
+        least, most = self._memory.skew
+        if low < least or high > most:
+            self._memory.skew = min(low, least), max(high, most)
+            yield Run(_SKEW, [(1, *self._memory.skew)])
 
     def filled(self) -> Iterator[Fill]:
         """What was taken, to be filled in."""
@@ -111,10 +123,10 @@ class Gathering:
         self._devices.sort(key=attrgetter("number"))
         for meter in self._devices:
             meter.rows.sort()
-        readings = list(chain.from_iterable(place.rows for place in self._places))
-        rows = list(chain.from_iterable(meter.rows for meter in self._devices))
+        readings = list(chain.from_iterable(place.cells for place in self._places))
+        rows = list(chain.from_iterable(chain.from_iterable(meter.rows for meter in self._devices)))
         for place in self._places:
-            place.rows = []
+            place.cells = []
         for meter in self._devices:
             meter.rows = []
         for fill in (
@@ -123,7 +135,7 @@ class Gathering:
             Fill("rows", (*_ROW, "value"), 4, rows),
             Fill("rows", ROWS, 4, self._unusual),
         ):
-            if fill.rows:
+            if fill.cells:
                 yield fill
 
 
@@ -142,6 +154,13 @@ _LAST_USE = (
     'INSERT INTO last_uses ("meter", "grp", "layout", "time") VALUES (?, ?, ?, ?)'
     ' ON CONFLICT ("meter", "grp", "layout") DO UPDATE SET "time" = excluded."time"'
     ' WHERE excluded."time" > last_uses."time"'
+)
+
+
+_SKEW = (
+    'INSERT INTO skews ("id", "low", "high") VALUES (?, ?, ?) ON CONFLICT ("id") DO UPDATE SET'
+    ' "low" = CASE WHEN excluded."low" < skews."low" THEN excluded."low" ELSE skews."low" END,'
+    ' "high" = CASE WHEN excluded."high" > skews."high" THEN excluded."high" ELSE skews."high" END'
 )
 
 

@@ -1,4 +1,5 @@
-"""What the writer remembers between transactions: numbers of meters, their layouts, and how often series were cleared.
+"""What the writer remembers between transactions: numbers of meters, their layouts, how often series were cleared, and
+by how much civil times of rows are ahead of UTC.
 
 What it does not know it asks for many meters at a time, so that a start with a hundred thousand of them takes seconds.
 """
@@ -27,7 +28,7 @@ class Place:
     layout: int
     width: int
     time: int
-    rows: list[Row] = field(default_factory=list)
+    cells: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -62,11 +63,13 @@ class Memory:
     flag: Callable[[bool], Any]
     devices: dict[str, Device] = field(default_factory=dict)
     layouts: dict[int, int] = field(default_factory=dict)
+    skew: tuple[int, int] | None = None
 
     def forget(self) -> None:
         """Ask everything again."""
         self.devices.clear()
         self.layouts.clear()
+        self.skew = None
 
 
 def device(serial: str, memory: Memory) -> Generator[Step, Any, Device]:

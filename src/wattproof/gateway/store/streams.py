@@ -17,8 +17,8 @@ from wattproof.gateway.store.measured import KINDS, Thin
 from wattproof.gateway.store.tables import to_json
 from wattproof.model.values import Quality
 
-#: Rows that are fetched at a time.
-PART = 4096
+#: Rows that are fetched at a time: few at first, for who wants no more, then four times as many each time.
+FIRST, PART = 256, 4096
 #: Readings that are looked at in one step of thinning out, and how many groups of meters are looked up at a time.
 THINNED_AT_ONCE, SERIES_AT_ONCE = 2000, 500
 #: More rows than any table has: LIMIT of who wants all.
@@ -39,7 +39,8 @@ _GIVEN_UP = (
 _ROW = '"time", "local", "status", "value", "values", "statuses", "estimated"'
 _SERIES_OF = (
     'SELECT d."number", (SELECT count(*) FROM clearings c WHERE c."meter" = d."number" AND c."kind" = ?'
-    ' AND c."channel" IN (?, -1)) FROM devices d WHERE d."serial" = ?'
+    ' AND c."channel" IN (?, -1)), s."low", s."high" FROM devices d LEFT JOIN skews s ON s."id" = 1'
+    ' WHERE d."serial" = ?'
 )
 
 #: Groups of meters with readings before a time that are not yet thinned out, and from when on.
@@ -130,15 +131,16 @@ class MeasuredReader(ABC):
         await self._learn_layouts()
         layouts = [id for id in self._layouts if await self._columns(id, wanted)]
         position, left = (first, -1), ALL if limit is None else limit
+        part = FIRST
         while groups and layouts and left > 0:
-            size = min(PART, left)
+            size = min(part, PART, left)
             sql, parameters = _merged(device, groups, layouts, position, last, size)
-            found = await (self.fetch_part if size > 100 else self.fetch)(sql, *parameters)
+            found = await (self.fetch_part if size > FIRST else self.fetch)(sql, *parameters)
             if found:
                 yield [(row[0], dict(self._values(row, await self._columns(row[1], wanted)))) for row in found]
             if len(found) < size:
                 return
-            left -= size
+            left, part = left - size, part * 4
             position = (found[-1][0], found[-1][4])
 
     async def rows(
@@ -171,23 +173,24 @@ class MeasuredReader(ABC):
         found = await self.fetch(_SERIES_OF, KINDS[kind], channel, serial)
         if not found or (count is not None and count <= 0):
             return
-        device, era = found[0]
-        where, parameters = _limits((device, KINDS[kind], channel, era), first, last, local)
+        device, era, low, high = found[0]
+        skew = (low or 0, high or 0) if local else None
+        where, parameters = _limits((device, KINDS[kind], channel, era), first, last, skew)
         position = None
         if first is None and count is not None:
             position = await self._start(where, parameters, count)
-        left = ALL if count is None else count
+        left, much = ALL if count is None else count, FIRST
         while left > 0:
-            size = min(PART, left)
+            size = min(much, PART, left)
             after = "" if position is None else ' AND "time" >= ?'
             sql = f'SELECT {_ROW} FROM rows WHERE {where}{after} ORDER BY "time" LIMIT ?'
             bound = () if position is None else (position,)
-            part = await (self.fetch_part if size > 100 else self.fetch)(sql, *parameters, *bound, size)
+            part = await (self.fetch_part if size > FIRST else self.fetch)(sql, *parameters, *bound, size)
             if part:
                 yield _made(serial, kind, channel, part)
             if len(part) < size:
                 return
-            left -= size
+            left, much = left - size, much * 4
             position = part[-1][0] + 1
 
     async def _start(self, where: str, parameters: tuple[Any, ...], count: int) -> int | None:
@@ -275,12 +278,17 @@ class MeasuredReader(ABC):
 
 
 def _limits(
-    series: tuple[int, int, int, int], first: int | None, last: int | None, local: bool
+    series: tuple[int, int, int, int], first: int | None, last: int | None, skew: tuple[int, int] | None
 ) -> tuple[str, tuple[Any, ...]]:
-    """The condition for the rows of a series between two times."""
-    column = "local" if local else "time"
+    """The condition for the rows of a series between two times. ``skew``: the times are civil, and by how much (ms)
+    these are ahead at least and at most; the index knows UTC alone."""
     where, parameters = '"meter" = ? AND "kind" = ? AND "channel" = ? AND "era" = ?', list(series)
-    for sign, limit in ((">=", first), ("<=", last)):
+    limits = [("time", ">=", first), ("time", "<=", last)]
+    if skew is not None:
+        limits = [("local", ">=", first), ("local", "<=", last)]
+        limits += [("time", ">=", None if first is None else first * 1000 - skew[1])]
+        limits += [("time", "<=", None if last is None else last * 1000 - skew[0])]
+    for column, sign, limit in limits:
         if limit is not None:
             where += f' AND "{column}" {sign} ?'
             parameters.append(limit)

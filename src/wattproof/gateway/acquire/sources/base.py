@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from decimal import Context, Decimal, Inexact
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import structs
 
 from wattproof.gateway.acquire.sources.failures import told, unsupported
 from wattproof.gateway.acquire.station import Document
+from wattproof.gateway.engines.gaps import Recorded
 from wattproof.gateway.quantities import NUMBERS, grouped
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.model.clock import Clock
@@ -70,6 +71,11 @@ class BaseSource:
     Subclasses know ``clock`` when they are made, and ``serial``, ``label`` and :meth:`ids` after ``open``.
     """
 
+    #: Nominal voltage of an AC meter, V.
+    nominal: ClassVar[int | None] = None
+    #: Whether it does not know its transformers, so that the gateway multiplies (48).
+    transformer = False
+
     def __init__(self, meter: Meter, options: Options, clock: Clock) -> None:
         self.meter = meter
         self.options = options
@@ -79,6 +85,8 @@ class BaseSource:
         self.reads: dict[int, Read] = {}
         self.writes: dict[int, Write] = {}
         self.streams: dict[int, Rows] = {}
+        #: Values as they were read, on the primary side of transformers that the meter does not know.
+        self.primary: Callable[[Mapping[int, Value]], dict[int, Value]] = dict
 
     @property
     def traits(self) -> tuple[str, ...]:
@@ -95,6 +103,16 @@ class BaseSource:
     def moduli(self) -> Mapping[int, tuple[int, int]]:
         """Where counters begin anew, by id: mantissa and exponent in the unit of the quantity. Others never do."""
         return {}
+
+    @property
+    def most(self) -> int | None:
+        """The most power that it can count, W; ``None`` where nobody says."""
+        return None
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it keeps a load profile of its own."""
+        return False
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -116,6 +134,11 @@ class BaseSource:
     async def read(self, ids: Collection[int]) -> dict[int, Value]:
         """Values by id; those that the meter has not are left out. One read that is planned as a whole."""
         raise NotImplementedError
+
+    async def own_rows(self, quantity: int, first: int, last: int) -> list[Recorded]:
+        """Readings of a quantity from the meter's own load profile, oldest first: ends of intervals from ``first`` to
+        ``last`` (UTC ms, as its clock has them), none if it records no such thing. Raises as drivers do."""
+        return []
 
     async def execute(self, obis: bytes, class_id: int, attributes: Mapping[str, int]) -> dict[str, Any]:
         """Resource 16: the object of a logical name (six bytes), by the table of quantities (10.3).

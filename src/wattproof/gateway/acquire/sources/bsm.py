@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, ClassVar
 
 from wattproof.drivers.modbus import ModbusLink
 from wattproof.gateway.acquire.sources.base import Arguments, Options
@@ -43,12 +43,18 @@ PHASE_LIMIT = 46
 INPUT, OUTPUT = 1, 2
 #: Where TotWhImp begins anew, Wh.
 MODULUS = (1, 9)
+#: Low voltage in Europe, V.
+NOMINAL = 230
+#: What it counts at most, W: 3 x 60 A at 230 V are 41.4 kW (manual, 14), and a fifth more of what is beyond that.
+MOST = 50_000
 #: Seconds by which the clock may differ when it is read back.
 TOLERANCE = 2
 
 
 class BsmSource(PointSource):
     """A BSM at ``meter.place["unit"]`` behind ``link``."""
+
+    nominal: ClassVar[int | None] = NOMINAL
 
     def __init__(self, meter: Meter, options: Options, link: ModbusLink) -> None:
         self.driver = BsmDriver(link, meter.place.get("unit"))
@@ -80,6 +86,10 @@ class BsmSource(PointSource):
     @property
     def moduli(self) -> Mapping[int, tuple[int, int]]:
         return {1: MODULUS}
+
+    @property
+    def most(self) -> int:
+        return MOST
 
     # Time -------------------------------------------------------------------------------------------------------------
 

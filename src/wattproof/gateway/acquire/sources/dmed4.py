@@ -22,6 +22,7 @@ from wattproof.gateway.records import Meter
 from wattproof.io.web import WebLink
 from wattproof.meters.dmed4.driver import DmedDriver
 from wattproof.meters.dmed4.enums import ERROR_1_NAMES, ERROR_2_NAMES, Signature
+from wattproof.meters.dmed4.models import MODELS
 from wattproof.meters.dmed4.resources import SYSTEM_STATUS
 from wattproof.meters.dmed4.rest import RestDriver
 from wattproof.meters.dmed4.restpoints import field_value, set_flags
@@ -45,6 +46,9 @@ ERRORS = (("errors.error_1", ERROR_1_NAMES), ("errors.error_2", ERROR_2_NAMES))
 BOARDS = ("board_1_status_bits", "board_2_status_bits")
 #: Totals begin anew at 100 000 000 kWh (DEC-51), Wh.
 MODULUS = (1, 11)
+#: The voltage that no charger of the class goes beyond, V (low voltage DC ends there), and how much more than its
+#: nominal current a meter may be given.
+MOST_VOLTS, OVERLOAD = 1500, 1.2
 #: Log ids of the meter's own events stand behind those of the interface.
 OWN_EVENTS = 3000
 INFORMATION = 8
@@ -79,6 +83,12 @@ class DmedSource(PointSource):
     @property
     def moduli(self) -> Mapping[int, tuple[int, int]]:
         return {1: MODULUS, 2: MODULUS}
+
+    @property
+    def most(self) -> int | None:
+        named = self.label or self.meter.label  # over Modbus it names two models, of the same current
+        amperes = max((model.amperes for model in MODELS if model.name in named), default=0)
+        return round(amperes * MOST_VOLTS * OVERLOAD) or None
 
     async def open(self) -> None:
         """See :class:`~wattproof.gateway.acquire.station.Source`.

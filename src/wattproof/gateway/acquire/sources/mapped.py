@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from wattproof.drivers.modbus import ModbusLink
@@ -14,7 +16,7 @@ from wattproof.gateway.acquire.sources.points import Binding, Bound, PointSource
 from wattproof.gateway.acquire.sources.serials import placed, sanitised
 from wattproof.gateway.answers import Trait, associations
 from wattproof.gateway.quantities import IDS, group_of
-from wattproof.gateway.records import Group, Meter
+from wattproof.gateway.records import Group, Meter, Value
 from wattproof.meters.mapped.driver import MappedDriver
 from wattproof.meters.mapped.keys import CLOCK
 from wattproof.meters.mapped.mapfile import MeterMap, find_map, load_map
@@ -34,13 +36,14 @@ class MapSource(PointSource):
     name of a file in one of the folders."""
 
     def __init__(self, meter: Meter, options: Options, link: ModbusLink) -> None:
-        self.map: MeterMap = load_map(find_map(meter.place["map"], options.folders))
+        self.map: MeterMap = loaded(find_map(meter.place["map"], options.folders))
         self.driver = MappedDriver(link, meter.place.get("unit"), meter_map=self.map)
         self._paths = {point.quantity: point.path for point in self.map.points if point.quantity}
         bindings: dict[int, Binding] = {IDS[name]: Bound(path) for name, path in self._paths.items() if name in IDS}
         super().__init__(meter, options, self.driver, bindings)
         self.local = LocalTime(options.zone, options.kept)
         self.label = self.map.title
+        self.transformer = self.map.transformer
         self._polls = {
             IDS[point.quantity]: POLLED[point.poll] for point in self.map.points if point.poll and point.quantity in IDS
         }
@@ -78,6 +81,10 @@ class MapSource(PointSource):
             Trait.INTEGRATE: self.options.integrate,
         }
         return tuple(trait for trait, present in has.items() if present)
+
+    async def read(self, ids: Collection[int]) -> dict[int, Value]:
+        """See :class:`~wattproof.gateway.acquire.station.Source`: on the primary side of its transformers."""
+        return self.primary(await super().read(ids))
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -228,3 +235,17 @@ class MapSource(PointSource):
 
 def _text(reading: Reading) -> str:
     return "" if reading.value is None else str(reading.value).strip()
+
+
+def loaded(path: Path) -> MeterMap:
+    """The map of a file; hundreds of meters of one type share it. A file that has changed is read again."""
+    try:
+        found = path.stat()
+    except OSError:
+        return load_map(path)  # says what is wrong
+    return _loaded(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=64)
+def _loaded(path: Path, changed: int, size: int) -> MeterMap:
+    return load_map(path)

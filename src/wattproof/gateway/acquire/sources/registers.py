@@ -4,7 +4,7 @@ bindings alone (g13-api.md 10.1, 10.3; G-363)."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from wattproof.drivers.mapped import RegisterDriver, everything, readable
 from wattproof.drivers.modbus import ModbusLink
@@ -23,6 +23,8 @@ from wattproof.model.units import NONE, PERCENT
 from wattproof.model.values import Quality
 from wattproof.wire.modbus.bindings import BoundPoint
 
+#: SunSpec tells no nominal voltage: that of Europe, V.
+NOMINAL = 230
 #: Percent of a quantity that has no unit, such as a power factor.
 HUNDREDTHS = -2
 #: Names that families give to quantities of a whole meter or of one phase, as the interface begins them, with what it
@@ -91,6 +93,8 @@ class RegisterSource(PointSource):
 
 class SunspecSource(RegisterSource):
     """A SunSpec meter at ``meter.place["unit"]`` behind ``link``: the first of its AC meter models."""
+
+    nominal: ClassVar[int | None] = NOMINAL
 
     def __init__(self, meter: Meter, options: Options, link: ModbusLink) -> None:
         super().__init__(meter, options, SunspecDriver(link, meter.place.get("unit")))

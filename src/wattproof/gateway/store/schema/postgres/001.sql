@@ -68,6 +68,11 @@ CREATE TABLE rows (
 CREATE TABLE rows_before PARTITION OF rows FOR VALUES FROM (MINVALUE) TO (946684800000);
 CREATE TABLE rows_after PARTITION OF rows FOR VALUES FROM (4102444800000) TO (MAXVALUE);
 
+-- By how much, at least and at most, civil times of rows are ahead of UTC (ms): where rows of a civil time can be.
+CREATE TABLE skews (
+  "id" bigint PRIMARY KEY, "low" bigint NOT NULL, "high" bigint NOT NULL
+);
+
 -- When a series was cleared; channel -1: all channels of the kind.
 CREATE TABLE clearings (
   "meter" bigint NOT NULL, "kind" bigint NOT NULL, "channel" bigint NOT NULL, "number" bigint NOT NULL,

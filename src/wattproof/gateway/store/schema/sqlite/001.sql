@@ -62,6 +62,11 @@ CREATE TABLE rows (
   "statuses" TEXT, "estimated" INTEGER NOT NULL DEFAULT 0, PRIMARY KEY ("meter", "kind", "channel", "era", "time")
 ) STRICT, WITHOUT ROWID;
 
+-- By how much, at least and at most, civil times of rows are ahead of UTC (ms): where rows of a civil time can be.
+CREATE TABLE skews (
+  "id" INTEGER PRIMARY KEY, "low" INTEGER NOT NULL, "high" INTEGER NOT NULL
+) STRICT;
+
 -- When a series was cleared; channel -1: all channels of the kind.
 CREATE TABLE clearings (
   "meter" INTEGER NOT NULL, "kind" INTEGER NOT NULL, "channel" INTEGER NOT NULL, "number" INTEGER NOT NULL,
