@@ -160,16 +160,19 @@ class Commands:
     # the gateway
 
     async def set_clock_offset(self, offset_ms: int, who: Who) -> None:
-        """#12: the gateway's time beside the host's; the host's clock is not touched (8.2)."""
-        moved = [write for station in self._fleet.stations.values() for write in station.clock_moved(offset_ms)]
+        """#12: the gateway's time beside the host's; the host's clock is not touched (8.2).
+
+        Engines are told when it is stored, so that a full disk changes nothing. One that ends before what they write
+        about it is stored finds at its next start that the time was set.
+        """
         await self._site.commit(
-            *moved,
             Setting("clock", {"offset_ms": offset_ms}),
             self._site.record(Id.DATETIME_CHANGED, f"{offset_ms} ms"),
             self._audit(who, "clock", "", f"offset {offset_ms} ms"),
         )
         self._site.offset = offset_ms
         for station in self._fleet.stations.values():
+            self._site.ledger.add(*station.clock_moved(offset_ms))
             station.regrid()
         self._timekeeper.moved(self._fleet.stations.values())
 
