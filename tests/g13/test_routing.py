@@ -46,6 +46,7 @@ def test_every_form_of_every_path_leads_to_its_resource_and_back() -> None:
         ("GET", "/meters/scanned", 35, {}),
         ("DELETE", "/meters/scanned", 37, {}),
         ("POST", "/meters/scanned/17", 36, {"token": "17"}),
+        ("DELETE", f"/meters/M/loadprofiles/{TIME}", 76, {"serial": "M", "channel": TIME}),
         ("PUT", "/meters/firmware", 27, {}),
         ("GET", "/meters/firmwareupdatestatus", 24, {}),
         ("GET", "/meters/M/energy/resettable", 56, {"serial": "M"}),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from wattproof.cli import run
 from wattproof.gateway import config
 from wattproof.io.tomlfile import InvalidFile
 
@@ -103,6 +104,16 @@ REFUSED = [
     (METER + 'tls_pin = "sha256:00"\n', 7, "64 hexadecimal digits"),
     (BUS + '[[meter]]\nbus = "b"\nfamily = "bsm"\n', 5, "there is no bus 'b'; known: a"),
     (BUS + '[[meter]]\nbus = "a"\nfamily = "map"\n', 4, "map: missing"),
+    (BUS + '[[meter]]\nbus = "a"\nfamily = "bsmm"\n', 6, "did you mean 'bsm'?"),
+    (
+        BUS + '[[meter]]\nbus = "a"\nfamily = "abb"\n',
+        6,
+        "is read over M-Bus and COSEM; the bus 'a' speaks Modbus",
+    ),
+    (BUS + '[[meter]]\nbus = "a"\nfamily = "mbus"\n', 6, "'mbus' is not read by the gateway"),
+    (METER + '[[meter]]\nbus = "a"\nfamily = "bsm"\nunit = 42\n', 8, "another [[meter]] is at the same place"),
+    ('[[bus]]\nname = "a"\nurl = "tcp://127.0.0.1:502?unit=7"\n', 3, "write it under [[meter]]"),
+    ('[[bus]]\nname = "a"\nurl = "iec://127.0.0.1:502"\n', 3, "the gateway polls meters on Modbus"),
     ("[gateway]\ncompat = 'none'\ncompat = 'g13'\n", 3, "this is not TOML"),
 ]
 
@@ -129,6 +140,13 @@ def test_limits_themselves_pass(tmp_path: Path) -> None:
     assert found.meters[0].location == "ü" * 50
 
 
+def test_meters_of_one_line_that_are_apart(tmp_path: Path) -> None:
+    text = '[[bus]]\nname = "a"\nurl = "https://127.0.0.1"\n'
+    text += "".join(f'[[meter]]\nbus = "a"\nfamily = "g13"\nserial = "ABB_{n}"\n' for n in (1, 2))
+    text += "".join(f'[[meter]]\nbus = "a"\nfamily = "dmed4"\nchannel = {n}\n' for n in (1, 2))
+    assert len(config.load(written(tmp_path, text)).meters) == 4
+
+
 def test_what_is_no_file_of_ours(tmp_path: Path) -> None:
     with pytest.raises(InvalidFile, match="No such file"):
         config.load(tmp_path / "absent.toml")
@@ -136,3 +154,18 @@ def test_what_is_no_file_of_ours(tmp_path: Path) -> None:
     broken.write_bytes(b"\xff\xfe[gateway]")
     with pytest.raises(InvalidFile, match="not UTF-8"):
         config.load(broken)
+
+
+@pytest.mark.proves("G-341")
+def test_map_files_are_read_before_anything_is_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = BUS + '[[meter]]\nbus = "a"\nfamily = "map"\nmap = "acme"\n'
+    path = written(tmp_path, text)
+
+    def refusal() -> str:
+        assert run(["gateway", "--config", str(path), "--data", str(tmp_path / "data")]) == 2
+        assert not (tmp_path / "data").exists()
+        return capsys.readouterr().err
+
+    assert "[meter] map: there is no map file 'acme'" in refusal()
+    (tmp_path / "acme.toml").write_text('name = "acme"\n')
+    assert "acme.toml: title: missing" in refusal()

@@ -94,7 +94,7 @@ async def test_a_reset_forgets_all_but_history(store: Store, tmp_path: Path) -> 
 @pytest.mark.proves("G-323")
 async def test_a_running_gateway_is_not_reset(store: Store, tmp_path: Path) -> None:
     await store.close()
-    with DirectoryLock(tmp_path), pytest.raises(UsageError, match="stop the gateway first"):
+    with DirectoryLock(tmp_path), pytest.raises(UsageError, match="stop that process"):
         await reset.factory_reset(Config(data=tmp_path), VirtualClock())
     assert not await forgotten(tmp_path)
 
@@ -116,3 +116,9 @@ async def test_interrupted_after_it_everything_is(store: Store, tmp_path: Path, 
         (tmp_path / reset.STAGED).rename(tmp_path / FILE)
     assert await forgotten(tmp_path)
     assert (tmp_path / FILE).read_text() == "new\n"
+
+
+async def test_where_there_is_no_gateway_none_is_made(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no gateway in"):
+        await reset.factory_reset(Config(data=tmp_path / "typo"), VirtualClock())
+    assert not (tmp_path / "typo").exists()

@@ -15,7 +15,7 @@ import pytest
 from pymodbus.datastore import ModbusDeviceContext, ModbusSequentialDataBlock, ModbusServerContext
 from pymodbus.server import ModbusTcpServer
 
-for part in ("client", "rig", "shapes", "texts"):
+for part in ("client", "limits", "meters", "rig", "shapes", "texts"):
     pytest.register_assert_rewrite(f"tests.interop.g13_{part}")  # they hold the assertions of test_g13_from_spec
 
 Simulate = Callable[..., dict[str, Any]]

@@ -50,7 +50,7 @@ EXTENSIONS = ("Age", "Cache-Control", "Wattproof-Quality", "Set-Cookie")
 
 def check_good_head(answer: Answer, g13: bool) -> None:
     """1.2 and GD-36: names, order and values."""
-    assert (answer.status, answer.reason) == (200, "OK")
+    assert (answer.status, answer.reason) == (200, "OK"), answer
     head = [(name, value) for name, value in answer.headers if name not in EXTENSIONS]
     server = "embOS/IP" if g13 else "wattproof"
     length = ("Transfer-Encoding", "chunked") if g13 else ("Content-Length", str(len(answer.body)))

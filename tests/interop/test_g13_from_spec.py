@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,11 +10,21 @@ from typing import Any
 import pytest
 
 from tests.interop.g13_client import compact, meters_of
+from tests.interop.g13_limits import (
+    NETWORK,
+    USUAL,
+    Row,
+    binding_rows,
+    error_rows,
+    fleet_rows,
+    gateway_rows,
+    meter_rows,
+    user_rows,
+)
+from tests.interop.g13_meters import KINDS, reads
 from tests.interop.g13_rig import Rig, rig
 from tests.interop.g13_shapes import EXTENDED, GATEWAY, check
 from tests.interop.g13_texts import FORBIDDEN, FORBIDDEN_HTML, UNAUTHORIZED, check_error_head, check_good_head, expected
-
-KINDS = ("eq", "mbus", "bsm", "dmed", "map")
 
 
 class Every:
@@ -156,3 +167,110 @@ def test_users(made: Rig) -> None:
     assert [set(user) for user in users] == [{"name"} if made.g13 else {"name", "gatewayadmin"}] * 4
     if not made.g13:
         assert {user["name"]: user["gatewayadmin"] for user in users} == extension
+
+
+UNSUPPORTED = "not supported by this meter: "
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.proves("G-351", "G-001", "G-002", "G-006")
+def test_reads_of_a_meter(made: Rig, every: Every, kind: str) -> None:
+    """Every read of 10.3 for this kind of meter: shape, or 400 with its reason."""
+    for (number, path), wanted in reads(made.g13).items():
+        with every((number, path)):
+            answer = made.admin.ask("GET", f"/meters/{made.serials[kind]}/{path}")
+            if isinstance(wanted[kind], str):
+                fails(made, number, answer, 400, UNSUPPORTED + wanted[kind])
+                continue
+            check_good_head(answer, made.g13)
+            assert compact(answer.body)
+            check(answer.document, wanted[kind], path)
+
+
+def judge(made: Rig, every: Every, row: Row, below: str = "", reason: str | None = None) -> None:
+    """Ask one row of limits as ``admin``; ``reason``: this meter refuses the resource altogether."""
+    number, method, path, body, wanted = row
+    with every((number, path, str(body)[:160])):
+        began = time.monotonic()
+        answer = made.admin.ask(method, below + path, body)
+        if time.monotonic() - began > 1:
+            print("slow", round(time.monotonic() - began, 1), method, below + path, body, answer.status)
+        if reason is not None and (
+            wanted is None or (answer.status == 400 and answer.des in (UNSUPPORTED + reason, "Invalid Request"))
+        ):
+            fails(made, number, answer, 400, UNSUPPORTED + reason)
+        elif wanted is None:
+            check_good_head(answer, made.g13)
+            if method != "GET":
+                assert answer.document == {"status": "success"}
+            else:
+                assert compact(answer.body) and isinstance(answer.document, dict)
+        else:
+            status, des = (400, wanted) if isinstance(wanted, str) else wanted
+            if number >= 52 and des == "unknown member":
+                if made.g13:  # GD-50
+                    assert answer.status == 200, answer
+                    return
+                des = "Invalid Request"
+            fails(made, number, answer, status, answer.des if des == "..." and not made.g13 else des)
+
+
+def test_limits_of_the_gateway(made: Rig, every: Every) -> None:
+    admin = made.admin
+    for row in gateway_rows(admin.get("/gateway")["serial"]):
+        judge(made, every, row)
+    with every("read back"):
+        shown = admin.get("/configuration")
+        assert {name: shown["ip"][name] for name in NETWORK} == NETWORK
+        assert shown["mbus-wired"] == shown["mbus-ir"] == USUAL
+        assert shown["eqbus"] == {"baudrate": 9600, "interoctettimeout": 40}
+    with every("permitted"):
+        permitted = admin.get("/permittedmeters")["meters"]
+        assert sorted(permitted) == ["ABB0000000000000", "ABB0000000000001", "Single.one-1"]
+    for row in error_rows():
+        judge(made, every, row)
+
+
+def test_limits_of_users(made: Rig, every: Every) -> None:
+    for row in user_rows(made.g13):
+        judge(made, every, row)
+    for row in binding_rows(made.serials["eq"]):
+        judge(made, every, row)
+    with every("bindings"):
+        bindings = made.admin.get("/users/newone/bindings")["bindings"]
+        assert {row["serial"]: row["access"] for row in bindings} == dict.fromkeys(made.serials.values(), "View Only")
+    with every("own bindings"):
+        assert len(made.user("viewer").get("/users/viewer/bindings")["bindings"]) == 5
+    with every("delete"):
+        made.admin.do("DELETE", "/users/newone")
+        if made.g13:
+            made.admin.do("DELETE", "/users/capital")
+
+
+def test_limits_of_the_fleet(made: Rig, every: Every) -> None:
+    for row in fleet_rows(made.serials["eq"]):
+        judge(made, every, row)
+
+
+#: Which writes a meter refuses altogether, and why (10.3); of M-Bus section 1.15 of the ABB specification.
+REFUSED: dict[str, dict[int, str]] = {
+    "eq": {},
+    "mbus": {53: "alarms", 65: "pulse outputs", 67: "input and output configuration", 68: "pulse outputs",
+             71: "previous values configuration", 75: "load profile configuration", 79: "demand configuration",
+             84: "day profiles", 86: "week profiles", 88: "season profiles", 90: "special days"},
+    "bsm": {48: "transformer ratio", 67: "input and output configuration", 68: "pulse outputs"},
+    "dmed": {48: "transformer ratio", 66: "inputs and outputs", 67: "input and output configuration",
+             68: "pulse outputs"},
+    "map": {42: "clock", 48: "transformer ratio", 66: "inputs and outputs", 67: "input and output configuration",
+            68: "pulse outputs"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_limits_of_a_meter(made: Rig, every: Every, kind: str) -> None:
+    serial = made.serials[kind]
+    now = made.admin.get("/gateway/datetime")["datetime"]
+    for row in meter_rows(kind, serial, now):
+        if kind == "bsm" and row[0] == 66:
+            continue
+        judge(made, every, row, f"/meters/{serial}/", REFUSED[kind].get(row[0]))

@@ -255,5 +255,5 @@ def test_a_directory_in_use_is_refused_with_the_holder(tmp_path: Path) -> None:
 
 def test_a_file_in_the_way_of_the_directory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="cannot use the state directory"):
+    with pytest.raises(StorageError, match="cannot use the directory"):
         DirectoryLock(tmp_path / "file" / "x")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Playwright, expect
 
+from tests.live.page_edits import close_messages
 from tests.live.running_gateway import Gateway, gateway
 from wattproof.meters.simulation import Plan, Simulation
 
@@ -31,6 +32,29 @@ WATCH = """
 window.stopped = [];
 document.addEventListener("securitypolicyviolation", (event) => window.stopped.push(event.violatedDirective));
 """
+#: Of every element that shows text: the contrast with what is behind it (WCAG 2.2, 1.4.3), where it is below 4.5.
+CONTRAST = """() => {
+  const channel = (v) => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 };
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const numbers = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
+  const behind = (node) => {
+    for (; node; node = node.parentElement) {
+      const colour = numbers(getComputedStyle(node).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const node of document.querySelectorAll('body *')) {
+    const text = [...node.childNodes].filter((one) => one.nodeType === 3).map((one) => one.data.trim()).join('');
+    const shown = text && node.checkVisibility() && !node.closest('svg, option');
+    if (!shown || node.matches(':disabled, :disabled *')) continue;
+    const [one, two] = [light(numbers(getComputedStyle(node).color)), light(behind(node))].sort((a, b) => b - a);
+    const ratio = (one + 0.05) / (two + 0.05);
+    if (ratio < 4.5) found.push(`${text} ${ratio.toFixed(2)}`);
+  }
+  return found;
+}"""
 KEY = "correct horse 8"
 FAST = {"answer-delay": "0"}
 #: Meters, their buses; ``full`` has every resource, ``signing`` signs sessions, ``lost`` will not answer, ``found`` is
@@ -77,6 +101,15 @@ class House:
         past = datetime.now().replace(microsecond=0) - timedelta(hours=hours)  # noqa: DTZ005 - the meter's local time
         for controls in ({"load": "constant:1500"}, {"clock": past.isoformat()}, {"step": hours * 3600}):
             runtime.patch(controls, {})
+
+    def flicker(self, times: int) -> None:
+        """Switch a load on and off, a minute each; it stays on."""
+        runtime = self.meters["full"].meters[0].runtime
+        past = datetime.now().replace(microsecond=0) - timedelta(minutes=2 * times)  # noqa: DTZ005 - the meter's time
+        runtime.patch({"clock": past.isoformat()}, {})
+        for watts in (0, 1500) * times:
+            runtime.patch({"load": f"constant:{watts}"}, {})
+            runtime.patch({"step": 60}, {})
 
 
 @asynccontextmanager
@@ -187,7 +220,7 @@ class Tab:
         failed = await self.page.locator("[data-kind=failed]").all_inner_texts()
         assert not failed, failed
         await expect(self.page.get_by_role("button", name="Send", exact=True)).to_be_disabled()
-        await self.page.locator(".message button").evaluate_all("buttons => buttons.forEach((one) => one.click())")
+        await close_messages(self.page)
 
     async def call(self, method: str, path: str, body: Any = None) -> Any:
         """What another program sends meanwhile."""
@@ -195,9 +228,13 @@ class Tab:
         assert answer.status in {200, 201}, answer
         return answer.json
 
+    def path(self, rest: str) -> str:
+        """Path of a resource of the meter that has everything."""
+        return f"/meters/{self.house.serials['full']}/{rest}"
+
     async def told(self, path: str) -> Any:
-        """A document of the meter that has everything."""
-        return await self.call("GET", f"/meters/{self.house.serials['full']}/{path}")
+        """A document of that meter."""
+        return await self.call("GET", self.path(path))
 
 
 @asynccontextmanager

@@ -13,14 +13,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 KEY = "a new secret"
 #: Seconds for anything that a test waits for.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -52,14 +52,14 @@ class Gateway:
 
     def ask(
         self, method: str, path: str, body: Any = None, *, user: str = "admin", password: str | None = None,
-        timeout: float = PATIENCE,
+        timeout: float = PATIENCE, content: str = "application/json",
     ) -> Answer:  # fmt: skip
-        """One request with Basic authentication."""
+        """One request with Basic authentication. A body of bytes is sent as it is, of the type ``content``."""
         pair = f"{user}:{self.password if password is None else password}"
         headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = content
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=timeout, context=self.context) as answer:
@@ -67,6 +67,13 @@ class Gateway:
         except urllib.error.HTTPError as error:
             with error:
                 return Answer(error.code, dict(error.headers), error.read())
+
+    def insist(self, method: str, path: str, body: Any = None) -> Answer:
+        """The same, again while a process restarts, as `Retry-After` asks for."""
+        end = time.monotonic() + PATIENCE
+        while (answer := self.ask(method, path, body)).status == 503 and time.monotonic() < end:
+            time.sleep(0.2)
+        return answer
 
     def get(self, path: str, **options: Any) -> Any:
         """The document of a good answer."""
@@ -97,13 +104,20 @@ class Gateway:
         raise AssertionError(f"{path} never pleased: {last}")
 
     def processes(self) -> dict[str, int]:
-        """The ids of both processes by name."""
-        found = {}
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in children:
-            words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-            found[words[words.index("gateway") + 1]] = int(child)
+        """The ids of both processes by name, as soon as both are there."""
+        end = time.monotonic() + PATIENCE
+        while len(found := dict(self._children())) < 2:
+            assert time.monotonic() < end, f"only {found} run"
+            time.sleep(0.05)
         return found
+
+    def _children(self) -> Iterator[tuple[str, int]]:
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for child in listed.split():
+            with suppress(OSError, ValueError):  # it has ended, or has not begun: no command line of ours
+                words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+                if (name := words[words.index("gateway") + 1]) in ("acquire", "serve"):
+                    yield name, int(child)
 
     def kill(self, name: str) -> None:
         """kill -9 one of the two."""

@@ -6,8 +6,9 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ GOOD = (
     "import sys,os,json; open(sys.argv[1],'a').write(f'{os.getpid()}\\n');"
     "print(json.dumps({'ready':True,'name':sys.argv[1]}),flush=True); sys.stdin.read()"
 )
+
+
+#: Waits as the processes of the gateway do.
+WAITING = "import asyncio; from wattproof.gateway.watch import parent_gone; asyncio.run(parent_gone())"
 
 
 def command(code: str, *arguments: str) -> list[str]:
@@ -78,6 +83,20 @@ async def test_a_child_ends_when_its_watcher_is_gone(tmp_path: Path) -> None:
     run.cancel()
     await asyncio.gather(run, return_exceptions=True)
     await child.end()
+
+
+@pytest.mark.parametrize("make", [socket.socketpair, os.pipe])
+def test_a_process_of_the_gateway_ends_with_either_kind_of_pipe(make: Callable[[], tuple[Any, Any]]) -> None:
+    there, here = make()
+    with subprocess.Popen(command(WAITING), stdin=there) as process:
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(0.3)
+            for end in (there, here):
+                os.close(end) if isinstance(end, int) else end.close()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_the_service_manager_hears_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 // Edit, Save, Send (G-403). A draft is one resource as this page edits it: `base` as it was read when the edit began,
 // `saved` what Save has kept, `edited` what the fields show. Drafts live as long as the page, also through a new login.
 import { ApiError, get } from './api'
+import { minus } from './decimal'
 import { problem, type Context, type Field } from './fields'
 
 export interface Request {
@@ -45,25 +46,25 @@ export interface Resource {
 }
 
 export const clone = <T>(value: T): T => (value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T))
-export const same = (left: unknown, right: unknown): boolean => differences(left, right).length === 0
 
-/** Paths of the members that differ; a list of rows counts one for each row. */
-export function differences(left: Model, right: Model, path = ''): string[] {
-  if (left === right) return []
-  const one = left !== null && typeof left === 'object'
-  const two = right !== null && typeof right === 'object'
-  if (!one || !two) return [path]
-  if (path !== '' && !Array.isArray(left)) {
-    return JSON.stringify(sorted(left)) === JSON.stringify(sorted(right)) ? [] : [path]
-  }
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)])
-  return [...keys].flatMap((key) => differences(left[key], right[key], path ? `${path}.${key}` : key))
+const NONE: ReadonlySet<string> = new Set()
+const isObject = (value: unknown): value is Model => value !== null && typeof value === 'object'
+const keysOf = (left: Model, right: Model): string[] => [...new Set([...Object.keys(left), ...Object.keys(right)])]
+
+/** Are two values the same? `decimals`: members whose texts are numbers, 0.25 is 0.250. */
+export function same(left: Model, right: Model, decimals = NONE, name = ''): boolean {
+  if (left === right) return true
+  if (decimals.has(name)) return /^-?0*\.?0*$/.test(minus(String(left), String(right)) ?? 'x')
+  return isObject(left) && isObject(right) && keysOf(left, right).every((key) => same(left[key], right[key], decimals, key))
 }
 
-function sorted(value: Model): Model {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]))
+/** Paths of the members that differ; a list of rows counts one for each row. */
+export function differences(left: Model, right: Model, decimals = NONE): string[] {
+  return keysOf(left, right).flatMap((key) => {
+    const [one, two] = [left[key], right[key]]
+    if (!Array.isArray(one) || !Array.isArray(two)) return same(one, two, decimals, key) ? [] : [key]
+    return keysOf(one, two).filter((index) => !same(one[Number(index)], two[Number(index)], decimals)).map((index) => `${key}.${index}`)
+  })
 }
 
 /** Everything wrong with a model. */
@@ -95,17 +96,23 @@ export class Draft {
     readonly serial: string,
   ) {}
 
+  /** Members that are decimal numbers. */
+  get decimals(): ReadonlySet<string> {
+    const fields = [...(this.resource.fields ?? []), ...(this.resource.list?.fields ?? [])]
+    return new Set(fields.filter((field) => field.kind === 'decimal').map((field) => field.name))
+  }
+
   // Getters and no derived values: a draft outlives the component in which it was made.
   get changed(): string[] {
-    return this.base === null ? [] : differences(this.base, this.edited)
+    return this.base === null ? [] : differences(this.base, this.edited, this.decimals)
   }
 
   get unsaved(): string[] {
-    return this.base === null ? [] : differences(this.saved, this.edited)
+    return this.base === null ? [] : differences(this.saved, this.edited, this.decimals)
   }
 
   get kept(): string[] {
-    return this.base === null ? [] : differences(this.base, this.saved)
+    return this.base === null ? [] : differences(this.base, this.saved, this.decimals)
   }
 
   get problems(): string[] {

@@ -24,7 +24,7 @@ export function memberName(path: string): string {
 /** Two users (G-405): what was read before Send against what the edit began with. False: stop. */
 async function agreed(draft: Draft): Promise<boolean> {
   const fresh = await draft.fetch()
-  const theirs = differences(draft.base, fresh).filter((path) => !draft.resource.separate || draft.changed.includes(path))
+  const theirs = differences(draft.base, fresh, draft.decimals).filter((path) => !draft.resource.separate || draft.changed.includes(path))
   if (!theirs.length) return true
   const rows = theirs.map((path) => [memberName(path), shown(at(draft.base, path)), shown(at(fresh, path)), shown(at(draft.edited, path))])
   const choice = await ask({
@@ -60,7 +60,7 @@ async function transmit(draft: Draft): Promise<void> {
 async function readBack(draft: Draft): Promise<void> {
   const sent = draft.edited
   const fresh = await draft.fetch()
-  draft.odd = draft.resource.separate ? [] : differences(sent, fresh).filter((path) => !draft.resource.orders?.includes(path))
+  draft.odd = draft.resource.separate ? [] : differences(sent, fresh, draft.decimals).filter((path) => !draft.resource.orders?.includes(path))
   draft.take(fresh)
 }
 

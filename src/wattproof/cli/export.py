@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from wattproof.cli import output
 from wattproof.cli.gateway import settings_of
 from wattproof.cli.simulate import run_loop
-from wattproof.cli.storing import Time, progress
+from wattproof.cli.storing import When, progress
 from wattproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def command(
     *,
     data: Path | None = None,
     config: Path | None = None,
-    from_: Annotated[Time, Parameter(name="--from")] = None,
-    to: Time = None,
+    from_: Annotated[When, Parameter(name="--from")] = None,
+    to: When = None,
     meter: Annotated[tuple[str, ...], Parameter(negative=(), consume_multiple=False)] = (),
     format: Literal["csv", "parquet"] | None = None,
     output_file: Annotated[Path | None, Parameter(name="--output")] = None,

@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from wattproof.cli import output
 from wattproof.cli.simulate import run_loop
-from wattproof.errors import UsageError
+from wattproof.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from wattproof.gateway.config import Config
@@ -66,6 +66,7 @@ def command(
         return _reset(settings, asked=data is not None, as_json=json)
     if process is not None:
         return run_loop(_one(process, settings))
+    _check_maps(settings)
     return run_loop(_both(settings, _options(config, settings), as_json=json))
 
 
@@ -81,6 +82,19 @@ def settings_of(config: Path | None, data: Path | None, listen: Sequence[str] | 
     if listen:
         changes["listen"] = configuration.listen_urls(listen)
     return dataclasses.replace(found, **changes)
+
+
+def _check_maps(settings: Config) -> None:
+    """Read every map file once before anything is opened. A process that starts again meanwhile does without: one bad
+    map must not keep the other meters from being polled."""
+    from wattproof.gateway.config import map_folders
+    from wattproof.meters.mapped.mapfile import find_map, load_map
+
+    for text in dict.fromkeys(meter.map for meter in settings.meters if meter.map is not None):
+        try:
+            load_map(find_map(text, map_folders(settings)))
+        except UnknownName as error:
+            raise UsageError(f"{settings.path}: [meter] map: {error}") from None
 
 
 def _options(config: Path | None, settings: Config) -> list[str]:
@@ -148,13 +162,15 @@ def announce(settings: Config, acquire: Mapping[str, Any], listen: Sequence[str]
         output.say(f"  user admin, one-time password {password} (change it at the first login)")
     elif (settings.data / "initial-password").exists():
         output.say(f"  user admin, one-time password in {settings.data / 'initial-password'}")
-    output.say(f"  {len(meters)} meter{'s' * (len(meters) != 1)} registered")
+    asked = acquire.get("awaited", 0)
+    others = f", {asked} of the configuration asked who {'it is' if asked == 1 else 'they are'}" if asked else ""
+    output.say(f"  {len(meters)} meter{'s' * (len(meters) != 1)} registered{others}")
     if not settings.buses:
         output.say("")
         output.say(f"No bus is configured yet. To add the first meter, write {settings.data / 'gateway.toml'}:")
         output.say('  [[bus]]\n  name = "hall"\n  url = "tcp://127.0.0.1:5020"\n')
         output.say('  [[meter]]\n  bus = "hall"\n  family = "bsm"\n  unit = 42')
-        output.say("A virtual one for it: wattproof simulate bsm")
+        output.say("and start the gateway again. A virtual meter for it: wattproof simulate bsm")
     output.say("Ctrl-C ends it.")
 
 

@@ -10,7 +10,7 @@ from wattproof.cli import output
 from wattproof.cli.gateway import settings_of
 from wattproof.cli.simulate import run_loop
 from wattproof.cli.storing import progress
-from wattproof.errors import StorageError, UsageError
+from wattproof.errors import UsageError
 
 if TYPE_CHECKING:
     from wattproof.gateway.config import Config
@@ -63,15 +63,15 @@ async def _restore(settings: Config, file: Path, replace: bool, json: bool) -> i
     from wattproof.gateway.store.backup import restore
     from wattproof.gateway.store.opening import open_store, open_target
     from wattproof.io.clock import SystemClock
-    from wattproof.io.journal import DirectoryLock
+    from wattproof.io.journal import DirectoryInUse, DirectoryLock
 
     options: dict[str, Any] = {"password_file": settings.store_password_file}
     where = (settings.store_url, settings.data)
     with archive.reading(file) as found:
         try:
             lock = DirectoryLock(settings.data)
-        except StorageError as error:
-            raise UsageError(f"{error}: stop the gateway first") from error
+        except DirectoryInUse as error:
+            raise UsageError(str(error)) from error
         with lock:
             target = await open_target(*where, found.manifest.schema, SystemClock(), replace=replace, **options)
             try:

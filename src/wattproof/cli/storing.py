@@ -12,18 +12,22 @@ from cyclopts import Parameter
 from wattproof.cli import output
 
 
-def _time(kind: Any, tokens: Any) -> int:
+class Time(int):
+    """UTC milliseconds; the help shows the name."""
+
+
+def _time(kind: Any, tokens: Any) -> Time:
     text = tokens[0].value
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time: write 2026-11-30, or 2026-11-30T12:00:00+01:00") from None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return round(aware.timestamp() * 1000)
+    return Time(round(aware.timestamp() * 1000))
 
 
 #: A time as UTC ms: a date, or a date and time; UTC unless it says otherwise.
-Time = Annotated[int | None, Parameter(converter=_time, n_tokens=1)]
+When = Annotated[Time | None, Parameter(converter=_time, n_tokens=1)]
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from wattproof.g13.resources import Resource
-from wattproof.g13.shapes.scalars import Choice, Moment, Text, Whole
+from wattproof.g13.shapes.scalars import Choice, Text, Whole
 from wattproof.g13.shapes.shape import How, Shape, Unfit
+from wattproof.g13.shapes.times import Moment
 
 _DIGITS = re.compile(r"[0-9]{1,12}", re.ASCII)
 
@@ -34,11 +35,12 @@ class Argument:
 
 
 _MOMENT = Argument(Moment(), "invalid datetime")
-#: Arguments by name. Serial numbers and users are looked up, so any text is one.
+#: Arguments by name. Serial numbers and users are looked up, so any text without control
+#: characters is one.
 ARGUMENTS: Mapping[str, Argument] = MappingProxyType(
     {
-        "serial": Argument(Text()),
-        "user": Argument(Text(), folded=True),
+        "serial": Argument(Text(least=1), "invalid serial"),
+        "user": Argument(Text(least=1), "invalid user name", folded=True),
         "token": Argument(Whole(0, 0xFFFFFFFF), "invalid token"),
         "id": Argument(Whole(0), "invalid id"),
         "type": Argument(Choice(("active", "reactive", "apparent")), "invalid energy type"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from wattproof.g13.arguments import argument
-from wattproof.g13.bodies import REQUESTS, RESPONSES, UPLOAD
+from wattproof.g13.bodies import REQUESTS, RESPONSES, STRICT, UPLOAD
 from wattproof.g13.resources import RESOURCES, Resource
 from wattproof.g13.routing import forms
 from wattproof.version import __version__
@@ -26,6 +26,7 @@ _FAILURES = {
     403: "No right, or the meter refuses",
     404: "No such meter, user or id",
     413: "The body is too large",
+    414: "The path is too long",
     415: "The body is no JSON",
     429: "Too many failed logins or requests",
     500: "The meter does not answer",
@@ -114,7 +115,7 @@ def _operation(resource: Resource, places: tuple[_Place, ...], compat: bool) -> 
     }
     if places:
         operation["parameters"] = [_parameter(resource, place) for place in places]
-    if body := _request(resource):
+    if body := _request(resource, compat):
         operation["requestBody"] = body
     operation["responses"] = _responses(resource, compat)
     return operation
@@ -130,15 +131,27 @@ def _parameter(resource: Resource, place: _Place) -> dict[str, Any]:
     }
 
 
-def _request(resource: Resource) -> dict[str, Any] | None:
+def _request(resource: Resource, compat: bool) -> dict[str, Any] | None:
     if resource.number == UPLOAD:
-        image = {"type": "string", "contentMediaType": "application/octet-stream"}
+        image = {"type": "string", "contentMediaType": "application/octet-stream", "minLength": 1}
         form = {"type": "object", "properties": {"image": image}, "required": ["image"], "additionalProperties": False}
         return {"required": True, "content": {FORM: {"schema": form}}}
     declared = REQUESTS.get(resource.number)
     if declared is None:
         return None
-    return {"required": declared.needed, "content": {JSON: {"schema": declared.shape.schema(request=True)}}}
+    schema = declared.shape.schema(request=True)
+    schema = schema if resource.number in STRICT and not compat else _opened(schema)
+    return {"required": declared.needed, "content": {JSON: {"schema": schema}}}
+
+
+def _opened(schema: Any) -> Any:
+    """The schema of a body in which members that are not known are ignored (GD-50)."""
+    if isinstance(schema, list):
+        return [_opened(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = schema.get("additionalProperties") is False
+    return {name: _opened(part) for name, part in schema.items() if not (closed and name == "additionalProperties")}
 
 
 def _responses(resource: Resource, compat: bool) -> dict[str, Any]:
@@ -154,7 +167,9 @@ def _responses(resource: Resource, compat: bool) -> dict[str, Any]:
 def _failing(resource: Resource, compat: bool) -> Iterator[int]:
     """The statuses of failures that a resource has."""
     for status in _FAILURES:
-        if status == 502:
+        if status == 414:
+            there = not compat and "{" in resource.path
+        elif status == 502:
             there = compat and resource.number in _BAD_GATEWAY
         elif status in (413, 415):
             there = not compat and (resource.number in REQUESTS or resource.number == UPLOAD)

@@ -65,6 +65,10 @@ class _Node(Generic[R]):
             return self.number
         return self.text
 
+    def other(self, name: str) -> tuple[str, _Node[R]] | None:
+        """The argument that may stand in the place of ``name``."""
+        return next((kind for kind in (self.number, self.text) if kind is not None and kind[0] != name), None)
+
 
 def forms(template: str) -> Iterator[str]:
     """The paths that a template stands for, without options and alternatives.
@@ -137,20 +141,29 @@ class Router(Generic[R]):
         segments = _segments(path)
         if segments is None:
             return Missed()
-        node = self._root
+        node = parent = self._root
         found: dict[str, str] = {}
+        last = ""
         for segment in segments:
+            parent, last = node, ""
             child = node.literal.get(segment)
             if child is None:
                 argument = node.argument(segment)
                 if argument is None:
                     return Missed()
-                name, child = argument
-                found[name] = segment
+                last, child = argument
+                found[last] = segment
             node = child
-        if method not in node.methods:
-            return Missed(tuple(known for known in METHODS if known in node.methods))
-        return Match(node.methods[method], found)
+        methods = {known: (resource, last) for known, resource in node.methods.items()}
+        if last and (other := parent.other(last)) is not None:
+            # What looks like the other argument is a bad one of the method that takes this one alone.
+            methods = {known: (resource, other[0]) for known, resource in other[1].methods.items()} | methods
+        if method not in methods:
+            return Missed(tuple(known for known in METHODS if known in methods))
+        resource, name = methods[method]
+        if name != last:
+            found[name] = found.pop(last)
+        return Match(resource, found)
 
 
 def _segments(path: str) -> list[str] | None:

@@ -12,16 +12,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from wattproof.errors import InvalidURL, UsageError
+from wattproof.errors import InvalidURL, UnknownName, UsageError
 from wattproof.io import tomlfile
 from wattproof.io.tomlfile import Key, Section
-from wattproof.io.url import parse_url
+from wattproof.io.url import MODBUS, MeterURL, parse_url
+from wattproof.meters import registry
 
 NAME = re.compile(r"[a-z0-9-]{1,32}")
-FAMILIES = ("abb", "bsm", "dmed4", "g13", "map", "sunspec")
+#: What families are read over beside Modbus, over which every family with a driver for it is read.
+WAYS: Mapping[str, Sequence[str]] = {"abb": ("M-Bus", "COSEM"), "dmed4": ("HTTP",), "g13": ("HTTP",)}
+PROTOCOLS: Mapping[str, str] = {
+    **dict.fromkeys(MODBUS, "Modbus"),
+    "mbus": "M-Bus",
+    **dict.fromkeys(("hdlc", "dlms", "dlms+udp"), "COSEM"),
+    **dict.fromkeys(("http", "https"), "HTTP"),
+}
 #: Networks that a scan asked for over HTTP may reach (10.2); link-local ones never.
 SCAN_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 LISTEN = "https://127.0.0.1:8443"
+
+
+def way_of(url: MeterURL) -> str | None:
+    """What is spoken at a bus, ``None`` where the gateway does not speak it."""
+    return PROTOCOLS.get(url.framing)
 
 
 def default_data() -> Path:
@@ -187,10 +200,22 @@ def _timezone(value: Any) -> str:
 
 def _bus_url(value: Any) -> str:
     try:
-        parse_url(value)
+        url = parse_url(value)
     except InvalidURL as error:
         raise ValueError(str(error)) from None
+    if way_of(url) is None:
+        raise ValueError("the gateway polls meters on Modbus, M-Bus, COSEM and HTTP")
+    own = next((name for name in ("unit", "address", "channel") if name in url.options), None)
+    if own is not None:
+        raise ValueError(f"{own} belongs to a meter, not to its bus: write it under [[meter]]")
     return str(value)
+
+
+def _family(value: Any) -> str:
+    try:
+        return registry.family(value).name
+    except UnknownName as error:
+        raise ValueError(str(error)) from None
 
 
 def _store(value: Any) -> str:
@@ -312,7 +337,7 @@ METER = (
     Key(
         "family",
         _TEXT,
-        check=_pattern(r"[a-z0-9_-]{1,32}", "a family, such as " + ", ".join(FAMILIES)),
+        check=_family,
         meaning="`abb`, `bsm`, `dmed4`, `g13`, `map`, `sunspec`, or one of another package.",
     ),
     Key("unit", _WHOLE, None, _between(1, 247), meaning="Modbus unit; by default the usual one of the family."),
@@ -370,8 +395,16 @@ def load(path: Path | str) -> Config:
     config = _gateway(file, Config(path=file.file.path), here)
     buses = tuple(BusConfig(**section.take(BUS)) for section in file.sections("bus", many=True))
     _distinct(file, buses)
-    meters = tuple(_meter(section, {bus.name for bus in buses}, here) for section in file.sections("meter", many=True))
+    sections = file.sections("meter", many=True)
+    meters = tuple(_meter(section, {bus.name: bus for bus in buses}, here) for section in sections)
+    _apart(sections, meters)
     return replace(config, buses=buses, meters=meters)
+
+
+def map_folders(config: Config) -> tuple[Path, ...]:
+    """Where map files lie: beside the configuration file, and in the data directory."""
+    places = (config.path, config.data)
+    return tuple(place if place.is_dir() else place.parent for place in places if place is not None)
 
 
 def listen_urls(urls: Sequence[str]) -> tuple[str, ...]:
@@ -414,11 +447,34 @@ def _distinct(file: Section, buses: Sequence[BusConfig]) -> None:
         seen.add(bus.name)
 
 
-def _meter(section: Section, buses: set[str], here: Path) -> MeterConfig:
+def _apart(sections: Sequence[Section], meters: Sequence[MeterConfig]) -> None:
+    """No two meters at one place."""
+    seen: set[tuple[object, ...]] = set()
+    for section, meter in zip(sections, meters, strict=True):
+        unit = registry.family(meter.family).unit if meter.unit is None else meter.unit
+        # Meters behind another gateway share its address.
+        behind = meter.serial if meter.family == "g13" else None
+        place = (meter.bus, str(unit if meter.address is None else meter.address), meter.channel, behind)
+        if place in seen:
+            raise section.wrong("bus", f"another [[meter]] is at the same place of the bus {meter.bus!r}")
+        seen.add(place)
+
+
+def _check_way(section: Section, family: str, bus: BusConfig) -> None:
+    row = registry.family(family)
+    ways = (*(("Modbus",) if row.driver or row.points else ()), *WAYS.get(family, ()))
+    spoken = way_of(parse_url(bus.url))
+    if spoken not in ways:
+        read = f"read over {' and '.join(ways)}" if ways else "not read by the gateway"
+        raise section.wrong("family", f"{family!r} is {read}; the bus {bus.name!r} speaks {spoken}")
+
+
+def _meter(section: Section, buses: Mapping[str, BusConfig], here: Path) -> MeterConfig:
     values = section.take(METER)
     if values["bus"] not in buses:
         known = ", ".join(sorted(buses)) or "none"
         raise section.wrong("bus", f"there is no bus {values['bus']!r}; known: {known}")
+    _check_way(section, values["family"], buses[values["bus"]])
     if values["family"] == "map" and values["map"] is None:
         raise section.wrong("map", "missing; a meter of the family map needs its map file", missing=True)
     if values["map"] is not None and ("/" in values["map"] or values["map"].endswith(".toml")):

@@ -19,7 +19,7 @@ from wattproof.gateway.events import Id, event
 from wattproof.gateway.records import Audit, ClearEvents, DropToken, DropUser, Setting, User, Write
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
-from wattproof.io.journal import DirectoryLock, sync_directory
+from wattproof.io.journal import DirectoryInUse, DirectoryLock, sync_directory
 from wattproof.model.clock import Clock
 
 #: The setting that says that files are still to be dealt with, and the file that becomes the one-time password.
@@ -34,13 +34,15 @@ async def factory_reset(config: Config, clock: Clock) -> dict[str, Any]:
     """Reset a gateway that is not running; what ``--factory-reset --json`` prints.
 
     Raises:
-        UsageError: it is running.
+        UsageError: it is running, or there is none.
         StorageError: the disk. Nothing is reset, or at the next start everything is.
     """
+    if not config.data.is_dir():
+        raise UsageError(f"there is no gateway in {config.data}: name its data directory with --data")
     try:
         lock = DirectoryLock(config.data)
-    except StorageError as error:
-        raise UsageError(f"{error}: stop the gateway first") from error
+    except DirectoryInUse as error:
+        raise UsageError(str(error)) from error
     with lock:
         store = await open_store(config.store_url, config.data, password_file=config.store_password_file)
         verifier = Verifier()

@@ -170,7 +170,8 @@ async def _until(stopping: asyncio.Event, runs: Sequence[asyncio.Task[None]]) ->
 async def parent_gone() -> None:
     """Wait until the watcher has closed our standard input. Never returns where that is no pipe of a watcher."""
     loop = asyncio.get_running_loop()
-    if not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+    kind = os.fstat(sys.stdin.fileno()).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)):  # asyncio's pipe is a pair of sockets before Python 3.12
         await loop.create_future()  # a terminal, or /dev/null under a service manager
     reader = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -104,7 +104,7 @@ def make_directory(folder: Path) -> None:
         for part in missing:
             sync_directory(part.parent)
     except OSError as error:
-        raise StorageError(f"cannot use the state directory {folder}: {_reason(error)}") from error
+        raise StorageError(f"cannot use the directory {folder}: {_reason(error)}") from error
 
 
 SYSTEM_DISK = SystemDisk()
@@ -232,6 +232,10 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
+class DirectoryInUse(StorageError):
+    """Another process holds the directory."""
+
+
 class DirectoryLock:
     """A state directory, made if it is missing, held by one process as long as this object is open.
 
@@ -249,7 +253,7 @@ class DirectoryLock:
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             self._descriptor: int | None = os.open(folder / "lock", flags, 0o600)
         except OSError as error:
-            raise StorageError(f"cannot use the state directory {folder}: {_reason(error)}") from error
+            raise StorageError(f"cannot use the directory {folder}: {_reason(error)}") from error
         try:
             _lock(self._descriptor)
         except OSError as error:
@@ -257,8 +261,8 @@ class DirectoryLock:
                 holder = os.pread(self._descriptor, 20, 0).decode("ascii", "replace").strip()
             os.close(self._descriptor)
             self._descriptor = None
-            raise StorageError(
-                f"the state directory {folder} is in use by process {holder or 'unknown'}: "
+            raise DirectoryInUse(
+                f"the directory {folder} is in use by process {holder or 'unknown'}: "
                 "stop that process, or give another directory"
             ) from error
         with suppress(OSError):  # the number is for the message above only

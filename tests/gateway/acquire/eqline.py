@@ -1,12 +1,13 @@
-"""An EQ bus in memory: several virtual ABB meters hear every frame, on the clock of the test."""
+"""An EQ bus in memory: virtual ABB meters by HDLC address, on the clock of a world."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import re
+import zlib
+from collections.abc import Callable
 
-from tests.wires import HandTimers
-from wattproof.drivers.cosem import bus as cosem
+from tests.meters.abb.virtual.cosem.bench import PASSWORD, Bench
+from wattproof.drivers.cosem.bus import Bus
 from wattproof.drivers.cosem.line import Line
 from wattproof.drivers.cosem.timing import Timing
 from wattproof.drivers.schedule import BackOff
@@ -14,63 +15,62 @@ from wattproof.gateway.acquire.lines import CosemLine
 from wattproof.gateway.config import BusConfig
 from wattproof.io.memory import MemoryLink, memory_pair
 from wattproof.io.url import parse_url
-from wattproof.meters.abb.virtual.creation import create
 from wattproof.model.clock import VirtualClock
-from wattproof.virtual.base import SimulationOptions
-from wattproof.virtual.framed import FrameBus, FrameStream
-from wattproof.virtual.runtime import Runtime
 
-EQ = "hdlc:///dev/eq"
+SECOND = 10**9
+#: ACTION of the second method of the image transfer, with the number of the block.
+_BLOCK = re.compile(rb"\xc3\x01.\x00\x12\x00\x00\x2c\x00\x00\xff\x02\x01\x02\x02\x06(.{4})", re.DOTALL)
+BLOCK = 448
+
+
+def image(version: str = "A9.01.0", blocks: int = 12) -> bytes:
+    """An image of so many blocks that keeps the rule of the virtual meter."""
+    body = version.encode().ljust(16, b"\0") + bytes(number % 251 for number in range(blocks * BLOCK - 20))
+    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 class EqLine:
-    """``meters`` by HDLC address. ``requests``: what was sent, with the second; ``lose``: takes an answer away."""
+    """``meters`` by address. ``heard``: second and address of every request; ``blocks``: numbers of the blocks that
+    were sent to an address. ``loses`` says whether a request gets lost. Each request takes 50 ms."""
 
-    def __init__(self, clock: VirtualClock, addresses: Sequence[int], **options: Any) -> None:
+    def __init__(self, clock: VirtualClock, *addresses: int) -> None:
         self.clock = clock
-        self.timers = HandTimers()
-        self.meters: dict[int, Any] = {}
-        self.requests: list[tuple[float, bytes]] = []
-        self.lose: Any = lambda data: False
-        self._elapsed = 0.0
-        runtimes = []
-        for number, address in enumerate(addresses, 1):
-            settings = {"hdlc-address": str(address), "time": "2026-02-28T11:59:50"}
-            meter = create(
-                SimulationOptions(
-                    "abb", None, seed=number, serial=f"{number:08}", load="constant:1000", settings=settings
-                )
-            )
-            self.meters[address] = meter
-            runtimes.append(Runtime(meter, self.timers))
-        self._runtimes = runtimes
-        self.sent: list[bytes] = []
-        self._stream = FrameStream(FrameBus(runtimes, "hdlc"), self.sent.append, None, network=False)
+        self.meters = {
+            address: Bench(settings={"hdlc-address": address}, serial=f"{address:08}") for address in addresses
+        }
+        self.heard: list[tuple[float, int]] = []
+        self.blocks: dict[int, list[int]] = {address: [] for address in addresses}
+        self.loses: Callable[[int, bytes], bool] = lambda address, data: False
+        self._elapsed = clock.now()
 
     def line(self, config: BusConfig) -> CosemLine:
-        """What the gateway opens."""
+        """What a gateway opens."""
+        timing = Timing(answer=0.58, network=True, pause=0.05)
+        bus = Bus(
+            Line(self._open, name=config.name, clock=self.clock, timing=timing),
+            back_off=BackOff(limit=1, first=10, factor=2, most=60),
+        )
+        return CosemLine(config.name, parse_url(config.url), bus)
 
-        async def opener() -> MemoryLink:
-            near, far = memory_pair(self.clock, "eq")
-            far.answer = self._answer
-            return near
+    def firmware(self, address: int) -> str:
+        return self.meters[address].body.firmware
 
-        line = Line(opener, name=config.name, clock=self.clock, timing=Timing(answer=0.58, network=True))
-        back_off = BackOff(limit=1, first=10, factor=2, most=60)
-        return CosemLine(config.name, parse_url(config.url), cosem.Bus(line, back_off=back_off))
+    async def _open(self) -> MemoryLink:
+        near, far = memory_pair(self.clock, "memory")
+        far.answer = self._answer
+        return near
 
     def _answer(self, data: bytes) -> bytes:
-        now = self.clock.now() / 1e9
-        self.requests.append((now, data))
-        if now > self._elapsed:
-            self.timers.run(now - self._elapsed)
-            for runtime in self._runtimes:
-                runtime.catch_up()
-            self._elapsed = now
-        self.sent.clear()
-        self._stream.receive(data, self.timers.now())
-        return b"" if self.lose(data) else b"".join(self.sent)
+        elapsed, self._elapsed = self.clock.now() - self._elapsed, self.clock.now()
+        for bench in self.meters.values():
+            bench.wait(elapsed / SECOND)
+        address = data[4] >> 1
+        self.heard.append((self.clock.now() / SECOND, address))
+        if found := _BLOCK.search(data):
+            self.blocks[address].append(int.from_bytes(found[1]))
+        if self.loses(address, data):
+            return b""
+        return b"".join(bench.hdlc(data) for bench in self.meters.values())
 
-    def fault(self, address: int, name: str, value: object) -> None:
-        runtime = self._runtimes[list(self.meters).index(address)]
-        runtime.patch({}, {name: value})
+
+PASSWORD_TEXT = PASSWORD.decode()

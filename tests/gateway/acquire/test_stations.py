@@ -224,3 +224,43 @@ async def test_a_meter_that_signs_is_left_alone_and_not_taken_to_be_away() -> No
             "the others were polled all the time"
         )
         assert rig.events()[9] == 0
+
+
+async def test_a_mistake_of_ours_with_one_meter_ends_neither_its_bus_nor_the_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Rig((1, 2)) as rig:
+        await rig.pass_(10)
+        source: Any = rig.stations[1].source
+
+        async def broken(ids: object) -> dict[int, object]:
+            raise RuntimeError("a mistake of ours")
+
+        monkeypatch.setattr(source, "read", broken)
+        await rig.pass_(10)
+        assert rig.runner.statistics.mistakes > 0 and "a mistake of ours" in caplog.text
+        assert len(rig.readings(2, Group.LIVE)) >= 12
+        with pytest.raises(CommandFailed) as failed:
+            await rig.run(rig.stations[1].values([69], 0.0, 10))
+        assert failed.value.kind is Failing.INTERNAL
+        monkeypatch.undo()
+        before = len(rig.readings(1, Group.LIVE))
+        await rig.pass_(10)
+        assert len(rig.readings(1, Group.LIVE)) > before + 5
+
+
+@pytest.mark.proves("G-374")
+async def test_no_value_gets_a_newer_time_than_its_reading() -> None:
+    async with Rig(delay=0.4) as rig:
+        station = rig.stations[42]
+        await rig.pass_(10)
+        asked = {round((rig.clock.time() - rig.clock.now()) / 1e6 + second * 1000) for second in rig.wire.times(42)}
+        assert {value.time for value in station.latest.values()} <= asked
+        rig.wire.dead.add(42)
+        await rig.pass_(30)
+        last = max(value.time for value in station.latest.values())
+        with pytest.raises(CommandFailed):
+            await rig.run(station.values([69], 5.0, 10))
+        # However long it is asked for, what was read last keeps its time, in memory and in the store.
+        assert max(value.time for value in station.latest.values()) == last <= rig.site.now - 20_000
+        assert rig.readings(42, Group.LIVE)[-1].time == last

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.acquire.eqline import EQ, EqLine
+from tests.gateway.acquire.eqline import EqLine
 from tests.gateway.acquire.rig import SECOND, Wire, virtual
 from tests.gateway.acquire.world import WHO, World
 from wattproof.errors import StorageError
@@ -21,6 +21,7 @@ from wattproof.wire.modbus.serve import serve
 from wattproof.wire.modbus.store import MemoryStore
 
 HALL = "tcp://10.0.0.1:502"
+EQ = "hdlc:///dev/eq"
 HOUR, DAY = 3600, 86400
 
 
@@ -195,7 +196,7 @@ async def test_an_abb_meter_that_lets_nobody_write_is_tried_once_a_day(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without its password everything can be read, and nothing set."""
-    line = EqLine(VirtualClock(), (17,))
+    line = EqLine(VirtualClock(), 17)
     config = Config(
         data=tmp_path,
         buses=(BusConfig("eq", EQ, poll_live_s=6 * HOUR, poll_energy_s=6 * HOUR),),

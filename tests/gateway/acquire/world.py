@@ -96,12 +96,6 @@ class World:
             if task.done():
                 return await task
             moment = self.clock.next_wake()
-            if moment is None or moment >= end:
-                import sys
-
-                print("MOMENT", moment, end, self.store.working, file=sys.stderr)
-                for one in asyncio.all_tasks():
-                    one.print_stack(file=sys.stderr)
             assert moment is not None and moment < end, "the task does not end"
             self.clock.advance(max(0, moment - self.clock.now()) / SECOND)
 

@@ -257,7 +257,7 @@ async def test_tokens(house: House, desk: Desk):
         assert await refused(desk.accounts.issue(operator, name, scopes, expires=expires)) == (400, text)
     for number in range(50):
         await desk.accounts.issue(operator, f"t{number}", ["read"])
-    assert await refused(desk.accounts.issue(operator, "late", ["read"])) == (400, "too many tokens")
+    assert await refused(desk.accounts.issue(operator, "late", ["read"])) == (409, "too many tokens")
 
 
 @pytest.mark.proves("G-324", "G-312")

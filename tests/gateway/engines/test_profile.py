@@ -237,7 +237,7 @@ async def test_the_configuration_that_a_meter_begins_with():
     bench = await bench_at(2026, 6, 1, 10)
     unused = [[0, 0, 0]] * 6
     assert await bench.get(74) == {"lpconfig": [[900, 1, 35040], [900, 96, 4960], *unused]}
-    assert await bench.rows(73, channel=3) == ({"mapping": [], "interval": 0}, [])
+    assert await bench.rows(73, channel=3) == ({"interval": 0}, [])
 
 
 @pytest.mark.proves("G-175", "G-378")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wattproof.errors import StorageError
-from wattproof.gateway.serve import image
+from wattproof.gateway.images import FOLDER
 from wattproof.gateway.serve.image import Upload, boundary_of, discard_others
 from wattproof.gateway.serve.problems import Problem
 
@@ -38,7 +38,7 @@ def upload(folder: Path, body: bytes, *, any_type: bool = False, step: int = 100
 def refused(folder: Path, body: bytes) -> tuple[int, str]:
     with pytest.raises(Problem) as caught:
         upload(folder, body)
-    assert not (folder / image.FOLDER).is_dir() or not list((folder / image.FOLDER).glob(".*"))
+    assert not (folder / FOLDER).is_dir() or not list((folder / FOLDER).glob(".*"))
     return caught.value.status, caught.value.text
 
 
@@ -92,11 +92,11 @@ def test_a_broken_upload_leaves_the_old_image_and_nothing_else(tmp_path: Path) -
     assert [path.name for path in (tmp_path / "image").iterdir()] == [old["sha256"]]
     new = upload(tmp_path, form(b"new"))
     (tmp_path / "image" / ".left.part").touch()
-    discard_others(tmp_path, new)
+    discard_others(tmp_path, [str(new["sha256"])])
     assert (tmp_path / "image" / ".left.part").exists()  # it may be one that goes on
-    discard_others(tmp_path, new, uploads=True)
+    discard_others(tmp_path, [str(new["sha256"])], uploads=True)
     assert [path.name for path in (tmp_path / "image").iterdir()] == [new["sha256"]]
-    discard_others(tmp_path / "none", None)
+    discard_others(tmp_path / "none", ())
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,18 @@ async def test_meters_are_those_that_the_user_may_see(rig: Rig) -> None:
         assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}{path}", user=None)).status == 401, path
 
 
+async def test_who_may_see_all_meters_hears_that_there_is_none(rig: Rig) -> None:
+    for path in ("", "/latest", "/readings", "/profiles/1", "/corrections", "/keys", "/sessions"):
+        answer = await rig.ask("GET", f"/api/v1/meters/ABB_0{path}", user="gina")
+        assert (answer.status, answer.text) == (404, "meter not found"), path
+        assert (await rig.ask("GET", f"/api/v1/meters/ABB_0{path}", user="carl")).status == 403, path
+    assert (await rig.ask("POST", "/api/v1/meters/ABB_0/sessions", {}, user="gina")).status == 404
+
+
+async def test_a_path_has_an_end(rig: Rig) -> None:
+    assert (await rig.ask("GET", f"/api/v1/meters/{'0' * 2048}", user="gina")).status == 414
+
+
 async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> None:
     await measured(rig)
     latest = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/latest"), "latest")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import zlib
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.gateway.serve.rig import OTHER, SERIAL, Answered, Rig, meter
 from wattproof.g13.parameters import STORABLE
 from wattproof.gateway.events import Id, event
 from wattproof.gateway.identity import new_identity
+from wattproof.gateway.images import UPDATE
 from wattproof.gateway.local import CommandFailed, Failing, Notice
 from wattproof.gateway.records import Access, Setting
 from wattproof.gateway.serve.handlers import gateway
@@ -462,15 +464,30 @@ async def test_of_images_that_come_at_once_one_is_left(rig: Rig) -> None:
     assert path.name == kept["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.proves("G-335")
 async def test_left_over_images_are_removed_at_the_start(rig: Rig) -> None:
     await upload(rig, b"first")
     folder = rig.config.data / "image"
+    first = await rig.store.setting("image")
     (folder / ".abc.part").touch()
+    (folder / ("0" * 64)).write_bytes(b"whole, and a kill -9 before the setting named it")
     await rig.service.tidy()
-    assert len(list(folder.iterdir())) == 1
-    await rig.desk.commit([Setting("image")], {})
+    assert [path.name for path in folder.iterdir()] == [first["sha256"]]
+    await rig.desk.commit([Setting(UPDATE, {"image": first})], {})
+    await upload(rig, b"second")
+    await rig.service.tidy()
+    assert len(list(folder.iterdir())) == 2, "meters are still getting the first one"
+    await rig.desk.commit([Setting("image"), Setting(UPDATE)], {})
     await rig.service.tidy()
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.proves("G-126")
+async def test_the_image_of_a_meter_is_none_of_the_gateway(rig: Rig) -> None:
+    data = b"1.2.3".ljust(100, b"\0")
+    await upload(rig, data + zlib.crc32(data).to_bytes(4, "little"))
+    assert (await rig.store.setting("image"))["kind"] == "meter"
+    assert await refused(rig, "PUT", "/firmware") == (400, "no gateway image")
 
 
 async def test_a_gateway_gets_a_serial_number_for_ever(rig: Rig) -> None:

@@ -61,7 +61,7 @@ def test_a_backup_is_checked_and_restored(
 
     asyncio.run(changed())
     with DirectoryLock(tmp_path / "data"):
-        assert "stop the gateway first" in answer(capsys, "restore", file, *config, "--replace", code=2)
+        assert "stop that process" in answer(capsys, "restore", file, *config, "--replace", code=2)
     if url == "sqlite":
         assert answer(capsys, "restore", file, *config, "--replace")["audit_entries"] == 3
         assert asyncio.run(content(url, tmp_path / "data")) == before

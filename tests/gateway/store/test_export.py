@@ -14,7 +14,7 @@ import pytest
 
 from tests.gateway.store.filling import BEGIN, QUARTER, fill
 from wattproof.errors import InvalidValue
-from wattproof.gateway.records import ClearRows, Group, Kind, Meter, Readings, Row, Series, SignedRecord
+from wattproof.gateway.records import ClearRows, Group, Kind, Meter, PublicKey, Readings, Row, Series, SignedRecord
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.export import EXPORTS, Wanted
 from wattproof.gateway.store.export_files import FORMATS, CSVFile
@@ -93,15 +93,17 @@ async def test_profiles_in_the_scale_that_held(store: Store) -> None:
 async def test_records_as_they_came(store: Store) -> None:
     text, binary = 'OCMF|{"ü": "a,b"}|{}\n', b"\x00\xff"
     await store.commit(
+        PublicKey("A", b"\x30\x59", 4),
+        PublicKey("A", b"another", 5),
         SignedRecord("s", "A", "begin", 5, "OCMF", text.encode(), "valid", "green"),
         SignedRecord("s", "A", "end", 6, "BSM", binary, "invalid", "red"),
         SignedRecord("t", "B", "end", 7, "OCMF", b"x", "no-key", "grey"),
     )
     lines = await exported(store, "records")
-    assert [(line["role"], line["encoding"], line["data"]) for line in lines] == [
-        ("begin", "utf-8", text),
-        ("end", "base64", "AP8="),
-        ("end", "utf-8", "x"),
+    assert [(line["role"], line["public_key"], line["encoding"], line["data"]) for line in lines] == [
+        ("begin", "3059", "utf-8", text),
+        ("end", "3059", "base64", "AP8="),
+        ("end", "", "utf-8", "x"),
     ]
     assert [line["session"] for line in await exported(store, "records", serials=("B",), first=1)] == ["t"]
 

@@ -22,7 +22,8 @@ from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.measured import READINGS, ROWS
 from wattproof.gateway.store.migrations import SCHEMAS, Script, scripts
 from wattproof.gateway.store.opening import FILE, open_reader, open_store, open_target
-from wattproof.gateway.store.postgres import Address, PostgresStore
+from wattproof.gateway.store.postgres import PostgresStore
+from wattproof.gateway.store.postgres_address import Address
 from wattproof.gateway.store.postgres_backup import save
 from wattproof.gateway.store.sqlite import SQLiteReader, SQLiteStore
 from wattproof.gateway.store.tables import TABLES, Form, Table

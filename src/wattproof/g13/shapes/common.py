@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from wattproof.g13.rights import LEVELS
-from wattproof.g13.shapes.compound import Array, Member, Named, Object, optional, record, same
-from wattproof.g13.shapes.scalars import Choice, Exact, Flag, Moment, Text, Value, Whole
+from wattproof.g13.shapes.compound import Array, Member, Named, Object, either, needs, optional, record, same
+from wattproof.g13.shapes.scalars import PLAIN, Choice, Exact, Flag, Text, Value, Whole
 from wattproof.g13.shapes.shape import How, Shape, Unfit
+from wattproof.g13.shapes.times import Moment
 
 #: Texts of section 3: String(21) and the like are sizes of buffers, one more than the characters that fit.
 ALIAS, LOCATION = Text(21), Text(51)
@@ -60,6 +61,11 @@ def check_weekday(body: dict[str, Any], period: str) -> None:
         raise Unfit("missing weekday in JSON")
 
 
+def weekday_rule(period: str) -> dict[str, Any]:
+    """What :func:`check_weekday` asks for."""
+    return either(needs("weekday"), *(needs(**{period: other}) for other in PERIODS.values if other != "weekly"))
+
+
 @dataclass(frozen=True)
 class UserName(Text):
     """The name of a user; compat mode folds upper case (GD-24)."""
@@ -88,4 +94,9 @@ class Key(Shape):
         raise Unfit("passwords are never shown")
 
     def schema(self, *, request: bool) -> dict[str, Any]:
-        return {"type": "string", "minLength": self.lengths[0], "maxLength": self.lengths[-1], "format": "password"}
+        return {
+            "type": "string",
+            "minLength": self.lengths[0],
+            "maxLength": self.lengths[-1],
+            "pattern": f"^(?:{PLAIN})$",
+        }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, missing, wrong
+from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, missing, tuple_schema, wrong
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,12 @@ def ours(name: str, shape: Shape) -> Member:
 @dataclass(frozen=True)
 class Object(Shape):
     """An object; answers have its members in this order. ``flat``: in answers of other gateways an array may stand for
-    it, this makes the object of it (GD-34)."""
+    it, this makes the object of it (GD-34). ``rules``: what the check of a request says of several members together,
+    as keywords of JSON schema."""
 
     members: tuple[Member, ...]
     flat: Callable[[list[Any]], Mapping[str, Any]] | None = None
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def known(self) -> frozenset[str]:
@@ -113,12 +115,23 @@ class Object(Shape):
             "properties": {member.name: member.shape.schema(request=request) for member in self.members},
             "additionalProperties": False,
         }
-        return found | ({"required": needed} if needed else {})
+        return found | ({"required": needed} if needed else {}) | (dict(self.rules) if request else {})
 
 
-def record(*members: Member) -> Object:
+def record(*members: Member, rules: Mapping[str, Any] | None = None) -> Object:
     """An object with these members."""
-    return Object(members)
+    return Object(members, rules=rules or {})
+
+
+def needs(*names: str, without: Sequence[str] = (), **values: Any) -> dict[str, Any]:
+    """A rule: these members are there, and with ``values`` have these values; those of ``without`` are not there."""
+    known = {name: {"const": value} for name, value in values.items()} | dict.fromkeys(without, False)
+    return ({"required": list(names)} if names else {}) | ({"properties": known} if known else {})
+
+
+def either(*rules: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule: one of these holds, or several."""
+    return {"anyOf": [dict(rule) for rule in rules]}
 
 
 @dataclass(frozen=True)
@@ -177,7 +190,9 @@ class Array(Shape):
             found["minItems"] = self.least
         if request and self.most is not None:
             found["maxItems"] = self.most
-        return found
+        if request and self.unique is not None:
+            found["uniqueItems"] = True
+        return {"anyOf": [found, found["items"]]} if request and self.single else found
 
 
 def same(item: Any) -> Any:
@@ -202,12 +217,7 @@ class Row(Shape):
         return [shape.give(item, compat) for item, shape in zip(value, self.places, strict=True)]
 
     def schema(self, *, request: bool) -> dict[str, Any]:
-        return {
-            "type": "array",
-            "prefixItems": [shape.schema(request=request) for shape in self.places],
-            "items": False,
-            "minItems": len(self.places),
-        }
+        return tuple_schema([shape.schema(request=request) for shape in self.places], request=request)
 
 
 def row(*places: Shape) -> Row:

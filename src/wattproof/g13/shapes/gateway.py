@@ -23,9 +23,10 @@ from wattproof.g13.shapes.common import (
     serials,
     texts,
 )
-from wattproof.g13.shapes.compound import Array, Member, optional, ours, record, row
-from wattproof.g13.shapes.scalars import Choice, Flag, Hardware, Moment, Quad, Text, Whole
+from wattproof.g13.shapes.compound import Array, Member, either, needs, optional, ours, record, row
+from wattproof.g13.shapes.scalars import Choice, Flag, Hardware, Mask, Quad, Text, Whole
 from wattproof.g13.shapes.shape import Body, How, Shape, Unfit
+from wattproof.g13.shapes.times import Moment
 
 #: 6: rates of the EQ bus, bit/s.
 EQBUS_RATES = (1200, 2400, 9600, 19200, 38400, 57600, 115200, 125000, 230400, 460800, 500000)
@@ -40,7 +41,7 @@ MBUS_TIMES: Mapping[str, tuple[int, int]] = {
     "response_timeout_base": (100, 10000),
 }
 #: 12, 42: years that a clock may be set to (8.2).
-CLOCK = Moment(2000, 2099)
+CLOCK = Moment(clock=True)
 
 
 def _check_ip(body: dict[str, Any], how: How) -> None:
@@ -86,7 +87,11 @@ REQUESTS: Mapping[int, Body] = {
         record(
             Member("dhcp", Flag()),
             Member("dns", Flag()),
-            *(Member(name, Quad()) for name in ("ip", "gateway", "subnet", "pdns", "sdns")),
+            *(
+                Member(name, Mask() if name == "subnet" else Quad())
+                for name in ("ip", "gateway", "subnet", "pdns", "sdns")
+            ),
+            rules=either(needs(dns=False), needs(dhcp=True)),
         ),
         check=_check_ip,
     ),
@@ -95,7 +100,10 @@ REQUESTS: Mapping[int, Body] = {
     8: Body(_MBUS),
     10: Body(record(optional("serial", METER), Member("alias", ALIAS), Member("location", LOCATION))),
     12: Body(record(Member("datetime", CLOCK, missing="missing datetime tag in JSON"))),
-    18: Body(record(_NAME, _OLD_KEY, optional("key", Key()), _ADMIN), check=_check_change),
+    18: Body(
+        record(_NAME, _OLD_KEY, optional("key", Key()), _ADMIN, rules=either(needs("key"), needs("gatewayadmin"))),
+        check=_check_change,
+    ),
     19: Body(record(_NAME, _KEY, _ADMIN), check=_check_key),
     22: Body(record(*_BINDING, Member("access", ACCESS))),
     23: Body(record(*_BINDING, optional("access", ACCESS))),

@@ -20,7 +20,7 @@ from wattproof.g13.shapes.common import (
     texts,
     values,
 )
-from wattproof.g13.shapes.compound import Array, Either, Member, Null, optional, ours, record
+from wattproof.g13.shapes.compound import Array, Either, Member, Null, either, needs, optional, ours, record
 from wattproof.g13.shapes.gateway import CLOCK
 from wattproof.g13.shapes.scalars import Choice, Coded, Exact, Flag, Value, Whole
 from wattproof.g13.shapes.shape import Body, How, Shape, Unfit, missing
@@ -116,11 +116,17 @@ REQUESTS: Mapping[int, Body] = {
             optional("dstenable", Flag()),
             optional("dststart", _RULE, invalid="invalid dststart"),
             optional("dstend", _RULE, invalid="invalid dstend"),
+            rules=either(needs(dstenable=False), needs("dststart", "dstend")),
         ),
         check=_check_clock,
     ),
     45: Body(
-        record(Member("conversionfactor", record(optional("co2", _CO2), optional("currency", _CURRENCY)))),
+        record(
+            Member(
+                "conversionfactor",
+                record(optional("co2", _CO2), optional("currency", _CURRENCY), rules={"minProperties": 1}),
+            )
+        ),
         check=_check_factors,
     ),
     48: Body(
@@ -141,6 +147,7 @@ REQUESTS: Mapping[int, Body] = {
                         optional("offdelay", _SECONDS),
                         optional("log", Flag()),
                         optional("output", Whole(0, 4)),
+                        rules=either({"maxProperties": 1}, needs(*_ALARM_NEEDS)),
                     ),
                     unique=lambda alarm: alarm["id"],
                     twice="invalid id",
@@ -159,6 +166,7 @@ REQUESTS: Mapping[int, Body] = {
                         Member("port", Whole(1, 4)),
                         optional("currentstate", Whole(0, 1)),
                         optional("reset", Array(Choice(("storedstate", "counter")), least=1)),
+                        rules=either(needs("currentstate"), needs("reset")),
                     )
                 ),
             )

@@ -22,7 +22,20 @@ from wattproof.g13.shapes.common import (
     serials,
     texts,
 )
-from wattproof.g13.shapes.compound import Array, Either, Member, Named, Object, Table, optional, ours, record, same
+from wattproof.g13.shapes.compound import (
+    Array,
+    Either,
+    Member,
+    Named,
+    Object,
+    Table,
+    either,
+    needs,
+    optional,
+    ours,
+    record,
+    same,
+)
 from wattproof.g13.shapes.scalars import Choice, Text, Whole
 from wattproof.g13.shapes.shape import Body, How, Shape, Unfit
 
@@ -108,11 +121,26 @@ def _addresses(low: int, high: int) -> tuple[Member, ...]:
     return (optional("start", address), optional("end", address), optional("range", span))
 
 
+def _spans(*, mode: bool = False, free: bool = False) -> dict[str, Any]:
+    """What :class:`Bus` asks for."""
+    primary = {"mode": "primary"} if mode else {}
+    ways = [needs("start", "end", without=("range",), **primary), needs("range", without=("start", "end"), **primary)]
+    if mode or free:
+        ways.append(
+            needs(
+                *(("mode",) if mode else ()),
+                without=("start", "end", "range"),
+                **({"mode": "secondary"} if mode else {}),
+            )
+        )
+    return either(*ways)
+
+
 _MODE = Choice(("primary", "secondary"))
 _RATE = Member("baudrate", Whole(only=MBUS_RATES))
 _URLS = Array(Text(256, least=1), least=1, most=16)
-_EQBUS = Bus(_addresses(0, 16381))
-_WIRED = Bus((optional("mode", _MODE, default="primary"), *_addresses(0, 250), _RATE))
+_EQBUS = Bus(_addresses(0, 16381), rules=_spans())
+_WIRED = Bus((optional("mode", _MODE, default="primary"), *_addresses(0, 250), _RATE), rules=_spans(mode=True))
 _INFRARED = Bus((Member("mode", _MODE), _RATE), free=True)
 _MODBUS = Bus(
     (
@@ -121,6 +149,7 @@ _MODBUS = Bus(
         *_addresses(1, 247),
     ),
     free=True,
+    rules={"allOf": [_spans(free=True), either(needs("urls"), needs("bus"))]},
 )
 _PROTOCOLS = ("eqbus", "mbus-wired", "mbus-ir", "modbus", "rest")
 
@@ -166,6 +195,7 @@ REQUESTS: Mapping[int, Body] = {
             optional("modbus", _MODBUS),
             optional("rest", record(Member("urls", _URLS))),
             optional("token", Whole()),
+            rules=either(*map(needs, _PROTOCOLS)),
         ),
         check=_check_scan,
     ),

@@ -17,10 +17,26 @@ from wattproof.g13.shapes.common import (
     listed,
     numbers,
     texts,
+    weekday_rule,
 )
-from wattproof.g13.shapes.compound import Array, Either, Member, Named, Null, Object, Row, optional, record, row, same
-from wattproof.g13.shapes.scalars import Exact, Text, TimeOfDay, Whole
+from wattproof.g13.shapes.compound import (
+    Array,
+    Either,
+    Member,
+    Named,
+    Null,
+    Object,
+    Row,
+    either,
+    needs,
+    optional,
+    record,
+    row,
+    same,
+)
+from wattproof.g13.shapes.scalars import Exact, Text, Whole
 from wattproof.g13.shapes.shape import Body, How, Shape, Unfit
+from wattproof.g13.shapes.times import TimeOfDay
 
 #: 75: intervals of a load profile in seconds, and how many rows all channels hold together.
 PROFILE_INTERVALS = (60, 120, 180, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -78,6 +94,14 @@ class Channel(Row):
         return {"anyOf": [super().schema(request=request), {"const": UNUSED}]}
 
 
+class Divided(Row):
+    """An interval and the sub-interval that divides it (79)."""
+
+    def schema(self, *, request: bool) -> dict[str, Any]:
+        pairs = [[whole, part] for whole in DEMAND_INTERVALS for part in DEMAND_INTERVALS if not whole % part]
+        return {"enum": pairs} if request else super().schema(request=request)
+
+
 CLOCK, COMMUNICATION, INPUTS = 0, 1, 2
 _DAY_ID = Whole(1, 16, compat_low=0)  # GD-10
 _NAME = Text(30, octets=True, least=1)
@@ -98,6 +122,7 @@ REQUESTS: Mapping[int, Body] = {
             Member("interval", PERIODS),
             optional("weekday", WEEKDAY),
             Member("pvconfig", Array(Whole(only=STORABLE["pv"]), most=23, unique=same), invalid="invalid pvconfig"),
+            rules=weekday_rule("interval"),
         ),
         check=_check_previous,
     ),
@@ -131,9 +156,10 @@ REQUESTS: Mapping[int, Body] = {
                     most=50,
                 ),
             ),
-            Member("interval", row(Whole(only=DEMAND_INTERVALS), Whole(only=DEMAND_INTERVALS))),
+            Member("interval", Divided((Whole(only=DEMAND_INTERVALS), Whole(only=DEMAND_INTERVALS)))),
             Member("period", PERIODS),
             optional("weekday", WEEKDAY),
+            rules=weekday_rule("period"),
         ),
         check=_check_demand,
     ),
@@ -142,6 +168,11 @@ REQUESTS: Mapping[int, Body] = {
             optional("tariff", Whole(1, 4)),
             optional("source", Whole(CLOCK, INPUTS)),
             optional("inputconfig", Array(Whole(1, 4), least=1, most=4), invalid="invalid inputconfig"),
+            rules=either(
+                needs("tariff", without=("inputconfig",), source=COMMUNICATION),
+                needs("source", without=("tariff", "inputconfig")),
+                needs("source", without=("tariff",), source=INPUTS),
+            ),
         ),
         check=_check_tariff,
     ),

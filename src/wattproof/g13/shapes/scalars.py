@@ -1,4 +1,4 @@
-"""Shapes of single values: texts, numbers, flags, choices, moments."""
+"""Shapes of single values: texts, numbers, flags, choices."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
+from ipaddress import IPv4Network
 from typing import Any
 
 from wattproof.g13.jsontext import DIGITS
-from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, wrong
+from wattproof.g13.shapes.shape import ABSENT, How, Shape, Unfit, tuple_schema, wrong
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?", re.ASCII)
-_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}", re.ASCII)
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
+#: No control characters.
+PLAIN = r"[^\x00-\x1f\x7f-\x9f]*"
 _HARDWARE = re.compile(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}", re.ASCII)
 
 
@@ -85,8 +85,8 @@ class Text(Shape):
             found["maxLength"] = self.buffer - 1
         if request and self.least:
             found["minLength"] = self.least
-        if request and self.pattern:
-            found["pattern"] = f"^(?:{self.pattern})$"
+        if request:
+            found["pattern"] = f"^(?:{self.pattern or PLAIN})$"
         return found
 
 
@@ -189,6 +189,8 @@ class Exact(Shape):
             found["minimum"] = float(self.low)
         if request and self.below is not None:
             found["exclusiveMaximum"] = float(self.below)
+        if request and self.places is not None:
+            found["multipleOf"] = float(Decimal(1).scaleb(-self.places))
         return found
 
 
@@ -251,52 +253,6 @@ class Coded(Shape):
 
 
 @dataclass(frozen=True)
-class Moment(Shape):
-    """A date-time ``YYYY-MM-DDTHH:MM:SS`` in local time, without zone (1.2). ``first``, ``last``: years allowed."""
-
-    first: int = 1
-    last: int = 9999
-
-    def take(self, value: Any, how: How) -> str:
-        if not isinstance(value, str):
-            raise Unfit
-        if how.request:
-            if not _MOMENT.fullmatch(value) or not self.first <= int(value[:4]) <= self.last:
-                raise Unfit
-            try:
-                datetime.fromisoformat(value)
-            except ValueError:
-                raise Unfit from None
-        return value
-
-    def give(self, value: Any, compat: bool) -> str:
-        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
-            raise wrong(value, "a local date-time")
-        return value
-
-    def schema(self, *, request: bool) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{_MOMENT.pattern}$", "description": "date-time YYYY-MM-DDTHH:MM:SS"}
-
-
-@dataclass(frozen=True)
-class TimeOfDay(Shape):
-    """Hours and minutes, ``HH:MM``."""
-
-    def take(self, value: Any, how: How) -> str:
-        if not isinstance(value, str) or (how.request and not _TIME.fullmatch(value)):
-            raise Unfit
-        return value
-
-    def give(self, value: Any, compat: bool) -> str:
-        if not isinstance(value, str) or not _TIME.fullmatch(value):
-            raise wrong(value, "a time of day")
-        return value
-
-    def schema(self, *, request: bool) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{_TIME.pattern}$", "description": "time of day HH:MM"}
-
-
-@dataclass(frozen=True)
 class Quad(Shape):
     """Four decimal octets, ``192.168.1.12``: each 0..255 without leading nought (8.1)."""
 
@@ -319,6 +275,15 @@ class Quad(Shape):
             return {"type": "string"}
         octet = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
         return {"type": "string", "pattern": rf"^{octet}(\.{octet}){{3}}$", "description": "four octets 192.168.1.12"}
+
+
+@dataclass(frozen=True)
+class Mask(Quad):
+    """A mask of a network: so many ones, then noughts."""
+
+    def schema(self, *, request: bool) -> dict[str, Any]:
+        masks = [str(IPv4Network((0, length)).netmask) for length in range(33)]
+        return {"type": "string", "enum": masks} if request else super().schema(request=request)
 
 
 @dataclass(frozen=True)
@@ -368,12 +333,6 @@ class Value(Shape):
 
     def schema(self, *, request: bool) -> dict[str, Any]:
         units = {*self.units, *((self.compat,) if self.compat else ())}
-        return {
-            "type": "array",
-            "prefixItems": [
-                {"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"},
-                {"enum": sorted(units, key=str)},
-            ],
-            "items": False,
-            "minItems": 2,
-        }
+        value = {"type": ["string", "null"], "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
+        unit = {"enum": sorted(units, key=str)}
+        return {**tuple_schema([value, unit], request=request), "contains": unit}

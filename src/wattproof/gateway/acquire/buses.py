@@ -6,8 +6,8 @@
     reads  ---+--> next --> the line (one transaction at a time) --> outcome
     polls ---'        a dead meter is left alone until its probe is due
 
-The order is write, read on request, poll (g13-api.md 11.1, 11.3). Scans and image transfers do not pass through here:
-they take their turns at the drivers below, between two transactions.
+The order is write, read on request, poll (g13-api.md 11.1, 11.3). Each request of an image transfer is one on request.
+Scans do not pass through here: they take their turns at the drivers below, between two transactions.
 """
 
 from __future__ import annotations
@@ -281,6 +281,11 @@ class Runner:
         self._note_lateness(began, late / 1e9)
         try:
             await visitor.visit()
+        except Exception:
+            self.statistics.mistakes += 1
+            _log.exception("a meter on bus %s could not be read; the others are", self.name)
+            if (visitor.due() or 0) <= began:
+                await self._clock.sleep(STUMBLE)  # it would be the next one again
         finally:
             self.statistics.polls += 1
             self.statistics.busy += (self._clock.now() - began) / 1e9

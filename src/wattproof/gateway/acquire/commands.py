@@ -21,6 +21,8 @@ from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import AnyWrite, Audit, Meter, Setting, Value, Write
 
+#: Setting with the wireless meters that may join (8.6).
+PERMITTED = "permitted"
 #: Longest wait where a caller does not say (s).
 WAIT = 10.0
 
@@ -123,12 +125,14 @@ class Commands:
     # registration
 
     async def register(self, serial: str, alias: str, location: str, who: Who) -> None:
-        """#33: a meter that a scan has found."""
+        """#33: a meter that a scan has found, or a wireless one that may join."""
         found = self._scanning.found.get(serial)
         if found is not None:
             await self._registration.register(found.meter, alias, location, who)
-        elif serial in self._fleet.stations:
+        elif serial in self._fleet.stations or serial in self._fleet.absent:
             await self._registration.rename(serial, alias, location, who)
+        elif serial in await self._site.store.setting(PERMITTED, []):
+            await self._registration.register_wireless(serial, alias, location, who)
         else:
             raise CommandFailed(Failing.INVALID, "meter not scanned")
 
@@ -142,7 +146,7 @@ class Commands:
 
     async def scan(self, body: Mapping[str, Any], token: int, who: Who) -> None:
         """#36."""
-        await self._scanning.begin(body, token)
+        await self._scanning.begin(body, token, who)
         self._site.ledger.add(self._audit(who, "scan", str(token)))
 
     async def scanned(self) -> dict[str, Any]:

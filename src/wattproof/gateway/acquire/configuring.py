@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wattproof.drivers.mbus.timing import BAUDRATE
 from wattproof.errors import InvalidURL, SettingsRefused, Unreachable
 from wattproof.gateway.acquire.buses import Visitor
 from wattproof.gateway.acquire.fleet import BusLanes, Fleet
@@ -82,7 +83,10 @@ class Configuring:
         async with self._fleet.changing:
             before = self._fleet.times.get(kind, {})
             lanes = [(lane, _visitors(lane)) for lane in self._fleet.buses.values() if kind_of(lane.url) == kind]
-            self._fleet.times[kind] = wanted = {name: body[name] for name in body if name in OPTIONS}
+            wanted = {name: body[name] for name in body if name in OPTIONS}
+            if "baudrate" in before:  # the rate of M-Bus is set by a scan, not by 7 and 8
+                wanted.setdefault("baudrate", before["baudrate"])
+            self._fleet.times[kind] = wanted
             try:
                 for lane, visitors in lanes:
                     await self._renew(lane, visitors)
@@ -94,6 +98,24 @@ class Configuring:
                 for lane, visitors in lanes:
                     await self._renew(lane, visitors, check=False)
                 raise
+
+    async def use_rate(self, kind: str, rate: int, who: Mapping[str, str]) -> None:
+        """Let buses of a kind of M-Bus speak at a rate from now on, because a scan asks for it.
+
+        Raises:
+            CommandFailed: ``invalid``: meters are polled at another rate, or a port refuses this one.
+        """
+        serial = [lane for lane in self._fleet.buses.values() if kind_of(lane.url) == kind and lane.url.is_device]
+        other = [lane for lane in serial if lane.url.whole("baudrate", BAUDRATE) != rate]
+        for lane in other:
+            if _visitors(lane):
+                raise CommandFailed(
+                    Failing.INVALID,
+                    "Invalid Request",
+                    detail=f"meters of {lane.config.name} are polled at {lane.url.whole('baudrate', BAUDRATE)} bit/s",
+                )
+        if other:
+            await self.configure_bus(kind, {**self._fleet.times.get(kind, {}), "baudrate": rate}, who)
 
     async def _renew(self, lane: BusLanes, visitors: Sequence[Visitor], *, check: bool = True) -> None:
         """New lines for a bus, and its meters on them."""

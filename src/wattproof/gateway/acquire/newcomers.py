@@ -37,6 +37,8 @@ class Newcomer:
     async def visit(self) -> None:
         """Ask the meter who it is."""
         clock = self._fleet.site.clock
+        # Whatever happens below, the other meters of the bus have their turn before this one has another.
+        self._due = clock.now() + PROBES[-1] * SECOND
         self.runner.line.forgive(self.record.place)
         try:
             source = await self._fleet.source(self.record, self.runner)
@@ -48,5 +50,4 @@ class Newcomer:
             self._due = clock.now() + PROBES[min(self._attempts, len(PROBES) - 1)] * SECOND
             self._attempts += 1
             return
-        self._due = clock.now() + PROBES[-1] * SECOND
         await self._arrived(self, source.serial)

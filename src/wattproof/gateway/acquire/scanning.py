@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -22,6 +22,7 @@ from wattproof.gateway.acquire.places import EQ_BUS, MBUS_IR, MBUS_WIRED, addres
 from wattproof.gateway.acquire.registration import API, engines_of
 from wattproof.gateway.acquire.searches import LINES, Hit, Search, modbus, rest
 from wattproof.gateway.acquire.site import Site
+from wattproof.gateway.config import map_folders
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Meter
 from wattproof.io.url import MODBUS as MODBUS_FRAMINGS
@@ -33,6 +34,13 @@ MOST = 32
 NONE, COMPLETE, RUNNING = 0, 1, 2
 MODBUS_SCHEMES = ("tcp", "tls", "rtu", "ascii")
 REST_SCHEMES = ("http", "https")
+
+
+UseRate = Callable[[str, int, Mapping[str, str]], Awaitable[None]]
+
+
+async def same_rate(kind: str, rate: int, who: Mapping[str, str]) -> None:
+    """Every bus speaks at its own rate."""
 
 
 class Scanned(msgspec.Struct, frozen=True):
@@ -58,6 +66,8 @@ class Scanning:
     def __init__(self, fleet: Fleet, site: Site, resolver: Resolve = resolve) -> None:
         self.found: dict[str, Scanned] = {}
         self.state = NONE
+        #: Sets the bit rate of buses of a kind: kind, rate, who asks.
+        self.use_rate: UseRate = same_rate
         self._fleet = fleet
         self._site = site
         self._resolver = resolver
@@ -65,13 +75,13 @@ class Scanning:
         self._parts: list[Search] = []
         self._seen: set[str] = set()
 
-    async def begin(self, body: Mapping[str, Any], token: int) -> None:
+    async def begin(self, body: Mapping[str, Any], token: int, who: Mapping[str, str]) -> None:
         """Start a scan. Raises ``CommandFailed``: ``conflict``, one runs; ``invalid``, an address is not allowed."""
         if self.state == RUNNING:
             raise CommandFailed(Failing.CONFLICT, "scan in progress")
         self.state = RUNNING
         try:
-            self._parts = await self._plan(body)
+            self._parts = await self._plan(body, who)
         except BaseException:
             self.state = COMPLETE if self._task is not None else NONE
             raise
@@ -102,10 +112,12 @@ class Scanning:
 
     # planning
 
-    async def _plan(self, body: Mapping[str, Any]) -> list[Search]:
+    async def _plan(self, body: Mapping[str, Any], who: Mapping[str, str]) -> list[Search]:
         parts: list[Search] = []
         for kind, protocol in (("eqbus", EQ_BUS), ("mbus-wired", MBUS_WIRED), ("mbus-ir", MBUS_IR)):
             if body.get(kind) is not None:
+                if body[kind].get("baudrate") is not None:
+                    await self.use_rate(kind, body[kind]["baudrate"], who)
                 lines = [lanes for lanes in self._fleet.buses.values() if lanes.protocol == protocol]
                 if not lines:
                     raise CommandFailed(Failing.INVALID, "Invalid Request", detail=f"no bus of kind {kind}")
@@ -131,8 +143,9 @@ class Scanning:
 
     def _maps(self) -> dict[str, MeterMap]:
         """The map files that recognise a meter, by the names that lead to them."""
-        folders = self._fleet.folders
-        found = map_files(folders, but=(self._site.config.path,))
+        config = self._site.config
+        folders = map_folders(config)
+        found = map_files(folders, but=(config.path,))
         return {path.stem: one for path, one in found.items() if one.probes and find_map(path.stem, folders) == path}
 
     async def _lanes(self, text: str, schemes: Sequence[str]) -> BusLanes:

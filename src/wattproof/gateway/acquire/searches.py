@@ -104,9 +104,10 @@ def mbus(lanes: BusLanes, wanted: Mapping[str, Any]) -> Search:
         for number, digit in enumerate(_DIGITS):
             found = mbus_scan.scan_secondary(line.bus, line.url, prefix=digit, recognise=family)
             async with aclosing(found):
-                async for item in found:
-                    if item.family is not None:
-                        yield _hit(item)
+                # The search holds the line, and whoever takes a hit asks that meter who it is.
+                hits = [_hit(item) async for item in found if item.family is not None]
+            for hit in hits:
+                yield hit
             search.progress = (number + 1) / len(_DIGITS)
 
     by_number = wanted.get("mode") == "secondary" or wanted.get("secondary") is True

@@ -14,7 +14,9 @@ from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
 from wattproof.gateway.acquire.filling import Filling
+from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
+from wattproof.gateway.acquire.installing import Installation
 from wattproof.gateway.acquire.lines import open_line
 from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
@@ -51,6 +53,7 @@ class Acquire:
         self.configuring = Configuring(self.fleet, self.site)
         self.registration = Registration(self.fleet, self.site)
         self.scanning = Scanning(self.fleet, self.site)
+        self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
         self.filling = Filling(self.site)
         self.sessions = Sessions(
@@ -61,6 +64,8 @@ class Acquire:
         self.commands = Commands(
             self.site, self.fleet, self.registration, self.scanning, self.timekeeper, self.ending.set
         )
+        self.firmware = MeterFirmware(self.fleet, self.site, self.commands.busy)
+        self.installation = Installation(self.site, self.commands.reboot)
         self._timetable: asyncio.Task[None] | None = None
 
     def table(self) -> dict[str, Callable[..., Any]]:
@@ -70,6 +75,9 @@ class Acquire:
             "configure_bus": self.configuring.configure_bus,
             "begin_session": self.sessions.begin,
             "end_session": self.sessions.end,
+            "update_firmware": self.firmware.update,
+            "firmware_status": self.firmware.status,
+            "install_firmware": self.installation.install,
         }
 
     def _admitted(self, station: Station) -> None:
@@ -93,13 +101,17 @@ class Acquire:
         policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
         self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
         self.site.spawn(keep_clearing(self.site.store, self.site.clock))
+        await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
+        await self.firmware.resume()
         self.commands.busy.discard("starting")
 
     async def stop(self) -> None:
         """End all transactions, store what waits, let go of everything."""
         await self.scanning.stop()
         await self.sessions.close()
+        await self.installation.close()
+        await self.firmware.close()
         await self.fleet.close()
         await self.site.close()
         if self._timetable is not None:
@@ -114,8 +126,8 @@ class Acquire:
 async def run(config: Config, *, ready: Callable[[Mapping[str, Any]], None], stopping: asyncio.Event) -> int:
     """Be the process until ``stopping`` or a reboot is asked for; the exit code.
 
-    ``ready`` is told what the ready object says of this process: the one-time password of the first start, and the
-    meters.
+    ``ready`` is told what the ready object says of this process: the one-time password of the first start, the meters,
+    and how many of the file have not said yet who they are.
 
     Raises:
         StorageError: the data directory is in use or cannot be used.
@@ -144,7 +156,8 @@ async def _serve(
     try:
         await acquire.start()
         await server.start()
-        ready({"password": password, "meters": await _meters(store, acquire.fleet)})
+        awaited = len(acquire.fleet.newcomers)
+        ready({"password": password, "meters": await _meters(store, acquire.fleet), "awaited": awaited})
         await _first_of(stopping, acquire.ending)
         server.tell("stopping")
     finally:

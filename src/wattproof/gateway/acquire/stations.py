@@ -235,6 +235,13 @@ class Station:
         self._since = self._site.clock.now()
         await self.equip()
 
+    def renew(self) -> None:
+        """It runs another firmware: find out what it has now before it is asked for anything else."""
+        self._opened = False
+        self._first = self.presence.next_probe = self._site.clock.now()
+        self.documents.reconnected()
+        self.runner.wake()
+
     async def equip(self) -> None:
         """Make the engine, if it is known what the meter has and there is none yet."""
         if self.engine is None and self.measured:

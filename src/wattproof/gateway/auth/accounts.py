@@ -167,7 +167,7 @@ class Accounts:
         token, text = new_token(who.user, name, scopes, self._gate.stamp(), expires)
         async with self._gate.writing:
             if len(await self._reader.tokens(who.user)) >= TOKENS_PER_USER:
-                raise Refusal(400, "too many tokens")
+                raise Refusal(409, "too many tokens")
             await self._write(who, Id.USER_CHANGED, f"token {token.id} of {who.user} made", token)
         return token, text
 

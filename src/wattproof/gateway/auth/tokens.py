@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Iterable
 
 from wattproof.gateway.auth.identity import Refusal
@@ -26,7 +27,7 @@ def new_token(user: str, name: str, scopes: Iterable[str], now: int, expires: in
     Raises:
         Refusal: 400, a bad name, scope or end.
     """
-    if not 1 <= len(name) <= NAME_LENGTH or not name.isprintable():
+    if not 1 <= len(name) <= NAME_LENGTH or any(unicodedata.category(letter) == "Cc" for letter in name):
         raise Refusal(400, "invalid name")
     try:
         chosen = tuple(sorted({Scope(scope) for scope in scopes}))

@@ -112,10 +112,10 @@ class LoadProfile(Part):
         return {"lpconfig": [list(setting) for setting in self.settings]}
 
     def head(self, number: int) -> dict[str, Any]:
-        """What #73 says before its items."""
+        """What #73 says before its items; a channel without a quantity has no mapping."""
         interval, quantity, _ = self.settings[number - 1]
-        mapping = column_of(quantity).as_list() if quantity else []
-        return {"mapping": mapping, "interval": interval}
+        mapping = {"mapping": column_of(quantity).as_list()} if quantity else {}
+        return {**mapping, "interval": interval}
 
     def may_be_full(self, number: int, at: int) -> bool:
         """Whether a channel can have had more rows than it holds; there is a row an interval at most."""

@@ -18,7 +18,7 @@ from wattproof.gateway.auth.addresses import Network
 from wattproof.gateway.auth.facts import Facts
 from wattproof.gateway.serve import admission
 from wattproof.gateway.serve.body import Body, ClientGone, Receive
-from wattproof.gateway.serve.call import METER_NOT_FOUND, Call, Handler, Serving
+from wattproof.gateway.serve.call import METER_NOT_FOUND, PATH_LIMIT, Call, Handler, Serving
 from wattproof.gateway.serve.framing import Answer, Framing, Send
 from wattproof.gateway.serve.freshness import aged
 from wattproof.gateway.serve.handlers import HANDLERS
@@ -28,8 +28,6 @@ from wattproof.gateway.serve.static import Pages
 from wattproof.gateway.serve.streaming import Asked, Streamed, Streaming
 
 Scope = Mapping[str, Any]
-#: A path is not longer (9.4).
-PATH_LIMIT = 2048
 #: Paths that were routed lately are remembered, so many of them.
 ROUTES = 4096
 

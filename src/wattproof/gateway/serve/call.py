@@ -31,6 +31,8 @@ from wattproof.model.clock import Clock
 
 MILLISECOND = 10**6
 METER_NOT_FOUND = "meter not found"
+#: A path is not longer (9.4).
+PATH_LIMIT = 2048
 #: Setting with the offset of the gateway's time to that of the host (8.2), and its member.
 CLOCK, OFFSET = "clock", "offset_ms"
 

@@ -1,8 +1,8 @@
 """Takes a firmware image out of a form and onto the disk (g13-api.md 8.4, #25).
 
-The image lies in ``image/`` below the data directory under the SHA-256 of its bytes; the setting :data:`SETTING` says
-which file it is. A new image is written under another name, synced, renamed and only then named by the setting, so a
-broken upload, a full disk or a power failure leaves the old one.
+Where images lie, and which setting says which of them it is, stands in :mod:`wattproof.gateway.images`. A new image is
+written under another name, synced, renamed and only then named by the setting, so a broken upload, a full disk or a
+power failure leaves the old one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import os
 import secrets
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,15 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from wattproof.errors import StorageError
+from wattproof.gateway.images import CHECK, FOLDER, GATEWAY, METER, VERSION
 from wattproof.gateway.serve.problems import Problem, invalid
 
-#: Folder below the data directory, and the setting that describes the image in it.
-FOLDER, SETTING = "image", "image"
 #: Bytes around the image: boundaries and headers of the part.
 OVERHEAD = 64 * 1024
 TYPES = frozenset(
     {"", "application/octet-stream", "application/zip", "application/gzip", "application/x-tar"},
 )
 _NAME_LIMIT = 255
-_VERSION, _CHECK = 16, 4
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _CHUNK = 1 << 20
 
@@ -157,31 +155,30 @@ class Upload:
         self._complete = True
 
 
-def discard_others(data: Path, image: Mapping[str, Any] | None, *, uploads: bool = False) -> None:
-    """Remove images that no setting names any more; with ``uploads`` also what broken uploads have left, when there
-    can be none that goes on."""
+def discard_others(data: Path, needed: Collection[str], *, uploads: bool = False) -> None:
+    """Remove images whose digest is not among those that are needed; with ``uploads`` also what broken uploads have
+    left, when there can be none that goes on."""
     folder = data / FOLDER
-    kept = image["sha256"] if image else None
     for path in folder.glob("*") if folder.is_dir() else ():
-        if path.name != kept and (uploads or path.suffix != PART):
+        if path.name not in needed and (uploads or path.suffix != PART):
             path.unlink(missing_ok=True)
 
 
 def _kind(path: Path, size: int) -> str:
     """``meter`` if the image keeps the rule of the ABB meters (abb-meters.md 2.12): a version in its first 16 bytes, a
     CRC-32 in its last four."""
-    if size < _VERSION + _CHECK:
-        return "gateway"
-    check, left = 0, size - _CHECK
+    if size < VERSION + CHECK:
+        return GATEWAY
+    check, left = 0, size - CHECK
     with path.open("rb") as file:
-        version = file.read(_VERSION).rstrip(b"\0")
+        version = file.read(VERSION).rstrip(b"\0")
         file.seek(0)
         while left and (chunk := file.read(min(_CHUNK, left))):
             check = zlib.crc32(chunk, check)
             left -= len(chunk)
-        signature = file.read(_CHECK)
+        signature = file.read(CHECK)
     named = version.isascii() and version.decode("ascii").isprintable() and bool(version)
-    return "meter" if named and signature == check.to_bytes(_CHECK, "little") else "gateway"
+    return METER if named and signature == check.to_bytes(CHECK, "little") else GATEWAY
 
 
 def _sync(folder: Path) -> None:

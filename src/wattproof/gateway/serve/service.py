@@ -15,13 +15,13 @@ from wattproof.gateway.auth.gate import Gate
 from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.config import Config
 from wattproof.gateway.events import Id, event
+from wattproof.gateway.images import needed
 from wattproof.gateway.local import CONNECTED, Local, Notice
 from wattproof.gateway.records import Setting, Write
 from wattproof.gateway.serve.app import App, Area
 from wattproof.gateway.serve.cache import Bodies
 from wattproof.gateway.serve.call import MILLISECOND, Serving
 from wattproof.gateway.serve.handlers.gateway import NETWORK
-from wattproof.gateway.serve.image import SETTING as IMAGE
 from wattproof.gateway.serve.image import discard_others
 from wattproof.gateway.serve.lasterror import LastErrors
 from wattproof.gateway.serve.network import Listening, Moving
@@ -52,8 +52,8 @@ class Service:
 
     async def tidy(self) -> None:
         """Remove images that a broken upload or a reset has left."""
-        image = await self.serving.reader.setting(IMAGE)
-        await asyncio.to_thread(discard_others, self.serving.config.data, image, uploads=True)
+        images = needed(await self.serving.reader.settings())
+        await asyncio.to_thread(discard_others, self.serving.config.data, images, uploads=True)
 
     async def close(self) -> None:
         """End what runs in the background; reader and socket are those of the caller."""

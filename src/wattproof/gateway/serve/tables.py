@@ -48,6 +48,10 @@ class Tables:
         #: Grows with every change.
         self.version = 0
 
+    async def settings(self) -> Mapping[str, Any]:
+        """All settings by name."""
+        return await self._settings.get()
+
     async def setting(self, name: str, default: Any = None) -> Any:
         """One setting."""
         found = (await self._settings.get()).get(name)

@@ -94,14 +94,18 @@ async def _profiles(reader: Reader, wanted: Wanted) -> AsyncIterator[Part]:
 
 async def _records(reader: Reader, wanted: Wanted) -> AsyncIterator[Part]:
     serials: Sequence[str | None] = wanted.serials or (None,)
+    keys: dict[str, str] = {}
     for number, serial in enumerate(serials):
         share = _Share(wanted, number, len(serials))
         async for batch in reader.signed_batches(serial=serial, first=wanted.first, last=wanted.last):
             rows = []
             for one in batch:
+                if one.serial not in keys:
+                    seen = await reader.keys(one.serial)
+                    keys[one.serial] = seen[0].key.hex() if seen else ""
                 encoding, data = _written(one.data)
                 found = (one.time, one.session, one.serial, one.role, one.format, one.signature, one.overall)
-                rows.append((*found, encoding, data))
+                rows.append((*found, keys[one.serial], encoding, data))
             yield rows, share.at(batch[-1].time)
 
 
@@ -190,6 +194,7 @@ EXPORTS = {
             ("format", Is.TEXT),
             ("signature", Is.TEXT),
             ("overall", Is.TEXT),
+            ("public_key", Is.TEXT),
             ("encoding", Is.TEXT),
             ("data", Is.TEXT),
         ),

@@ -53,8 +53,8 @@ class Gathering:
         self._memory = memory
         self._places: list[Place] = []
         self._devices: list[Device] = []
-        self._qualified: list[tuple[Any, ...]] = []
-        self._unusual: list[tuple[Any, ...]] = []
+        self._qualified: list[Any] = []
+        self._unusual: list[Any] = []
 
     def readings(self, run: list[Readings]) -> Steps:
         """Take readings."""
@@ -72,13 +72,12 @@ class Gathering:
                 raise InvalidValue(f"{len(values)} values of {reading.serial} do not fit their layout {layout}")
             if time > place.time:  # noqa: PLR1730 - half the time of max(), a million times an hour
                 place.time = time
-            row = (place.meter, place.group, time, layout, integers(values))
             if reading.qualities is not None:
-                self._qualified.append((*row, reading.qualities))
+                self._qualified += place.meter, place.group, time, layout, integers(values), reading.qualities
                 continue
-            if not place.rows:
+            if not place.cells:
                 self._places.append(place)
-            place.rows.append(row)
+            place.cells += place.meter, place.group, time, layout, integers(values)
 
     def _find_places(self, run: list[Readings]) -> Steps:
         yield from find_devices({reading.serial for reading in run}, self._memory)
@@ -100,7 +99,7 @@ class Gathering:
             value = values[0] if len(values) == 1 and type(values[0]) is int and values[0] in _INT64 else None
             if value is None or row.statuses or row.estimated:
                 lists = to_json(values) if value is None else None, to_json(row.statuses) if row.statuses else None
-                self._unusual.append((*key, value, *lists, self._memory.flag(row.estimated)))
+                self._unusual += *key, value, *lists, self._memory.flag(row.estimated)
                 continue
             if not meter.rows:
                 self._devices.append(meter)
@@ -124,10 +123,10 @@ class Gathering:
         self._devices.sort(key=attrgetter("number"))
         for meter in self._devices:
             meter.rows.sort()
-        readings = list(chain.from_iterable(place.rows for place in self._places))
-        rows = list(chain.from_iterable(meter.rows for meter in self._devices))
+        readings = list(chain.from_iterable(place.cells for place in self._places))
+        rows = list(chain.from_iterable(chain.from_iterable(meter.rows for meter in self._devices)))
         for place in self._places:
-            place.rows = []
+            place.cells = []
         for meter in self._devices:
             meter.rows = []
         for fill in (
@@ -136,7 +135,7 @@ class Gathering:
             Fill("rows", (*_ROW, "value"), 4, rows),
             Fill("rows", ROWS, 4, self._unusual),
         ):
-            if fill.rows:
+            if fill.cells:
                 yield fill
 
 

@@ -28,7 +28,7 @@ class Place:
     layout: int
     width: int
     time: int
-    rows: list[Row] = field(default_factory=list)
+    cells: list[Any] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)

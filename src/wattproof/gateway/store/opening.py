@@ -33,7 +33,8 @@ async def open_store(url: str, data: Path, *, password_file: Path | None = None)
     if url == "sqlite":
         return SQLiteStore(data / FILE)
     if url.startswith(_POSTGRES):
-        from wattproof.gateway.store.postgres import Address, PostgresStore
+        from wattproof.gateway.store.postgres import PostgresStore
+        from wattproof.gateway.store.postgres_address import Address
         from wattproof.gateway.store.postgres_backup import save
 
         address = Address(url, password_file)
@@ -51,7 +52,8 @@ async def open_reader(url: str, data: Path, *, password_file: Path | None = None
     if url == "sqlite":
         return SQLiteReader(data / FILE)
     if url.startswith(_POSTGRES):
-        from wattproof.gateway.store.postgres import Address, PostgresReader
+        from wattproof.gateway.store.postgres import PostgresReader
+        from wattproof.gateway.store.postgres_address import Address
 
         return await PostgresReader.open(Address(url, password_file))
     raise _unknown(url)
@@ -64,7 +66,7 @@ async def open_source(url: str, data: Path, *, password_file: Path | None = None
 
         return SQLiteSource(data / FILE)
     if url.startswith(_POSTGRES):
-        from wattproof.gateway.store.postgres import Address
+        from wattproof.gateway.store.postgres_address import Address
         from wattproof.gateway.store.postgres_backup import PostgresSource
 
         return await PostgresSource.open(Address(url, password_file))
@@ -86,7 +88,7 @@ async def open_target(
 
         return SQLiteTarget(data / FILE, schema, replace=replace, stamp=stamp)
     if url.startswith(_POSTGRES):
-        from wattproof.gateway.store.postgres import Address
+        from wattproof.gateway.store.postgres_address import Address
         from wattproof.gateway.store.postgres_backup import PostgresTarget
 
         address = Address(url, password_file)

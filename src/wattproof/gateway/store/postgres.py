@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -18,11 +17,12 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from wattproof.errors import InvalidValue, StorageError, WattproofError
+from wattproof.errors import StorageError, WattproofError
 from wattproof.gateway.records import Write
 from wattproof.gateway.store.memory import Memory
 from wattproof.gateway.store.migrations import SCHEMAS, Script, check_readable, due, scripts
 from wattproof.gateway.store.partitions import END, PARTITIONED, Month, creation, months
+from wattproof.gateway.store.postgres_address import BROKEN, CALLERS, Address, failure, numbered
 from wattproof.gateway.store.reading import SqlReader
 from wattproof.gateway.store.steps import Ask, Fill, Lock, Run
 from wattproof.gateway.store.writing import transaction
@@ -30,6 +30,8 @@ from wattproof.io.clock import SystemClock
 from wattproof.model.clock import Clock
 
 log = logging.getLogger(__name__)
+# It logs a traceback for every connection that a server which restarts refuses; we say it once, in words.
+logging.getLogger("asyncpg.pool").setLevel(logging.CRITICAL)
 
 #: Writes that one transaction takes at most.
 GROUP = 50_000
@@ -39,77 +41,6 @@ COPY_FROM = 200
 PAUSES = (0.0, 0.1, 0.3, 1.0, 2.0, 3.0, 4.0)
 #: Advisory locks: who gives out numbers, who changes the schema, and (shared) who writes at all.
 NUMBERS, SCHEMA, WRITERS = 0x57505F4E, 0x57505F53, 0x57505F57
-#: What is an error of the connection and not of the statement.
-BROKEN = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
-
-
-class Address(NamedTuple):
-    """Where the database is."""
-
-    url: str
-    password_file: Path | None = None
-
-    @property
-    def shown(self) -> str:
-        """For messages."""
-        return re.sub(r"(//[^/@:]*):[^/@]*@", r"\1:...@", self.url)
-
-    async def connect(self) -> asyncpg.Connection:
-        """A connection. Raises ``StorageError``."""
-        try:
-            return await asyncpg.connect(self.url, password=self._password(), server_settings=SETTINGS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-            raise failure(error, self.shown) from error
-
-    async def pool(self) -> asyncpg.Pool:
-        """Connections for readers. Raises ``StorageError``."""
-        try:
-            return await asyncpg.create_pool(
-                self.url, password=self._password(), server_settings=SETTINGS, min_size=1, max_size=4
-            )
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
-            raise failure(error, self.shown) from error
-
-    def _password(self) -> str | None:
-        if self.password_file is None:
-            return None
-        try:
-            return self.password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise StorageError(f"cannot read the password file {self.password_file}: {error.strerror}") from error
-
-
-#: Acknowledged means durable, whatever the server's default is.
-SETTINGS = {"application_name": "wattproof", "synchronous_commit": "on", "timezone": "UTC"}
-
-
-@lru_cache(maxsize=512)
-def numbered(sql: str) -> str:
-    """A statement with PostgreSQL's marks for parameters: ``$1`` for the first ``?``."""
-    first, *rest = sql.split("?")
-    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1))
-
-
-def failure(error: BaseException, where: str) -> WattproofError:
-    """What a caller is told of an error of the driver or the server."""
-    if isinstance(error, WattproofError):
-        return error
-    if isinstance(error, asyncpg.DiskFullError):
-        return StorageError(f"no space for the store {where}: make room on the server's disk; nothing was stored")
-    if isinstance(error, _CALLERS):
-        return InvalidValue(f"cannot be stored: {error}")
-    if isinstance(error, asyncpg.InvalidAuthorizationSpecificationError):
-        return StorageError(f"the store {where} refuses the password or user: {error}")
-    return StorageError(f"the store {where} failed: {error or type(error).__name__}")
-
-
-_CALLERS = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.exceptions.DataError,
-    OverflowError,
-    UnicodeError,
-)
 #: What is no caller's fault.
 _DOWN = (*BROKEN, StorageError, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)
 #: What may be over at the next attempt: the connection, or a conflict with another writer.
@@ -262,10 +193,13 @@ class PostgresStore(PostgresReader):
             except Exception as error:
                 self._memory.forget()
                 self._months.clear()
-                self._down = isinstance(error, _DOWN) and not isinstance(error, _CALLERS)
+                self._down = isinstance(error, _DOWN) and not isinstance(error, CALLERS)
                 last = failure(error, self.address.shown)
-                if isinstance(error, _CALLERS) or not isinstance(error, _PASSING):
+                if isinstance(error, CALLERS) or not isinstance(error, _PASSING):
                     return last
+                if isinstance(error, BROKEN) and self._connection is not None:
+                    self._connection.terminate()  # nobody knows in which state it is
+                    self._connection = None
                 log.warning("%s; trying again", last)
         return last
 
@@ -295,8 +229,10 @@ class PostgresStore(PostgresReader):
                         await connection.execute(f"SELECT pg_advisory_xact_lock({NUMBERS})")
 
     async def _fill(self, connection: asyncpg.Connection, fill: Fill) -> None:
-        table, columns, time, rows = fill
-        needed = months(row[time] for row in rows)
+        table, columns, time, cells = fill
+        width = len(columns)
+        needed = months(cells[time::width])
+        rows = list(zip(*[iter(cells)] * width, strict=True))
         if any((table, month) not in self._months for month in needed):
             await self._make_months(connection, needed)
         if len(rows) < COPY_FROM:
@@ -339,12 +275,13 @@ async def _partitions(connection: asyncpg.Connection, table: str) -> set[str]:
 
 
 async def _took_place(connection: asyncpg.Connection, number: str) -> bool:
-    """Whether the transaction of that number was committed; waits while it is still at it."""
-    while True:
+    """Whether the transaction of that number was committed. Raises ``StorageError``: the server is still at it."""
+    for _ in range(100):
         status = await connection.fetchval("SELECT pg_xact_status($1::text::xid8)", number)
         if status != "in progress":
             return bool(status == "committed")
         await asyncio.sleep(0.05)
+    raise StorageError(f"the server does not finish transaction {number}")
 
 
 @lru_cache

@@ -14,7 +14,8 @@ from wattproof.errors import StorageError
 from wattproof.gateway.store.backup import PART, backup
 from wattproof.gateway.store.migrations import due, scripts
 from wattproof.gateway.store.partitions import PARTITIONED, creation, months
-from wattproof.gateway.store.postgres import BROKEN, WRITERS, Address, apply, failure, version
+from wattproof.gateway.store.postgres import WRITERS, apply, version
+from wattproof.gateway.store.postgres_address import BROKEN, Address, failure
 from wattproof.io.clock import SystemClock
 from wattproof.io.journal import make_directory
 from wattproof.model.clock import Clock

@@ -13,10 +13,9 @@ import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +33,7 @@ from wattproof.io.journal import make_directory, sync_directory
 #: Writes that one transaction takes at most, so that nobody waits for long.
 GROUP = 50_000
 #: Rows that one statement puts into a large table.
-ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 200
 #: Seconds to wait for another process that writes (a restore, a factory reset).
 PATIENCE = 10.0
 PRAGMAS = (
@@ -54,8 +53,11 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection in which nothing begins or ends a transaction by itself."""
     mode = "ro" if read_only else "rwc"
     uri = f"file:{quote(str(path))}?mode={mode}"
-    connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA cache_size = -8000")
+    with ExitStack() as opened:
+        connection = sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        opened.callback(connection.close)
+        connection.execute("PRAGMA cache_size = -8000")
+        opened.pop_all()
     return connection
 
 
@@ -83,12 +85,16 @@ class SQLiteReader(SqlReader):
         self.path = path
         if not path.exists():
             check_readable(0, known or scripts("sqlite"), str(path))
-        try:
-            self._small = connect(path, read_only=True)
-            self._long = connect(path, read_only=True)
-            check_readable(version(self._small), known or scripts("sqlite"), str(path))
-        except sqlite3.Error as error:
-            raise failure(error, path) from error
+        with ExitStack() as opened:
+            try:
+                self._small = connect(path, read_only=True)
+                opened.callback(self._small.close)
+                self._long = connect(path, read_only=True)
+                opened.callback(self._long.close)
+                check_readable(version(self._small), known or scripts("sqlite"), str(path))
+            except sqlite3.Error as error:
+                raise failure(error, path) from error
+            opened.pop_all()
         self._thread = ThreadPoolExecutor(1, "store-reader")
 
     async def fetch(self, sql: str, *parameters: Any) -> Sequence[Sequence[Any]]:
@@ -123,7 +129,10 @@ class SQLiteStore(SQLiteReader):
     def __init__(self, path: Path, *, schemas: Path = SCHEMAS) -> None:
         known = scripts("sqlite", schemas)
         self._writer = prepare(path, known)
-        super().__init__(path, known=known)
+        with ExitStack() as opened:
+            opened.callback(self._writer.close)
+            super().__init__(path, known=known)
+            opened.pop_all()
         self._memory = Memory(to_json, int)
         self._seen = -1
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
@@ -222,13 +231,11 @@ class SQLiteStore(SQLiteReader):
 def _fill(writer: sqlite3.Connection, fill: Fill) -> None:
     """Many rows a statement: Python's lock is given back and taken once for each statement, which is a quarter of the
     time and, while the event loop is busy, nearly all of it."""
-    rows = fill.rows
-    whole = len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
-    statement = _insert(fill.table, fill.columns, ROWS_AT_ONCE)
-    for begin in range(0, whole, ROWS_AT_ONCE):
-        writer.execute(statement, list(chain.from_iterable(rows[begin : begin + ROWS_AT_ONCE])))
-    if rest := len(rows) - whole:
-        writer.execute(_insert(fill.table, fill.columns, rest), list(chain.from_iterable(rows[whole:])))
+    cells, width = fill.cells, len(fill.columns)
+    step = ROWS_AT_ONCE * width
+    for begin in range(0, len(cells), step):
+        part = cells[begin : begin + step]
+        writer.execute(_insert(fill.table, fill.columns, len(part) // width), part)
 
 
 @lru_cache(maxsize=64)

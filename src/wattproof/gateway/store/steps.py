@@ -26,12 +26,13 @@ class Run(NamedTuple):
 
 class Fill(NamedTuple):
     """Put rows into a large table; those whose key is there already are ignored. ``columns``: which of its columns the
-    rows have, the others are empty. ``time``: the place of the time, by which the partitions go."""
+    rows have, the others are empty. ``time``: the place of the time, by which the partitions go. ``cells``: row after
+    row in one list."""
 
     table: str
     columns: tuple[str, ...]
     time: int
-    rows: list[tuple[Any, ...]]
+    cells: list[Any]
 
 
 class Lock(NamedTuple):

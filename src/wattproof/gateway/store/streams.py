@@ -17,8 +17,8 @@ from wattproof.gateway.store.measured import KINDS, Thin
 from wattproof.gateway.store.tables import to_json
 from wattproof.model.values import Quality
 
-#: Rows that are fetched at a time.
-PART = 4096
+#: Rows that are fetched at a time: few at first, for who wants no more, then four times as many each time.
+FIRST, PART = 256, 4096
 #: Readings that are looked at in one step of thinning out, and how many groups of meters are looked up at a time.
 THINNED_AT_ONCE, SERIES_AT_ONCE = 2000, 500
 #: More rows than any table has: LIMIT of who wants all.
@@ -131,15 +131,16 @@ class MeasuredReader(ABC):
         await self._learn_layouts()
         layouts = [id for id in self._layouts if await self._columns(id, wanted)]
         position, left = (first, -1), ALL if limit is None else limit
+        part = FIRST
         while groups and layouts and left > 0:
-            size = min(PART, left)
+            size = min(part, PART, left)
             sql, parameters = _merged(device, groups, layouts, position, last, size)
-            found = await (self.fetch_part if size > 100 else self.fetch)(sql, *parameters)
+            found = await (self.fetch_part if size > FIRST else self.fetch)(sql, *parameters)
             if found:
                 yield [(row[0], dict(self._values(row, await self._columns(row[1], wanted)))) for row in found]
             if len(found) < size:
                 return
-            left -= size
+            left, part = left - size, part * 4
             position = (found[-1][0], found[-1][4])
 
     async def rows(
@@ -178,18 +179,18 @@ class MeasuredReader(ABC):
         position = None
         if first is None and count is not None:
             position = await self._start(where, parameters, count)
-        left = ALL if count is None else count
+        left, much = ALL if count is None else count, FIRST
         while left > 0:
-            size = min(PART, left)
+            size = min(much, PART, left)
             after = "" if position is None else ' AND "time" >= ?'
             sql = f'SELECT {_ROW} FROM rows WHERE {where}{after} ORDER BY "time" LIMIT ?'
             bound = () if position is None else (position,)
-            part = await (self.fetch_part if size > 100 else self.fetch)(sql, *parameters, *bound, size)
+            part = await (self.fetch_part if size > FIRST else self.fetch)(sql, *parameters, *bound, size)
             if part:
                 yield _made(serial, kind, channel, part)
             if len(part) < size:
                 return
-            left -= size
+            left, much = left - size, much * 4
             position = part[-1][0] + 1
 
     async def _start(self, where: str, parameters: tuple[Any, ...], count: int) -> int | None:

@@ -90,7 +90,8 @@ def find_map(text: str, folders: Iterable[Path] = ()) -> Path:
 
     Raises ``UnknownName``.
     """
-    tried = [Path(text).expanduser(), *(folder / name for folder in folders for name in (text, f"{text}.toml"))]
+    places = [Path(text).expanduser(), *(folder / name for folder in folders for name in (text, f"{text}.toml"))]
+    tried = list(dict.fromkeys(places))
     for path in tried:
         if path.is_file():
             return path

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Mapping
 
 from wattproof.gateway.events import Id
+from wattproof.gateway.images import GATEWAY, IMAGE, needed
 from wattproof.gateway.records import Setting
 from wattproof.gateway.serve.call import Call, Handler
 from wattproof.gateway.serve.framing import DONE, Answer
-from wattproof.gateway.serve.image import OVERHEAD, SETTING, Upload, boundary_of, discard_others
+from wattproof.gateway.serve.image import OVERHEAD, Upload, boundary_of, discard_others
 from wattproof.gateway.serve.problems import Problem
 from wattproof.gateway.serve.replies import reply
 
@@ -56,13 +57,15 @@ async def _keep(call: Call, upload: Upload) -> None:
     image = await asyncio.to_thread(upload.finish)
     image |= {"time": call.serving.now, "user": call.identity.user}
     uploaded = call.event(Id.UPLOAD_COMPLETE, image["name"])
-    await call.commit(Setting(SETTING, image), uploaded, call.audit(image["name"], image["sha256"]))
-    await asyncio.to_thread(discard_others, call.serving.config.data, image)
+    await call.commit(Setting(IMAGE, image), uploaded, call.audit(image["name"], image["sha256"]))
+    images = needed(await call.serving.tables.settings())
+    await asyncio.to_thread(discard_others, call.serving.config.data, images)
 
 
 async def put_firmware(call: Call) -> Answer:
     """26."""
-    if await call.serving.tables.setting(SETTING) is None:
+    image = await call.serving.tables.setting(IMAGE)
+    if image is None or image["kind"] != GATEWAY:
         raise Problem(400, "no gateway image")
     if not call.serving.config.install_command:
         raise Problem(400, "firmware installation is not configured")

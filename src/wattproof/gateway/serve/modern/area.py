@@ -11,19 +11,21 @@ from typing import Any
 
 from wattproof.gateway.auth.addresses import Network
 from wattproof.gateway.auth.facts import Facts
-from wattproof.gateway.local import Notice
+from wattproof.gateway.local import CommandFailed, Failing, Notice
 from wattproof.gateway.serve.body import Body, ClientGone, Receive
 from wattproof.gateway.serve.call import Serving
 from wattproof.gateway.serve.framing import Framing, Send
 from wattproof.gateway.serve.modern import about, account, gateway, live, meters, metrics, openapi, sessions
 from wattproof.gateway.serve.modern.face import Called, Face, Reply, Request
 from wattproof.gateway.serve.modern.rows import END_POINTS
-from wattproof.gateway.serve.problems import INTERNAL, problem
+from wattproof.gateway.serve.problems import INTERNAL, Problem, problem
 
 #: Where the function of an end point is looked for.
 MODULES: Sequence[ModuleType] = (account, gateway, about, meters, live, sessions, openapi, metrics)
 #: Notices that one listener may leave waiting before the oldest goes.
 WAITING = 1000
+#: What is wrong with these is not the request but what it meets: 409 here, while the old face says 400 for all.
+_STATE = (Failing.CONFLICT, Failing.UNSUPPORTED)
 #: First segments of the paths that are answered here.
 SEGMENTS = ("api", "metrics")
 
@@ -85,7 +87,7 @@ class Modern:
         except ClientGone:
             return
         except Exception as error:
-            found = problem(error)
+            found = _problem(error)
             if found.text == INTERNAL:
                 _log.error("%s %s failed: %s", scope["method"], scope["path"], found.detail, exc_info=error)
             await self._framing.send_problem(send, found, challenge=False)
@@ -113,6 +115,12 @@ class Modern:
             await send({"type": "http.response.body", "body": reply.body})
             return
         await _pour(send, reply.stream, receive)
+
+
+def _problem(error: Exception) -> Problem:
+    if isinstance(error, CommandFailed) and error.kind in _STATE:
+        return Problem(409, error.text, detail=error.detail)
+    return problem(error)
 
 
 async def _pour(send: Send, stream: AsyncIterator[bytes], receive: Receive) -> None:

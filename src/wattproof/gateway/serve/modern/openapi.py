@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 
+from wattproof.gateway.quantities import IDS
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import JSON, Called, Face, Reply
 from wattproof.gateway.serve.modern.rows import END_POINTS, EndPoint
 from wattproof.version import __version__
 
+_TEXT = {"type": "string", "minLength": 1}
 REFERENCE = "#/components/schemas/{name}"
 #: Statuses of every end point that needs a login, with their words.
 WORDS = {
@@ -21,12 +24,19 @@ WORDS = {
     403: "No right to do this.",
     404: "No such thing.",
     405: "No such method here.",
+    409: "Not in this state, or not with this meter; `des` says why.",
     413: "Too long.",
+    414: "The path is too long.",
+    415: "The body is no JSON.",
     429: "Too many failed logins, or too many requests.",
     500: "The meter or the disk failed.",
     503: "Busy, or a process of the gateway is away.",
 }
-ALWAYS = (401, 403, 404, 405, 413, 429, 500, 503)
+ALWAYS = (401, 403, 404, 405, 413, 414, 415, 429, 500, 503)
+#: Arguments of paths that are not any text.
+ARGUMENTS: Mapping[str, Mapping[str, Any]] = {"channel": {"type": "integer", "minimum": 1, "maximum": 8}}
+#: A query that is a list with commas: what its items are.
+LISTS: Mapping[str, Sequence[str]] = {"quantity": sorted(IDS)}
 
 
 async def openapi(face: Face, called: Called) -> Reply:
@@ -38,7 +48,7 @@ async def g13_openapi(face: Face, called: Called) -> Reply:
     """The document of the 91 resources."""
     from wattproof.g13 import openapi as old
 
-    return Reply(200, msgspec.json.encode(old.document()), JSON)
+    return Reply(200, msgspec.json.encode(old.document(compat=face.serving.compat)), JSON)
 
 
 @cache
@@ -120,7 +130,7 @@ def _content(shape: Any) -> dict[str, Any]:
 
 def _path_parameters(row: EndPoint) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+        {"name": name, "in": "path", "required": True, "schema": ARGUMENTS.get(name, _TEXT)}
         for name in re.findall(r"\{(\w+)\}", row.path)
     ]
 
@@ -131,9 +141,16 @@ def _query_parameters(row: EndPoint) -> list[dict[str, Any]]:
     (_,), components = msgspec.json.schema_components([row.query], ref_template=REFERENCE)
     schema = components[row.query.__name__]
     return [
-        {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": _plain(found)}
+        {"name": name, "in": "query", "required": name in schema.get("required", []), **_query_schema(name, found)}
         for name, found in schema["properties"].items()
     ]
+
+
+def _query_schema(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    if name in LISTS:
+        items = {"type": "string", "enum": list(LISTS[name])}
+        return {"schema": {"type": "array", "items": items, "minItems": 1}, "style": "form", "explode": False}
+    return {"schema": _plain(schema)}
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,15 @@ END_POINTS = (
     _get("/me", "me", shapes.Me, "Who has logged in, and what for."),
     _post("/users/{name}/password", "password", "Change a password.", body=shapes.NewKey, errors=(400, 404)),
     _get("/tokens", "tokens", shapes.Tokens, "API tokens."),
-    _post("/tokens", "make_token", "Make an API token.", body=shapes.NewToken, answer=shapes.MadeToken, created=True),
+    _post(
+        "/tokens",
+        "make_token",
+        "Make an API token.",
+        body=shapes.NewToken,
+        answer=shapes.MadeToken,
+        created=True,
+        errors=(409,),
+    ),
     EndPoint("DELETE", f"{PREFIX}/tokens/{{id}}", "drop_token", "Revoke an API token.", errors=(404,)),
     # the gateway
     _get("/status", "status", shapes.Status, "Lights, addresses, clock, buses."),
@@ -112,6 +120,7 @@ END_POINTS = (
         body=shapes.NewSession,
         answer=shapes.Session,
         created=True,
+        errors=(409,),
     ),
     _get(
         "/sessions/{id}",
@@ -127,7 +136,7 @@ END_POINTS = (
         "End a charging session.",
         scope=Scope.SESSIONS,
         answer=shapes.Session,
-        errors=(404,),
+        errors=(404, 409),
     ),
     # descriptions
     _get("/openapi.json", "openapi", "application/json", "This interface as OpenAPI 3.1."),

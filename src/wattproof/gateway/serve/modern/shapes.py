@@ -10,6 +10,14 @@ from msgspec import Meta, Struct, field
 Text = Annotated[str, Meta(max_length=200)]
 Time = Annotated[str, Meta(examples=["2026-11-30T12:00:00.000Z"], description="UTC, ISO 8601, milliseconds")]
 Limit = Annotated[int, Meta(ge=1, le=10_000)]
+Cursor = Annotated[
+    str, Meta(description="`next` of the page before", extra_json_schema={"pattern": "^[0-9]{1,16}$"}, max_length=200)
+]
+Asked = Annotated[
+    str, Meta(max_length=200, description="ISO 8601 with a time zone", extra_json_schema={"format": "date-time"})
+]
+#: A text that is shown to people: without control characters.
+PLAIN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 Quality = Literal["good", "estimated", "invalid", "missing"]
 
 
@@ -80,7 +88,7 @@ ScopeName = Literal["read", "configure", "sessions", "admin", "metrics"]
 class NewToken(In):
     """A token to be made. ``days``: until it expires; left out: never."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=50)]
+    name: Annotated[str, Meta(min_length=1, max_length=50, pattern=PLAIN)]
     scopes: Annotated[list[ScopeName], Meta(min_length=1, max_length=5)]
     days: Annotated[int, Meta(ge=1, le=3650)] | None = None
 
@@ -397,23 +405,23 @@ class Sessions(Out):
 class Range(In):
     """A range of time, both ends included, and a page of it."""
 
-    from_: Text | None = field(default=None, name="from")
-    to: Text | None = None
+    from_: Asked | None = field(default=None, name="from")
+    to: Asked | None = None
     limit: Limit = 1000
-    cursor: Text | None = None
+    cursor: Cursor | None = None
 
 
 class ReadingsQuery(Range):
     """The same of some quantities, comma-separated; left out: all."""
 
-    quantity: Annotated[str, Meta(max_length=2000)] | None = None
+    quantity: Annotated[str, Meta(max_length=20_000)] | None = None
 
 
 class Page(In):
     """A page."""
 
     limit: Limit = 100
-    cursor: Text | None = None
+    cursor: Cursor | None = None
 
 
 class SessionsQuery(In):

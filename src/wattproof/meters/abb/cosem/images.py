@@ -10,7 +10,7 @@ Each request is a turn of its own on the line, so polling of other meters goes o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -91,7 +91,7 @@ class ImageTransfer(Asking):
         version: str | None = None,
         resume: Phase | None = None,
         turn: Turn = at_once,
-    ) -> AsyncIterator[UpdateProgress]:
+    ) -> AsyncGenerator[UpdateProgress, None]:
         """Send an image, let the meter verify and activate it, and wait until it is back.
 
         Args:
@@ -181,7 +181,7 @@ class _Update:
         self._turn = turn
         self._size = self._total = self._done = 0
 
-    async def run(self, resume: Phase | None) -> AsyncIterator[UpdateProgress]:
+    async def run(self, resume: Phase | None) -> AsyncGenerator[UpdateProgress, None]:
         """See `ImageTransfer.update_firmware`."""
         before: str | None = None
         found: str | None = None
@@ -241,7 +241,7 @@ class _Update:
             raise MeterRefused(Cause.OTHER_REASON, _failed("activation", status))
         return None if status in (Status.VERIFIED, Status.ACTIVATING) else found
 
-    async def _send(self) -> AsyncIterator[UpdateProgress]:
+    async def _send(self) -> AsyncGenerator[UpdateProgress, None]:
         """All blocks from the first one that is missing on, then those that the meter still misses."""
         for block in range(self._done, self._total):
             self._done += await self._send_block(block)
@@ -263,22 +263,32 @@ class _Update:
     async def _step(self, method: Method, running: Status, wanted: Status, what: str) -> None:
         """Verification or activation: begun, and looked at until it ends."""
         clock = self._driver.station.clock
-        await self._turn(lambda: self._driver.act_on_image(method))
         limit = clock.now() + round(STEP_LIMIT * 1e9)
-        while True:
-            try:
-                status = await self._turn(self._driver.image_status)
-            except (LinkError, ProtocolError):
-                if wanted is Status.ACTIVATED:
-                    return  # it restarts already
-                raise
-            if status is wanted or (wanted is Status.ACTIVATED and status is Status.NOT_INITIATED):
-                return
-            if status not in (running, Status.INITIATED, Status.VERIFIED):
-                raise MeterRefused(Cause.OTHER_REASON, _failed(what, status))
+        status = await self._begun(method, wanted)
+        while status in {running, Status.INITIATED, Status.VERIFIED} - {wanted}:
             if clock.now() >= limit:
                 raise ResponseTimeout(f"{what} of the image does not end within {STEP_LIMIT:g} s")
             await clock.sleep(LOOK)
+            status = await self._look(wanted)
+        if status is not wanted and not (wanted is Status.ACTIVATED and status is Status.NOT_INITIATED):
+            raise MeterRefused(Cause.OTHER_REASON, _failed(what, status))
+
+    async def _begun(self, method: Method, wanted: Status) -> Status:
+        try:
+            await self._turn(lambda: self._driver.act_on_image(method))
+        except (LinkError, ProtocolError):
+            if wanted is not Status.ACTIVATED:
+                raise
+        return await self._look(wanted)
+
+    async def _look(self, wanted: Status) -> Status:
+        """Where the meter stands. One that is silent while it should activate the image restarts already."""
+        try:
+            return await self._turn(self._driver.image_status)
+        except (LinkError, ProtocolError):
+            if wanted is Status.ACTIVATED:
+                return wanted
+            raise
 
     async def _restarted(self) -> str:
         """The firmware of the meter once it answers again."""
