@@ -100,7 +100,8 @@ class Commands:
         """Carry out a writing resource."""
         station = self._fleet.station(serial)
         if who is not None:
-            self._site.ledger.add(self._audit(who, f"put {resource}", serial))
+            # Who wanted it is known before a meter is asked to change, whatever happens next.
+            await self._site.ledger.durable(self._audit(who, f"put {resource}", serial))
         await answering.change(station, self._site, resource, body or {}, arguments or {})
 
     def rows(self, serial: str, resource: int, arguments: Mapping[str, Any] | None = None) -> AsyncGenerator[Any, None]:
