@@ -7,17 +7,21 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.acquire.eqline import EQ, EqLine
+from tests.gateway.acquire.eqline import EqLine
 from tests.gateway.acquire.rig import SECOND, Wire, virtual
 from tests.gateway.acquire.world import WHO, World
+from wattproof.errors import StorageError
 from wattproof.gateway.acquire.timekeeping import Kept
 from wattproof.gateway.config import BusConfig, Config, MeterConfig
+from wattproof.gateway.local import CommandFailed, Failing
+from wattproof.gateway.records import Kind, Write
 from wattproof.io.url import parse_url
 from wattproof.model.clock import VirtualClock
 from wattproof.wire.modbus.serve import serve
 from wattproof.wire.modbus.store import MemoryStore
 
 HALL = "tcp://10.0.0.1:502"
+EQ = "hdlc:///dev/eq"
 HOUR, DAY = 3600, 86400
 
 
@@ -192,7 +196,7 @@ async def test_an_abb_meter_that_lets_nobody_write_is_tried_once_a_day(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without its password everything can be read, and nothing set."""
-    line = EqLine(VirtualClock(), (17,))
+    line = EqLine(VirtualClock(), 17)
     config = Config(
         data=tmp_path,
         buses=(BusConfig("eq", EQ, poll_live_s=6 * HOUR, poll_energy_s=6 * HOUR),),
@@ -208,3 +212,38 @@ async def test_an_abb_meter_that_lets_nobody_write_is_tried_once_a_day(
         await here.pass_(DAY)
         assert sum("could not be kept" in record.message for record in caplog.records) == 2
         assert here.fleet.station(serial).presence.status == 1
+
+
+@pytest.mark.proves("G-333")
+async def test_a_time_that_is_not_stored_is_not_set(tmp_path: Path) -> None:
+    """Disk full: neither the gateway nor an engine has another time; afterwards both have, also after a crash."""
+    bsm = virtual(42)
+    clock = VirtualClock()
+    config = Config(
+        data=tmp_path,
+        buses=(BusConfig("hall", HALL, poll_live_s=60, poll_energy_s=60),),
+        meters=(MeterConfig("hall", "bsm", unit=42, keep_time=False),),
+    )
+
+    async def full(*writes: Write) -> None:
+        raise StorageError("no space left on the disk")
+
+    async def profile(here: World) -> list[tuple[int, int]]:
+        rows = here.store.rows(bsm.serial, Kind.PROFILE, 1)
+        return [(row.time % 900_000, row.status) async for row in rows if not row.estimated]
+
+    async with World(tmp_path, config, {HALL: Wire(clock, {42: bsm})}, clock) as here:
+        await here.pass_(HOUR + 20)
+        here.store.commit = full
+        with pytest.raises(CommandFailed) as failed:
+            await here.run(here.commands.set_clock_offset(90_000, WHO))
+        assert failed.value.kind is Failing.STORAGE and here.site.offset == 0
+        del here.store.commit
+        await here.pass_(HOUR + 20)
+        assert (await profile(here))[1:] == [(0, 1)] * 7
+        await here.run(here.commands.set_clock_offset(90_000, WHO))
+        here.store.commit = full  # what the engines write about it is lost
+    async with World(tmp_path, config, {HALL: Wire(clock, {42: bsm})}, clock) as here:
+        assert here.site.offset == 90_000
+        await here.pass_(HOUR + 20)
+        assert (await profile(here))[8:] == [(810_000, 0x19), *[(810_000, 1)] * 3]

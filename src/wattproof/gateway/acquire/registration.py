@@ -17,7 +17,7 @@ from wattproof.errors import InvalidURL
 from wattproof.gateway.acquire.fleet import Fleet
 from wattproof.gateway.acquire.naming import named
 from wattproof.gateway.acquire.newcomers import Newcomer
-from wattproof.gateway.acquire.places import address_of, bus_named, configured_place
+from wattproof.gateway.acquire.places import WIRELESS, address_of, bus_named, configured_place
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.auth.firststart import ADMIN
@@ -90,8 +90,12 @@ class Registration:
                 return
         except InvalidURL as error:
             _log.error("the bus of meter %s cannot be opened: %s", meter.serial, error)
+        self.fleet.absent[meter.serial] = meter
+        if meter.protocol == WIRELESS:
+            return
         _log.error("meter %s is on the bus %s, which is not configured any more", meter.serial, meter.bus)
-        self._site.ledger.add(msgspec.structs.replace(meter, status=-1))
+        self.fleet.absent[meter.serial] = gone = msgspec.structs.replace(meter, status=-1)
+        self._site.ledger.add(gone)
 
     def _place(self, entry: MeterConfig) -> Meter:
         """The record of a meter of the file, without a serial."""
@@ -177,6 +181,12 @@ class Registration:
                 raise CommandFailed(Failing.CONFLICT, "serial already registered", detail=detail)
             await self._admit(record, identity, known, who)
 
+    async def register_wireless(self, serial: str, alias: str, location: str, who: Who) -> None:
+        """Register a wireless meter that may join (8.6). Nothing here speaks its radio: it stays registered only."""
+        known = await self._site.store.meter(serial)
+        record = Meter(serial, "abb", WIRELESS, "", "", alias=alias, location=location, engines="off")
+        await self._admit(record, serial, known, who)
+
     async def _check_moved(self, station: Station) -> None:
         """A meter that still answers at its old place is not the one that was found. Raises ``CommandFailed``."""
         if station.record.origin == FILE:
@@ -206,7 +216,10 @@ class Registration:
         if who is not None:
             writes.append(self._audit(who, "register", record.serial, f"{record.address} on {record.bus}"))
         await self._site.commit(*writes)
-        await self.fleet.admit(record)
+        if record.protocol == WIRELESS:
+            self.fleet.absent[record.serial] = record
+        else:
+            await self.fleet.admit(record)
 
     async def _bindings(self, serial: str, who: Who | None) -> list[Binding]:
         """Who may see a new meter (GD-43): bindings that it had before count again."""
@@ -223,9 +236,8 @@ class Registration:
 
     async def rename(self, serial: str, alias: str, location: str, who: Who) -> None:
         """Give a meter another alias and location. Raises ``CommandFailed`` (``unknown``)."""
-        station = self.fleet.station(serial)
-        before = station.record
-        after = self.fleet.rename(station, alias=alias, location=location)
+        before = self.fleet.record(serial)
+        after = self.fleet.change(serial, alias=alias, location=location)
         try:
             await self._site.commit(
                 after,
@@ -233,15 +245,15 @@ class Registration:
                 self._audit(who, "rename", serial, f"{alias}, {location}"),
             )
         except CommandFailed:
-            self.fleet.rename(station, alias=before.alias, location=before.location)
+            self.fleet.change(serial, alias=before.alias, location=before.location)
             raise
 
     async def deregister(self, serial: str, who: Who) -> None:
         """Poll a meter no more and hide it; its history stays. Raises ``CommandFailed``: ``unknown``, ``conflict``."""
-        station = self.fleet.station(serial)
-        if station.record.origin == FILE:
+        record = self.fleet.record(serial)
+        if record.origin == FILE:
             raise CommandFailed(Failing.CONFLICT, "configured by file")
-        gone = msgspec.structs.replace(station.record, active=False, status=0)
+        gone = msgspec.structs.replace(record, active=False, status=0)
         await self._site.commit(gone, self._deleted(serial), self._audit(who, "deregister", serial))
         await self.fleet.dismiss(serial)
         await self.fleet.drop_unused()

@@ -25,6 +25,7 @@ from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.station import Source
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.acquire.timekeeping import Timekeeper
+from wattproof.gateway.auth.clearing import keep_clearing
 from wattproof.gateway.auth.firststart import first_password, first_start
 from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.config import Config
@@ -99,6 +100,7 @@ class Acquire:
         await self.sessions.resume()
         policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
         self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
+        self.site.spawn(keep_clearing(self.site.store, self.site.clock))
         await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
         await self.firmware.resume()

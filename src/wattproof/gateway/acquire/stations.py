@@ -371,7 +371,7 @@ class Station:
             self.arm()
 
     def clock_moved(self, offset: int) -> list[Write]:
-        """The gateway's time is about to be ``offset`` ms beside the host's (8.2); what the engine writes about it."""
+        """The gateway's time is now ``offset`` ms beside the host's (8.2); what the engine writes about it."""
         if self.engine is None:
             return []
         writes = self.engine.clock_moved(offset, self._site.now)
