@@ -107,6 +107,7 @@ def test_failures_name_text_meter_and_resource(
         assert part in str(caught.value)
     if denied is not None:
         assert caught.value.denied is denied
+    assert ("one-time password" in str(caught.value)) is (status == 403 and not denied)
 
 
 @both

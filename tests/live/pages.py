@@ -136,6 +136,19 @@ async def running(folder: Path, browser: Browser) -> AsyncIterator[House]:
         yield house
 
 
+@asynccontextmanager
+async def moving(folder: Path, browser: Browser) -> AsyncIterator[House]:
+    """A gateway without meters that may move to another address of its host."""
+    made = gateway(folder, "allow_network = true\n")
+    here = await asyncio.to_thread(made.__enter__)
+    try:
+        house = House(here, {}, {}, here.password)
+        await _first_start(house, browser)
+        yield house
+    finally:
+        await asyncio.to_thread(made.__exit__, None, None, None)
+
+
 def _online(found: Any) -> int:
     return sum(meter["status"] == 1 for meter in found["meters"])
 

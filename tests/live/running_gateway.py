@@ -13,14 +13,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 KEY = "a new secret"
 #: Seconds for anything that a test waits for.
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @dataclass
@@ -68,6 +68,13 @@ class Gateway:
             with error:
                 return Answer(error.code, dict(error.headers), error.read())
 
+    def insist(self, method: str, path: str, body: Any = None) -> Answer:
+        """The same, again while a process restarts, as `Retry-After` asks for."""
+        end = time.monotonic() + PATIENCE
+        while (answer := self.ask(method, path, body)).status == 503 and time.monotonic() < end:
+            time.sleep(0.2)
+        return answer
+
     def get(self, path: str, **options: Any) -> Any:
         """The document of a good answer."""
         answer = self.ask("GET", path, **options)
@@ -97,13 +104,20 @@ class Gateway:
         raise AssertionError(f"{path} never pleased: {last}")
 
     def processes(self) -> dict[str, int]:
-        """The ids of both processes by name."""
-        found = {}
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        for child in children:
-            words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
-            found[words[words.index("gateway") + 1]] = int(child)
+        """The ids of both processes by name, as soon as both are there."""
+        end = time.monotonic() + PATIENCE
+        while len(found := dict(self._children())) < 2:
+            assert time.monotonic() < end, f"only {found} run"
+            time.sleep(0.05)
         return found
+
+    def _children(self) -> Iterator[tuple[str, int]]:
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        for child in listed.split():
+            with suppress(OSError, ValueError):  # it has ended, or has not begun: no command line of ours
+                words = Path(f"/proc/{child}/cmdline").read_bytes().decode().split("\0")
+                if (name := words[words.index("gateway") + 1]) in ("acquire", "serve"):
+                    yield name, int(child)
 
     def kill(self, name: str) -> None:
         """kill -9 one of the two."""

@@ -6,13 +6,15 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Download, Route, async_playwright, expect
 
 from tests.live.page_edits import BEFORE, EDITS
-from tests.live.pages import CONTRAST, House, Tab, launched, log_in, opened, running
+from tests.live.pages import CONTRAST, House, Tab, launched, log_in, moving, opened, running
+from tests.live.test_gateway_firmware import image
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 expect.set_options(timeout=15_000)
@@ -267,13 +269,13 @@ async def test_live_values_and_a_session_that_ends(tab: Tab) -> None:
     await tab.meter("live")
     await expect(figure).to_be_visible()
     await tab.context.clear_cookies()
-    await page.get_by_role("link", name="General settings").click()
     dialog = page.get_by_role("dialog", name="Log in again")
     await expect(dialog).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(dialog).to_be_visible()
     await log_in(page, tab.house.user, tab.house.password)
     await expect(dialog).to_have_count(0)
+    await page.get_by_role("link", name="General settings").click()
     await expect(page.get_by_label("VT numerator")).to_have_value("7")
     await expect(page.get_by_role("button", name="Send (1)")).to_be_enabled()
 
@@ -296,7 +298,7 @@ async def test_who_may_only_look_and_what_a_meter_lacks(tab: Tab, browser: Brows
         await expect(pages.get_by_role("link", name="Pulse output")).to_have_count(0)
         await expect(pages.get_by_role("link", name="Charging sessions")).to_be_visible()
         await other.meter("live", "dc")
-        await expect(other.page.get_by_role("row", name="Active power")).to_be_visible()
+        await expect(other.page.get_by_role("rowheader", name="Active power", exact=True)).to_be_visible()
         await expect(other.page.get_by_role("row", name="Reactive power")).to_have_count(0)
         await expect(other.page.locator("[data-live=true]")).to_be_visible()
         await tab.call("PUT", "/users/viewer/bindings", {**binding, "access": "No Access"})
@@ -459,6 +461,73 @@ async def test_firmware_of_the_gateway(tab: Tab) -> None:
     await page.get_by_role("button", name="Update firmware").click()
     await page.get_by_role("dialog").get_by_role("button", name="Update firmware").click()
     await expect(page.locator("[data-kind=failed]")).to_contain_text("firmware installation is not configured")
+
+
+@pytest.mark.proves("G-427")
+async def test_the_page_leads_to_the_new_address(browser: Browser, tmp_path: Path) -> None:
+    async with moving(tmp_path, browser) as house, opened(house, browser) as tab:
+        page = tab.page
+        await tab.show("segment/settings")
+        await expect(page.get_by_text("The gateway then listens at this address.")).to_be_visible()
+        await page.get_by_role("checkbox", name="DHCP").uncheck()
+        addresses = {"IP address": "127.0.0.2", "Subnet mask": "255.0.255.0", "Gateway": "127.0.0.1"}
+        for label, value in addresses.items():
+            await page.get_by_label(label, exact=True).fill(value)
+        await expect(page.get_by_text("The subnet mask is not contiguous.")).to_be_visible()
+        await page.get_by_label("Subnet mask").fill("255.255.255.255")
+        await expect(page.get_by_text("The gateway address is outside the subnet.")).to_be_visible()
+        await page.get_by_label("Subnet mask").fill("255.0.0.0")
+        await page.get_by_role("button", name="Send (").click()
+        await page.get_by_role("dialog").get_by_role("button", name="Send").click()
+        await expect(page.get_by_text(re.compile(r"it returns in 1[12]\d s"))).to_be_visible()
+        link = page.get_by_role("link", name="https://127.0.0.2:")
+        await expect(link).to_have_attribute("href", house.url.replace("127.0.0.1", "127.0.0.2") + "/ui/")
+        other = await tab.context.new_page()
+        await asyncio.sleep(1.5)  # the gateway moves a second after its answer (8.1)
+        await other.goto(str(await link.get_attribute("href")))
+        await log_in(other, house.user, house.password)
+        await expect(other.get_by_role("navigation", name="Menu")).to_be_visible()
+
+
+@pytest.mark.proves("G-406", "G-430")
+async def test_firmware_of_meters(tab: Tab) -> None:
+    """A real transfer to one meter; that there are eleven of them is made up."""
+    page = tab.page
+
+    async def eleven(route: Route) -> None:
+        answer = await route.fetch()
+        rows = (await answer.json())["meters"]
+        full = next(row for row in rows if row["serial"] == tab.house.serials["full"])
+        rows += [{**full, "serial": f"E-{number}", "alias": f"Extra {number}"} for number in range(10)]
+        await route.fulfill(response=answer, json={"meters": rows})
+
+    await page.route("**/api/v1/meters", eleven)
+    await page.reload()
+    await tab.show("segment/meter-firmware")
+    boxes = page.get_by_role("checkbox")
+    await expect(boxes).to_have_count(11)
+    for number in range(1, 11):
+        await boxes.nth(number).check()
+    await expect(page.get_by_text("Chosen: 10 of 10")).to_be_visible()
+    await expect(boxes.nth(0)).to_be_disabled()
+    await expect(page.locator("main li")).to_have_count(10)
+    await page.unroute("**/api/v1/meters")
+    await page.reload()
+    await page.get_by_role("checkbox", name="Main board").check()
+    new = {"name": "a.bin", "mimeType": "application/octet-stream", "buffer": image("B9.9.9.9", 300)}
+    await page.get_by_label("Choose file").set_input_files(new)
+    await page.get_by_role("button", name="Transfer image").click()
+    await expect(page.get_by_text("The image is in the gateway.")).to_be_visible()
+    await page.get_by_role("button", name="Update firmware").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Main board")
+    await page.get_by_role("dialog").get_by_role("button", name="Update firmware").click()
+    await expect(page.get_by_role("heading", name="Update in progress")).to_be_visible()
+    await page.reload()
+    row = page.get_by_role("row", name="Main board")
+    await expect(page.get_by_role("heading", name="Update in progress")).to_be_visible()
+    await expect(row).to_contain_text("%")
+    await expect(row).to_contain_text("done", timeout=60_000)
+    assert (await tab.told("info"))["manufacturing"]["firmwareversion"] == "B9.9.9.9"
 
 
 @pytest.mark.proves("G-406", "G-431", "G-432")

@@ -312,6 +312,8 @@ export const pages: Record<keyof typeof english, string> = {
   'rows.count': '{n} Zeilen',
   'rows.erases': 'Eine geänderte Einstellung zu senden löscht das Gespeicherte.',
   'rows.from': 'Von',
+  'rows.counter': 'Zählerstand zeigen',
+  'rows.mean-power': 'Mittlere Leistung, {what}',
   'rows.more': 'Mehr zeigen ({n})',
   'rows.none': 'In dieser Zeit ist nichts gespeichert.',
   'rows.plot': '{what} über der Zeit',

@@ -310,6 +310,8 @@ export const pages = {
   'rows.count': '{n} rows',
   'rows.erases': 'Sending a changed configuration erases what is stored.',
   'rows.from': 'From',
+  'rows.counter': 'Show the counter',
+  'rows.mean-power': 'Mean power of {what}',
   'rows.more': 'Show more ({n})',
   'rows.none': 'Nothing is stored in this time.',
   'rows.plot': '{what} over time',

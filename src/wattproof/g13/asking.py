@@ -12,7 +12,7 @@ from typing import Any
 from wattproof.errors import InvalidValue, ProtocolError
 from wattproof.g13 import jsontext
 from wattproof.g13.bodies import UPLOAD
-from wattproof.g13.failures import GatewayRefused, MeterFailed
+from wattproof.g13.failures import DENIED, GatewayRefused, MeterFailed
 from wattproof.g13.resources import Resource
 from wattproof.io.web import WebAnswer
 
@@ -28,6 +28,7 @@ _SECRETS = re.compile(
 )
 _REMEDIES = {
     401: "name the user with ?user=NAME and a file with the password with ?password-file=PATH",
+    403: "the user lacks the right; with a first, one-time password everything is refused until it is changed",
     429: "too many failed logins, or too many requests; wait before you try again",
 }
 
@@ -109,7 +110,7 @@ def check(answer: WebAnswer, resource: Resource, *, meter: str | None, gateway: 
             resource=resource,
             meter=meter,
             gateway=gateway,
-            remedy=_REMEDIES.get(answer.status, ""),
+            remedy="" if DENIED in said else _REMEDIES.get(answer.status, ""),
             retry_after=_seconds(answer.headers.get("retry-after", "")),
         )
     raise ProtocolError(f"{gateway} answers {resource} with status {answer.status}")

@@ -115,7 +115,7 @@ def _operation(resource: Resource, places: tuple[_Place, ...], compat: bool) -> 
     }
     if places:
         operation["parameters"] = [_parameter(resource, place) for place in places]
-    if body := _request(resource):
+    if body := _request(resource, compat):
         operation["requestBody"] = body
     operation["responses"] = _responses(resource, compat)
     return operation
@@ -131,7 +131,7 @@ def _parameter(resource: Resource, place: _Place) -> dict[str, Any]:
     }
 
 
-def _request(resource: Resource) -> dict[str, Any] | None:
+def _request(resource: Resource, compat: bool) -> dict[str, Any] | None:
     if resource.number == UPLOAD:
         image = {"type": "string", "contentMediaType": "application/octet-stream", "minLength": 1}
         form = {"type": "object", "properties": {"image": image}, "required": ["image"], "additionalProperties": False}
@@ -140,7 +140,7 @@ def _request(resource: Resource) -> dict[str, Any] | None:
     if declared is None:
         return None
     schema = declared.shape.schema(request=True)
-    schema = schema if resource.number in STRICT else _opened(schema)
+    schema = schema if resource.number in STRICT and not compat else _opened(schema)
     return {"required": declared.needed, "content": {JSON: {"schema": schema}}}
 
 

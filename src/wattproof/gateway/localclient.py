@@ -33,7 +33,7 @@ from wattproof.gateway.localsocket import reachable
 from wattproof.model.clock import Clock
 
 #: Seconds before the first and at most before any later attempt to connect again.
-RETRY_FIRST, RETRY_LIMIT = 0.05, 2.0
+RETRY_FIRST, RETRY_LIMIT = 0.05, 0.2
 _CHUNK = 256 * 1024
 
 _log = logging.getLogger(__name__)
@@ -127,17 +127,18 @@ class LocalClient:
         command: str,
         arguments: dict[str, Any],
     ) -> None:
-        if self._writer is None:
-            raise _gone()
         try:
             frame = encode(Call(id, command, arguments))
         except FrameError as error:
             raise CommandFailed(Failing.INVALID, "request too large", detail=str(error)) from error
+        writer = self._writer
+        if writer is None or writer.is_closing():
+            raise _gone()
         self._waiting[id] = answer
-        self._writer.write(frame)
+        writer.write(frame)
 
     def _send(self, message: Message) -> None:
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.is_closing():
             self._writer.write(encode(message))
 
     async def _stay_connected(self) -> None:
@@ -221,7 +222,7 @@ class LocalClient:
                 if notice.kind == CONNECTED:
                     self._heard = self._clock.now()
                     self._found.set()
-                if notice.number is not None:
+                if notice.number is not None and not writer.is_closing():
                     writer.write(encode(Confirm(notice.number)))
         except Exception:
             _log.exception("a notice of the other process could not be taken")

@@ -248,7 +248,7 @@ class _Connection:
 
     def send(self, message: Message) -> None:
         """Write a message without waiting. A connection that leaves too much unread is cut off."""
-        if self._over:
+        if self._over or self._writer.is_closing():
             return
         self._writer.write(encode(message))
         if self._writer.transport.get_write_buffer_size() > BACKLOG_LIMIT:

@@ -25,10 +25,10 @@ from wattproof.io.supervision import notify, watchdog_interval
 
 log = logging.getLogger(__name__)
 
-#: Seconds before a child that ended is started again: at once, and ever later when it keeps ending.
+#: Seconds before a child that ended is started again: at once, and ever later when it keeps ending at its start.
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)
-#: A child that ran so long has not failed to start.
-SETTLED = 30.0
+#: Seconds that a child was ready for: then it did not end because of its start.
+SETTLED = 1.0
 #: Seconds that a child has to end by itself.
 PATIENCE = 10.0
 
@@ -50,18 +50,19 @@ class Child:
         self.ready: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self.starts = 0
         self._process: Process | None = None
+        self._ready_at: float | None = None
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep it running until ``stopping``. Raises :class:`ChildFailed` if it was never ready."""
         failures = 0
         while not stopping.is_set():
-            begun = time.monotonic()
             code = await self._once()
             if stopping.is_set():
                 return
             if not self.ready.done():
                 raise ChildFailed(self.name, code)
-            failures = 0 if time.monotonic() - begun > SETTLED else failures + 1
+            worked = self._ready_at is not None and time.monotonic() - self._ready_at > SETTLED
+            failures = 0 if worked else failures + 1
             pause = PAUSES[min(failures, len(PAUSES)) - 1] if failures else 0.0
             log.warning("%s ended with exit code %d; it is started again in %g s", self.name, code, pause)
             with contextlib.suppress(TimeoutError):
@@ -70,12 +71,14 @@ class Child:
     async def _once(self) -> int:
         self.starts += 1
         process = await asyncio.create_subprocess_exec(*self.command, stdin=PIPE, stdout=PIPE)
-        self._process = process
+        self._process, self._ready_at = process, None
         while process.stdout is not None and (line := await process.stdout.readline()):
             with contextlib.suppress(msgspec.MsgspecError):
                 said = msgspec.json.decode(line)
-                if isinstance(said, dict) and said.get("ready") and not self.ready.done():
-                    self.ready.set_result(said)
+                if isinstance(said, dict) and said.get("ready"):
+                    self._ready_at = time.monotonic()
+                    if not self.ready.done():
+                        self.ready.set_result(said)
         return await process.wait()
 
     @property

@@ -11,7 +11,7 @@ from tests.gateway.acquire.rig import virtual
 from tests.gateway.acquire.world import HALL, WHO, YARD, World
 from wattproof.gateway.config import MeterConfig
 from wattproof.gateway.local import CommandFailed, Failing
-from wattproof.gateway.records import Access, Group, Meter
+from wattproof.gateway.records import Access, Group, Meter, Setting
 
 FORTYTWO = MeterConfig("hall", "bsm", unit=42)
 
@@ -134,3 +134,55 @@ async def test_a_serial_of_another_family_gets_a_prefix(world: Open) -> None:
     async with world((FORTYTWO,), {42: bsm}) as here:
         await here.pass_(5)
         assert [one.serial for one in await here.store.meters()] == [meter.serial]
+
+
+@pytest.mark.proves("G-133")
+async def test_a_permitted_wireless_meter_is_registered_and_stays_out_of_reach(world: Open) -> None:
+    async with world() as here:
+        await here.users()
+        await here.run(here.site.commit(Setting("permitted", ["W1"])))
+        with pytest.raises(CommandFailed, match="meter not scanned"):
+            await here.commands.register("W2", "", "", WHO)
+        await here.run(here.commands.register("W1", "Radio", "Roof", WHO))
+        assert await here.store.bindings("admin") == {"W1": Access.CONFIGURE}
+    async with world() as here:
+        (meter,) = await here.store.meters()
+        assert (meter.protocol, meter.status, meter.alias) == (4, 0, "Radio")
+        with pytest.raises(CommandFailed) as failed:
+            await here.commands.values("W1", [69], 5.0)
+        assert failed.value.kind is Failing.METER
+        await here.run(here.commands.register("W1", "Antenna", "Roof", WHO))
+        assert (await here.store.meters())[0].alias == "Antenna"
+        await here.run(here.commands.deregister("W1", WHO))
+        assert await here.store.meters() == []
+
+
+async def test_a_meter_whose_bus_is_gone_can_still_be_removed(world: Open) -> None:
+    bsm = virtual(3)
+    async with world((), {3: bsm}) as here:
+        await scan(here, {"modbus": {"bus": ["hall"], "range": [3]}})
+        await here.run(here.commands.register(bsm.serial, "Car", "Yard", WHO))
+        await here.pass_(3)
+    async with world((), {3: bsm}, buses=()) as here:
+        await here.pass_(1)
+        (meter,) = await here.store.meters()
+        assert meter.status == -1
+        with pytest.raises(CommandFailed, match="received invalid response from COSEM"):
+            await here.commands.get(bsm.serial, 46)
+        await here.run(here.commands.deregister(bsm.serial, WHO))
+        assert await here.store.meters() == []
+
+
+async def test_two_meters_that_say_the_same_serial_at_once_are_not_mixed(
+    world: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = virtual(42), virtual(42)
+    async with world((FORTYTWO, MeterConfig("yard", "bsm", unit=42)), {42: first}, {42: second}) as here:
+        await here.users()
+        await here.pass_(5)
+        (meter,) = await here.store.meters()
+        assert meter.serial == first.serial == second.serial
+        assert (await here.events()).count(6) == 1
+        polled = [visitor for lane in here.fleet.buses.values() for one in lane.runners for visitor in one.visitors]
+        assert len(polled) == 1, "the other one is left out"
+        assert "is registered at" in caplog.text

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from tests.gateway.acquire.conftest import Open
 from tests.gateway.acquire.rig import virtual
+from tests.gateway.acquire.test_equipping import CABINET, Cabinet
 from tests.gateway.acquire.test_registration import scan
-from tests.gateway.acquire.world import HALL, WHO
+from tests.gateway.acquire.world import HALL, WHO, World
+from tests.meters.abb.cosem.rig import Rig as CosemRig
+from wattproof.gateway.acquire.lines import CosemLine
 from wattproof.gateway.acquire.networks import allowed
-from wattproof.gateway.config import SCAN_NETWORKS, MeterConfig
+from wattproof.gateway.config import SCAN_NETWORKS, BusConfig, Config, MeterConfig
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Group
+from wattproof.io.url import parse_url
 
 MODBUS = ("tcp", "tls", "rtu", "ascii")
 
@@ -113,3 +119,56 @@ async def test_a_refused_scan_leaves_no_trace(world: Open) -> None:
         with pytest.raises(CommandFailed, match="Invalid Request"):
             await here.commands.scan({"eqbus": {"start": 17, "end": 20}}, 9, WHO)
         assert await here.commands.scanned() == {"scanresult": [], "scancomplete": 0, "progress": 0}
+
+
+PROBE = """
+[[probe]]
+address = 0
+type = "u16"
+equals = 0x4341
+"""
+
+
+@pytest.mark.proves("G-354")
+async def test_a_meter_of_a_map_file_is_recognised_by_its_rules(world: Open, tmp_path: Path) -> None:
+    """After the families, so that none of them is taken for it; what is registered is read by that map, also later."""
+    (tmp_path / "alpha.toml").write_text(CABINET.replace("cabinet", "alpha"))  # no rules: recognises nothing
+    (tmp_path / "beta.toml").write_text(CABINET.replace("cabinet", "beta") + PROBE.replace("4341", "1234"))
+    (tmp_path / "gamma.toml").write_text(CABINET + PROBE)
+    (tmp_path / "other.toml").write_text("[gateway]\n")
+    body = {"modbus": {"urls": [HALL], "range": [1, 2, 3]}}
+    meters = {1: virtual(1), 2: Cabinet(), 3: Cabinet()}
+    meters[3].store.holding.write(0, b"XXXX")
+    async with world((), meters, buses=()) as here:
+        await here.users()
+        found = await scan(here, body)
+        assert [(row["family"], row["address"]) for row in found["scanresult"]] == [
+            ("bsm", "10.0.0.1:502/1"), ("map", "10.0.0.1:502/2")]  # fmt: skip
+        assert found["scanresult"][1]["serial"] == "CAB7"
+        await here.run(here.commands.register("CAB7", "Cabinet", "Hall", WHO))
+        await here.pass_(20)
+        assert here.fleet.station("CAB7").record.status == 1
+    async with world((), meters, buses=()) as here:
+        await here.pass_(20)
+        assert here.fleet.station("CAB7").latest[69].mantissa == 2301
+
+
+@pytest.mark.parametrize("transport", ["dlms", "dlms+udp"])
+async def test_the_one_meter_behind_a_wrapper_is_found_and_polled(tmp_path: Path, transport: str) -> None:
+    url = parse_url(f"{transport}://10.0.0.9:4059")
+    line = CosemRig("A44-552-100", transport, load="constant:1000")
+    secret = tmp_path / "password"
+    secret.write_text("00000000\n")
+    lines = {url.place: lambda bus: CosemLine(bus.name, url, line.bus)}
+    config = Config(data=tmp_path, buses=(BusConfig("plant", str(url)),))
+    async with World(tmp_path, config, {}, line.clock, lines) as here:
+        (row,) = (await scan(here, {"eqbus": {}}))["scanresult"]
+        assert (row["family"], row["protocol"], row["address"]) == ("abb", "3", "1")
+    config = replace(config, meters=(MeterConfig("plant", "abb", password_file=secret),))
+    async with World(tmp_path, config, {}, line.clock, lines) as here:
+        await here.pass_(20)
+        station = here.fleet.station(row["serial"])
+        assert (station.record.place["transport"], station.record.status) == (transport, 1)
+        assert (await scan(here, {"eqbus": {}}))["scanresult"] == [], "the gateway itself holds the meter"
+        await here.pass_(20)
+        assert station.latest[96].time > here.site.now - 7000 and station.statistics.failures == 0

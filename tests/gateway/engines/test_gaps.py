@@ -119,6 +119,9 @@ async def test_a_gap_of_a_channel_that_is_configured_anew_is_forgotten():
     bench = await bench_at(2026, 6, 1, 10, facts=OWN)
     bench.online = False
     bench.run(bench.at + HOUR)
+    assert not bench.engine.lacks(), "nobody can be asked yet"
+    bench.online = True
+    bench.run(bench.at + MINUTE)
     assert bench.engine.lacks()
     await bench.put(75, {"lpconfig": [[60, 1, 100]]})
     assert bench.engine.lacks() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -215,6 +216,23 @@ def test_previous_values() -> None:
     assert rig.stream(69, **{"from": items[2]["time"], "to": items[1]["time"]}) == (head, [])
     rig.put(72, {})
     assert rig.stream(69)[1] == []
+
+
+@pytest.mark.parametrize("way", ["eq", "mbus"])
+def test_its_own_rows_fill_what_the_gateway_lacks(way: str) -> None:
+    rig = AbbRig(way, options=Options(password="00000000", zone=ZoneInfo("Europe/Berlin"))).opened()
+    begun = 1_783_206_000
+    rig.run(rig.source.set_time(begun * 1000))
+    rig.run(rig.clock.sleep(3 * 3600))
+    first, last = (begun + 3600) * 1000, (begun + 7200) * 1000
+    rows = rig.run(rig.source.own_rows(1, first, last))
+    assert [row.time for row in rows] == list(range(first, last + 1, 900_000))
+    assert {row.status for row in rows} == {1}
+    assert [(row.value.mantissa - rows[0].value.mantissa, row.value.exponent) for row in rows] == [
+        (25 * number, 1) for number in range(5)
+    ]
+    assert rig.run(rig.source.own_rows(1, first + 60_000, first + 120_000)) == []
+    assert rig.run(rig.source.own_rows(40, first, last)) == [], "no channel records it"
 
 
 @pytest.mark.proves("G-174", "G-175", "G-176", "G-173")

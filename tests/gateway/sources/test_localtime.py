@@ -31,6 +31,18 @@ def test_rules_of_zones(zone: str, begin: tuple[int, ...], end: tuple[int, ...])
     assert [(rule.month, rule.weekday, rule.week, rule.hour) for rule in rules] == [begin, end]
 
 
+def test_an_hour_that_is_passed_twice_is_told_apart() -> None:
+    """By what the clock says of itself; one that says nothing begins the hour anew when its time does not go on."""
+    local = LocalTime(BERLIN)
+    hours = "01:30 02:00 02:30 02:00 02:30 03:00".split()
+    shown = [datetime.fromisoformat(f"2026-10-25T{hour}") for hour in hours]
+    moments = [at("2026-10-24T23:30:00") + 1800 * number for number in range(6)]
+    telling = [(time, number < 3) for number, time in enumerate(shown)]
+    assert local.moments(telling) == moments == local.moments((time, False) for time in shown)
+    assert local.moments(telling[2:]) == moments[2:]
+    assert local.moments([(datetime.fromisoformat("2026-07-01T12:00"), False)]) == [at("2026-07-01T10:00:00")]
+
+
 def test_zones_without_summer_time() -> None:
     assert rules_of(ZoneInfo("Asia/Tokyo"), 2026) is None
     local = LocalTime(ZoneInfo("Asia/Tokyo"))

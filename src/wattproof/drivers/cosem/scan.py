@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from wattproof.drivers.cosem.bus import Bus
 from wattproof.drivers.cosem.line import line_of
-from wattproof.drivers.cosem.meter import CosemMeter, Identity
-from wattproof.drivers.cosem.place import Place
+from wattproof.drivers.cosem.meter import CosemMeter
+from wattproof.drivers.cosem.place import HDLC, Place
 from wattproof.drivers.cosem.timing import NETWORK_OCTET, OCTET, Timing
 from wattproof.drivers.scan import Found, LineProgress, Told, untold
 from wattproof.drivers.schedule import Priority
@@ -58,17 +58,25 @@ async def search(
 ) -> AsyncGenerator[Found, None]:
     """The meters at these addresses, in their order; at most `MOST`. Two at one address are told as a collision.
 
-    Services of the bus go on between two addresses. ``timeout``: seconds given to each address.
+    Services of the bus go on between two addresses. ``timeout``: seconds given to each address. Behind the wrapper of
+    TCP or UDP there is one meter, which is asked whatever the addresses are.
 
     Raises ``Unreachable``, ``Disconnected``.
     """
+    if url.framing != HDLC:
+        yield await _identify(bus, url.line, None, Place(url.framing, client=PUBLIC), recognise)
+        progress(LineProgress(url, "", 1, 1, 1))
+        return
     asked = list(addresses)
     wait = knock_time(bus.line.timing) if timeout is None else timeout
     found = 0
     for done, address in enumerate(asked, 1):
         answer = await _knock(bus, address, wait)
         if answer is not None:
-            item = await _identify(bus, url, address, recognise) if not answer else _unknown(url, address, answer)
+            there = url.line.with_options(address=address)
+            item = Found(there, address, None, None, answer)
+            if not answer:
+                item = await _identify(bus, there, address, Place(address=address, client=PUBLIC), recognise)
             found += 1
             if item.answer == COLLISION:
                 _log.warning("%s: damaged frames from HDLC address %d: two meters have it?", url.place, address)
@@ -130,28 +138,20 @@ async def _knock(bus: Bus, address: int, wait: float) -> str | None:
     return problem
 
 
-async def _identify(bus: Bus, url: MeterURL, address: int, recognise: Recognise) -> Found:
-    """Who answers at an address, asked as the public client. Two meters may open the link and the association with the
+async def _identify(bus: Bus, url: MeterURL, unit: int | None, place: Place, recognise: Recognise) -> Found:
+    """Who answers at a place, asked as the public client. Two meters may open the link and the association with the
     same bytes, so that their collision only shows here."""
-    station = bus.station(Place(address=address, client=PUBLIC))
+    station = bus.station(place)
     meter = CosemMeter(station, priority=Priority.BACKGROUND)
     try:
         who = await meter.identity()
     except (LinkError, ProtocolError, Refused) as error:
         damaged = isinstance(station.link, ClientLink) and station.link.receiver.damage is not None
-        return _unknown(url, address, COLLISION if damaged else f"connects, but does not say who it is: {error}")
+        return Found(url, unit, None, None, COLLISION if damaged else f"connects, but does not say who it is: {error}")
     finally:
         await meter.close()
-    return _known(url, address, who, recognise(who.logical_device))
-
-
-def _known(url: MeterURL, address: int, who: Identity, family: str) -> Found:
-    place = url.line.with_options(address=address).with_model(family)
-    return Found(place, address, family, who.info(family), "COSEM")
-
-
-def _unknown(url: MeterURL, address: int, answer: str) -> Found:
-    return Found(url.line.with_options(address=address), address, None, None, answer)
+    family = recognise(who.logical_device)
+    return Found(url.with_model(family), unit, family, who.info(family), "COSEM")
 
 
 def check_scheme(url: MeterURL) -> None:

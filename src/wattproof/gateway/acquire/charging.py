@@ -84,7 +84,7 @@ class Sessions:
     # Begin and end ------------------------------------------------------------------------------------------------
 
     async def begin(self, serial: str, options: Mapping[str, Any], who: Mapping[str, str]) -> str:
-        """Begin a session; the id of it, once the signed begin record is stored.
+        """Begin a session; the id of it, once the signed begin record is stored. It goes on where the caller leaves.
 
         Raises:
             CommandFailed: ``unsupported`` meter, ``invalid`` option, ``conflict`` with a session that is open,
@@ -108,20 +108,24 @@ class Sessions:
         )
         running = _Running(session, charging, family)
         charging.keep_with(functools.partial(self._keep, running))
-        try:
-            await self._store.commit(session, self._audit(user, address, "session begin", session))
-        except BaseException:
-            self._taken.discard(serial)
-            raise
-        self._running[session.id] = running
-        async with running.lock:
-            await self._at_the_meter(running, charging.begin())
-            await self._change(running, state="running")
-        self._watch_limits(running)
+        audit = self._audit(user, address, "session begin", session)
+        await asyncio.shield(self._spawn(self._begin(running, audit)))
         return session.id
 
+    async def _begin(self, running: _Running, audit: Audit) -> None:
+        try:
+            await self._store.commit(running.session, audit)
+        except BaseException:
+            self._taken.discard(running.session.serial)
+            raise
+        self._running[running.session.id] = running
+        async with running.lock:
+            await self._at_the_meter(running, running.charging.begin())
+            await self._change(running, state="running")
+        self._watch_limits(running)
+
     async def end(self, id: str, who: Mapping[str, str]) -> str:
-        """End a session; ending one that is ended already changes nothing.
+        """End a session, also where the caller leaves; ending one that is ended already changes nothing.
 
         Raises:
             CommandFailed: ``unknown`` id; ``meter``: there is no end as it should be, the records tell what there is.
@@ -135,7 +139,7 @@ class Sessions:
         audit = self._audit(who.get("user", ""), who.get("address", ""), "session end", known)
         await self._store.commit(audit)
         running.stopped = True
-        await self._finish(running)
+        await asyncio.shield(self._spawn(self._finish(running)))
         return id
 
     async def _finish(self, running: _Running) -> None:
@@ -305,8 +309,13 @@ class Sessions:
     def _spawn(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._over)
         return task
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # who waits has got it, and maybe nobody does
 
     async def close(self) -> None:
         """Let go; sessions stay open at their meters and go on after the next start."""

@@ -21,6 +21,8 @@ from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import AnyWrite, Audit, Meter, Setting, Value, Write
 
+#: Setting with the wireless meters that may join (8.6).
+PERMITTED = "permitted"
 #: Longest wait where a caller does not say (s).
 WAIT = 10.0
 
@@ -98,7 +100,8 @@ class Commands:
         """Carry out a writing resource."""
         station = self._fleet.station(serial)
         if who is not None:
-            self._site.ledger.add(self._audit(who, f"put {resource}", serial))
+            # Who wanted it is known before a meter is asked to change, whatever happens next.
+            await self._site.ledger.durable(self._audit(who, f"put {resource}", serial))
         await answering.change(station, self._site, resource, body or {}, arguments or {})
 
     def rows(self, serial: str, resource: int, arguments: Mapping[str, Any] | None = None) -> AsyncGenerator[Any, None]:
@@ -123,12 +126,14 @@ class Commands:
     # registration
 
     async def register(self, serial: str, alias: str, location: str, who: Who) -> None:
-        """#33: a meter that a scan has found."""
+        """#33: a meter that a scan has found, or a wireless one that may join."""
         found = self._scanning.found.get(serial)
         if found is not None:
             await self._registration.register(found.meter, alias, location, who)
-        elif serial in self._fleet.stations:
+        elif serial in self._fleet.stations or serial in self._fleet.absent:
             await self._registration.rename(serial, alias, location, who)
+        elif serial in await self._site.store.setting(PERMITTED, []):
+            await self._registration.register_wireless(serial, alias, location, who)
         else:
             raise CommandFailed(Failing.INVALID, "meter not scanned")
 
@@ -156,16 +161,19 @@ class Commands:
     # the gateway
 
     async def set_clock_offset(self, offset_ms: int, who: Who) -> None:
-        """#12: the gateway's time beside the host's; the host's clock is not touched (8.2)."""
-        moved = [write for station in self._fleet.stations.values() for write in station.clock_moved(offset_ms)]
+        """#12: the gateway's time beside the host's; the host's clock is not touched (8.2).
+
+        Engines are told when it is stored, so that a full disk changes nothing. One that ends before what they write
+        about it is stored finds at its next start that the time was set.
+        """
         await self._site.commit(
-            *moved,
             Setting("clock", {"offset_ms": offset_ms}),
             self._site.record(Id.DATETIME_CHANGED, f"{offset_ms} ms"),
             self._audit(who, "clock", "", f"offset {offset_ms} ms"),
         )
         self._site.offset = offset_ms
         for station in self._fleet.stations.values():
+            self._site.ledger.add(*station.clock_moved(offset_ms))
             station.regrid()
         self._timekeeper.moved(self._fleet.stations.values())
 

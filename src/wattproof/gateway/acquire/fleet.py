@@ -24,6 +24,7 @@ from wattproof.gateway.config import BusConfig, MeterConfig, map_folders
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.io.url import MeterURL, parse_url
+from wattproof.meters.abb.driver import Cause
 from wattproof.model.clock import Clock
 
 _log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class Fleet:
         self.buses: dict[str, BusLanes] = {}
         self.stations: dict[str, Station] = {}
         self.files: dict[str, MeterConfig] = {}
+        #: Registered meters to which no bus leads: it is not configured any more, or nothing here speaks their radio.
+        self.absent: dict[str, Meter] = {}
         self.newcomers: dict[tuple[str, str], MeterConfig] = {}
         self.watchers: set[Watch] = set()
         #: Held while buses come and go.
@@ -127,11 +130,18 @@ class Fleet:
     # meters
 
     def station(self, serial: str) -> Station:
-        """The registered meter of a serial. Raises ``CommandFailed`` (``unknown``)."""
+        """The registered meter of a serial.
+
+        Raises ``CommandFailed``: ``unknown``; ``meter`` where no bus leads to it.
+        """
         station = self.stations.get(serial)
-        if station is None:
-            raise CommandFailed(Failing.UNKNOWN, "meter not found")
-        return station
+        if station is not None:
+            return station
+        if serial in self.absent:
+            raise CommandFailed(
+                Failing.METER, Cause.INVALID_RESPONSE.value, detail=f"no bus leads to the meter {serial}"
+            )
+        raise CommandFailed(Failing.UNKNOWN, "meter not found")
 
     async def admit(self, record: Meter) -> Station:
         """Poll a meter from now on; its bus exists."""
@@ -174,15 +184,24 @@ class Fleet:
 
     async def dismiss(self, serial: str) -> None:
         """Poll a meter no more."""
+        self.absent.pop(serial, None)
         station = self.stations.pop(serial, None)
         if station is not None:
             self.dismissed(serial)
             await station.close()
 
-    def rename(self, station: Station, **changes: Any) -> Meter:
-        """The record of a meter with other members, from now on."""
-        station.record = msgspec.structs.replace(station.record, **changes)
-        return station.record
+    def record(self, serial: str) -> Meter:
+        """The record of a registered meter. Raises ``CommandFailed`` (``unknown``)."""
+        return self.absent[serial] if serial in self.absent else self.station(serial).record
+
+    def change(self, serial: str, **changes: Any) -> Meter:
+        """The record of a registered meter with other members, from now on."""
+        record = msgspec.structs.replace(self.record(serial), **changes)
+        if serial in self.absent:
+            self.absent[serial] = record
+        else:
+            self.stations[serial].record = record
+        return record
 
     async def close(self) -> None:
         """End all transactions, then all lines, all at the same time."""

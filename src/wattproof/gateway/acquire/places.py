@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from wattproof.drivers.cosem.place import TCP, UDP
 from wattproof.gateway.config import BusConfig, MeterConfig
 from wattproof.io.url import MODBUS, MeterURL, parse_url
 from wattproof.meters import registry
@@ -38,7 +39,13 @@ def socket_of(url: MeterURL) -> str:
 def place_of(url: MeterURL) -> dict[str, Any]:
     """What singles out the meter of a found address on its line."""
     names = {"unit": int, "channel": int, "address": str}
-    return {name: take(url.options[name]) for name, take in names.items() if name in url.options}
+    found = {name: take(url.options[name]) for name, take in names.items() if name in url.options}
+    return found | _wrapped(url)
+
+
+def _wrapped(url: MeterURL) -> dict[str, Any]:
+    """What carries COSEM to the one meter at a port."""
+    return {"transport": url.framing} if url.framing in (TCP, UDP) else {}
 
 
 def configured_place(meter: MeterConfig, url: MeterURL) -> dict[str, Any]:
@@ -52,6 +59,7 @@ def configured_place(meter: MeterConfig, url: MeterURL) -> dict[str, Any]:
         place["address"] = str(meter.address if meter.address is not None else meter.unit or HDLC_ADDRESS)
     elif meter.channel is not None:
         place["channel"] = meter.channel
+    place |= _wrapped(url)
     if meter.family == MIRRORED and (serial := meter.serial or url.options.get("serial")) is not None:
         place["serial"] = serial
     if meter.map is not None:

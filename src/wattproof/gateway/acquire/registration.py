@@ -6,6 +6,7 @@ no longer in the file is registered no more; its history stays, as that of any m
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from wattproof.errors import InvalidURL
 from wattproof.gateway.acquire.fleet import Fleet
 from wattproof.gateway.acquire.naming import named
 from wattproof.gateway.acquire.newcomers import Newcomer
-from wattproof.gateway.acquire.places import address_of, bus_named, configured_place
+from wattproof.gateway.acquire.places import WIRELESS, address_of, bus_named, configured_place
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.auth.firststart import ADMIN
@@ -42,6 +43,9 @@ class Registration:
     def __init__(self, fleet: Fleet, site: Site) -> None:
         self.fleet = fleet
         self._site = site
+        # Held from the look whether a serial is free until it is taken. Who waits for an answer of a bus must not hold
+        # it: the bus itself may wait for it with a meter that has just arrived.
+        self._admitting = asyncio.Lock()
 
     # at the start
 
@@ -86,8 +90,12 @@ class Registration:
                 return
         except InvalidURL as error:
             _log.error("the bus of meter %s cannot be opened: %s", meter.serial, error)
+        self.fleet.absent[meter.serial] = meter
+        if meter.protocol == WIRELESS:
+            return
         _log.error("meter %s is on the bus %s, which is not configured any more", meter.serial, meter.bus)
-        self._site.ledger.add(msgspec.structs.replace(meter, status=-1))
+        self.fleet.absent[meter.serial] = gone = msgspec.structs.replace(meter, status=-1)
+        self._site.ledger.add(gone)
 
     def _place(self, entry: MeterConfig) -> Meter:
         """The record of a meter of the file, without a serial."""
@@ -117,6 +125,11 @@ class Registration:
         record = newcomer.record
         entry = self.fleet.newcomers.pop((record.bus, str(record.address)))
         newcomer.runner.remove(newcomer)
+        async with self._admitting:
+            await self._settle(record, entry, identity)
+
+    async def _settle(self, record: Meter, entry: MeterConfig, identity: str) -> None:
+        """Take a newcomer in, unless its serial is taken."""
         ever = await self._site.store.meters(active=False)
         serial, known = named(record.family, identity, record.bus, record.address, ever)
         if serial in self.fleet.stations:
@@ -162,7 +175,17 @@ class Registration:
             **kept,
         )
         identity = str(found.place.get("identity", found.serial))
-        await self._admit(record, identity, known, who)
+        async with self._admitting:
+            if found.serial in self.fleet.stations:
+                detail = f"a meter of the file has just said that it is {found.serial}"
+                raise CommandFailed(Failing.CONFLICT, "serial already registered", detail=detail)
+            await self._admit(record, identity, known, who)
+
+    async def register_wireless(self, serial: str, alias: str, location: str, who: Who) -> None:
+        """Register a wireless meter that may join (8.6). Nothing here speaks its radio: it stays registered only."""
+        known = await self._site.store.meter(serial)
+        record = Meter(serial, "abb", WIRELESS, "", "", alias=alias, location=location, engines="off")
+        await self._admit(record, serial, known, who)
 
     async def _check_moved(self, station: Station) -> None:
         """A meter that still answers at its old place is not the one that was found. Raises ``CommandFailed``."""
@@ -193,7 +216,10 @@ class Registration:
         if who is not None:
             writes.append(self._audit(who, "register", record.serial, f"{record.address} on {record.bus}"))
         await self._site.commit(*writes)
-        await self.fleet.admit(record)
+        if record.protocol == WIRELESS:
+            self.fleet.absent[record.serial] = record
+        else:
+            await self.fleet.admit(record)
 
     async def _bindings(self, serial: str, who: Who | None) -> list[Binding]:
         """Who may see a new meter (GD-43): bindings that it had before count again."""
@@ -210,9 +236,8 @@ class Registration:
 
     async def rename(self, serial: str, alias: str, location: str, who: Who) -> None:
         """Give a meter another alias and location. Raises ``CommandFailed`` (``unknown``)."""
-        station = self.fleet.station(serial)
-        before = station.record
-        after = self.fleet.rename(station, alias=alias, location=location)
+        before = self.fleet.record(serial)
+        after = self.fleet.change(serial, alias=alias, location=location)
         try:
             await self._site.commit(
                 after,
@@ -220,15 +245,15 @@ class Registration:
                 self._audit(who, "rename", serial, f"{alias}, {location}"),
             )
         except CommandFailed:
-            self.fleet.rename(station, alias=before.alias, location=before.location)
+            self.fleet.change(serial, alias=before.alias, location=before.location)
             raise
 
     async def deregister(self, serial: str, who: Who) -> None:
         """Poll a meter no more and hide it; its history stays. Raises ``CommandFailed``: ``unknown``, ``conflict``."""
-        station = self.fleet.station(serial)
-        if station.record.origin == FILE:
+        record = self.fleet.record(serial)
+        if record.origin == FILE:
             raise CommandFailed(Failing.CONFLICT, "configured by file")
-        gone = msgspec.structs.replace(station.record, active=False, status=0)
+        gone = msgspec.structs.replace(record, active=False, status=0)
         await self._site.commit(gone, self._deleted(serial), self._audit(who, "deregister", serial))
         await self.fleet.dismiss(serial)
         await self.fleet.drop_unused()

@@ -22,9 +22,11 @@ from wattproof.gateway.acquire.places import EQ_BUS, MBUS_IR, MBUS_WIRED, addres
 from wattproof.gateway.acquire.registration import API, engines_of
 from wattproof.gateway.acquire.searches import LINES, Hit, Search, modbus, rest
 from wattproof.gateway.acquire.site import Site
+from wattproof.gateway.config import map_folders
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Meter
 from wattproof.io.url import MODBUS as MODBUS_FRAMINGS
+from wattproof.meters.mapped.mapfile import MeterMap, find_map, map_files
 
 _log = logging.getLogger(__name__)
 #: Meters that one scan finds at most, over all its parts (GD-29).
@@ -136,7 +138,15 @@ class Scanning:
                 raise CommandFailed(Failing.INVALID, "Invalid Request", detail=f"no Modbus bus {name!r}")
             lines.append(lanes)
         lines += [await self._lanes(text, MODBUS_SCHEMES) for text in wanted.get("urls") or ()]
-        return [modbus(lanes, wanted) for lanes in lines]
+        maps = self._maps()
+        return [modbus(lanes, wanted, maps) for lanes in lines]
+
+    def _maps(self) -> dict[str, MeterMap]:
+        """The map files that recognise a meter, by the names that lead to them."""
+        config = self._site.config
+        folders = map_folders(config)
+        found = map_files(folders, but=(config.path,))
+        return {path.stem: one for path, one in found.items() if one.probes and find_map(path.stem, folders) == path}
 
     async def _lanes(self, text: str, schemes: Sequence[str]) -> BusLanes:
         """The bus at an address: one that there is, or one that lives as long as the scan, or its meters."""
@@ -188,7 +198,10 @@ class Scanning:
         )  # fmt: skip
         try:
             source = await self._fleet.source(stub, lanes.runners[0])
-            await source.open()
+            try:
+                await source.open()
+            finally:
+                await source.close()  # an association that stays open would keep others out
         except (WattproofError, KeyError) as error:
             _log.warning("what answers at %s on %s cannot be registered: %s", address, name, error)
             return

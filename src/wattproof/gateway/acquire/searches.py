@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from wattproof.drivers.bus import Bus
 from wattproof.drivers.cosem import scan as cosem_scan
 from wattproof.drivers.mbus import scan as mbus_scan
+from wattproof.drivers.modbus import ModbusLink
 from wattproof.drivers.scan import Found, LineProgress, Probe, knock, recognise
 from wattproof.drivers.schedule import Priority
-from wattproof.errors import LinkError, WattproofError
+from wattproof.errors import Disconnected, LinkError, Unreachable, WattproofError
 from wattproof.gateway.acquire.fleet import BusLanes
 from wattproof.gateway.acquire.lines import CosemLine, MbusLine, ModbusLine, WebLine
 from wattproof.gateway.acquire.places import place_of
 from wattproof.meters import registry
+from wattproof.meters.mapped.mapfile import MeterMap
+from wattproof.meters.mapped.probe import recognise as recognise_mapped
 
 #: Addresses of a Modbus line, and channels of a display.
 FIRST_UNIT, LAST_UNIT = 1, 247
@@ -23,6 +27,7 @@ CHANNELS = (1, 2, 3, 4)
 #: Seconds given to a Modbus unit on a network; a line has its own time-out (10.2).
 KNOCK_TIMEOUT = 0.2
 _DIGITS = "0123456789"
+NO_MAPS: Mapping[str, MeterMap] = MappingProxyType({})
 
 
 class Hit(NamedTuple):
@@ -61,7 +66,7 @@ def addresses_of(wanted: Mapping[str, Any], first: int, last: int) -> Sequence[i
 
 
 def eq_bus(lanes: BusLanes, wanted: Mapping[str, Any]) -> Search:
-    """HDLC addresses of an EQ bus."""
+    """HDLC addresses of an EQ bus; the one meter behind a wrapper."""
     line = lanes.runners[0].line
     assert isinstance(line, CosemLine)  # noqa: S101 - chosen by its protocol
     addresses = addresses_of(wanted, cosem_scan.ADDRESSES.start, cosem_scan.ADDRESSES.stop - 1)
@@ -109,8 +114,9 @@ def mbus(lanes: BusLanes, wanted: Mapping[str, Any]) -> Search:
     return Search(lanes, secondary if by_number else primary)
 
 
-def modbus(lanes: BusLanes, wanted: Mapping[str, Any]) -> Search:
-    """Units of a Modbus line: whoever answers is recognised by the probes of the families, in their order."""
+def modbus(lanes: BusLanes, wanted: Mapping[str, Any], maps: Mapping[str, MeterMap] = NO_MAPS) -> Search:
+    """Units of a Modbus line: whoever answers is recognised by the probes of the families, in their order, then by the
+    rules of map files."""
     line = lanes.runners[0].line
     assert isinstance(line, ModbusLine)  # noqa: S101 - chosen by its protocol
     units = addresses_of(wanted, FIRST_UNIT, LAST_UNIT)
@@ -123,11 +129,25 @@ def modbus(lanes: BusLanes, wanted: Mapping[str, Any]) -> Search:
             line.forgive({"unit": unit})
             if await knock(hasty, unit) is not None:
                 family, _ = await recognise(link, unit, probes)
+                name = await _map_of(link, unit, maps) if family is None else None
                 if family is not None:
                     yield Hit(family, {"unit": unit})
+                elif name is not None:
+                    yield Hit("map", {"unit": unit, "map": name})
             search.progress = done / len(units)
 
     return Search(lanes, run)
+
+
+async def _map_of(link: ModbusLink, unit: int, maps: Mapping[str, MeterMap]) -> str | None:
+    """The name of the first map that is of this unit. Raises ``Unreachable`` and ``Disconnected``."""
+    try:
+        found = await recognise_mapped(link, unit, maps.values())
+    except (Unreachable, Disconnected):
+        raise
+    except LinkError:
+        return None
+    return next((name for name, one in maps.items() if one is found), None)
 
 
 class Hasty:

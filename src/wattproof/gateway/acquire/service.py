@@ -13,6 +13,7 @@ from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.commands import Commands
 from wattproof.gateway.acquire.configuring import Configuring, timed
 from wattproof.gateway.acquire.equipping import Equipment
+from wattproof.gateway.acquire.filling import Filling
 from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.installing import Installation
@@ -24,6 +25,7 @@ from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.station import Source
 from wattproof.gateway.acquire.stations import Station
 from wattproof.gateway.acquire.timekeeping import Timekeeper
+from wattproof.gateway.auth.clearing import keep_clearing
 from wattproof.gateway.auth.firststart import first_password, first_start
 from wattproof.gateway.auth.passwords import Verifier
 from wattproof.gateway.config import Config
@@ -53,6 +55,7 @@ class Acquire:
         self.scanning = Scanning(self.fleet, self.site)
         self.scanning.use_rate = self.configuring.use_rate
         self.timekeeper = Timekeeper(self.site)
+        self.filling = Filling(self.site)
         self.sessions = Sessions(
             store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
         )
@@ -77,7 +80,8 @@ class Acquire:
             "install_firmware": self.installation.install,
         }
 
-    def _keep_time(self, station: Station) -> None:
+    def _admitted(self, station: Station) -> None:
+        station.lacking = self.filling.lacking
         config = self.fleet.files.get(station.serial)
         if config is None or config.keep_time:
             self.timekeeper.keep(station)
@@ -90,12 +94,13 @@ class Acquire:
         clock = await self.site.store.setting("clock", {})
         self.site.offset = int(clock.get("offset_ms", 0))
         self._timetable = asyncio.create_task(self.site.timetable.run(), name="timetable")
-        self.fleet.admitted, self.fleet.dismissed = self._keep_time, self.timekeeper.leave
+        self.fleet.admitted, self.fleet.dismissed = self._admitted, self.timekeeper.leave
         await self.configuring.load()
         await self.registration.load()
         await self.sessions.resume()
         policy = Policy(self.site.config.retention_days, self.site.config.downsample_s)
         self.site.spawn(keep_thinning(self.site.store, policy, self.site.clock))
+        self.site.spawn(keep_clearing(self.site.store, self.site.clock))
         await self.installation.recover()
         await self.site.commit(self.site.record(Id.STARTED))
         await self.firmware.resume()

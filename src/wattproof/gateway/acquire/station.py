@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from wattproof.gateway.records import Group, Value, Write
+
+if TYPE_CHECKING:
+    from wattproof.gateway.engines.gaps import Gap, Recorded
 
 
 class Document(NamedTuple):
@@ -99,6 +102,14 @@ class Engine(Answerer, Protocol):
 
     def values(self, at: int) -> dict[int, Value]:
         """The quantities it adds, as of the last reading."""
+        ...
+
+    def lacks(self) -> list[Gap]:
+        """Gaps that are over, for which the meter's own profile is to be asked before anything is estimated."""
+        ...
+
+    def fill(self, channel: int, rows: Iterable[Recorded], at: int) -> list[Write]:
+        """What the meter itself has of the rows that a channel lacks, or none."""
         ...
 
     def clock_moved(self, offset: int, at: int) -> list[Write]:

@@ -105,6 +105,8 @@ class Station:
         self.statistics = StationStatistics()
         #: Is told when the meter is back, or there for the first time.
         self.returned: Callable[[Station], None] = lambda station: None
+        #: Is told when the engine lacks rows that the meter itself may have.
+        self.lacking: Callable[[Station], None] = lambda station: None
         self._site = site
         self._make_engine = engine
         self._watch = watch
@@ -118,6 +120,7 @@ class Station:
         self._first = site.clock.now() + round(index * STAGGER * SECOND)
         self._flights: dict[Hashable, Any] = {}
         self._ticking: Appointment | None = None
+        self._boundary: int | None = None
         self._signing = 0
 
     @property
@@ -179,6 +182,8 @@ class Station:
         for poll in self.polls:
             if poll.due <= now:
                 poll.schedule(clock.now(), self._site.time, stretch)
+        if self._boundary is not None:
+            self._read_at_the_latest(self._boundary)
 
     async def attempt(self, work: Callable[[], Awaitable[Any]], *, writing: bool = False) -> Any:
         """Carry out ``work`` at the bus, again where nothing was done; keep account of the meter's presence.
@@ -334,6 +339,8 @@ class Station:
         if self.engine is not None:
             writes += self.engine.feed(values, now)
             self.arm()
+            if self.engine.lacks():
+                self.lacking(self)
         self._site.ledger.add(*writes)
         self._watch(self, values)
 
@@ -345,9 +352,9 @@ class Station:
         due = self.engine.due() if self.engine is not None else None
         if due is not None:
             self._ticking = self._site.timetable.after((due - self._site.now) / 1000, self._tick)
-        boundary = self.engine.boundary() if self.engine is not None else None
-        if boundary is not None:
-            self._read_at_the_latest(boundary)
+        self._boundary = self.engine.boundary() if self.engine is not None else None
+        if self._boundary is not None:
+            self._read_at_the_latest(self._boundary)
 
     def _read_at_the_latest(self, boundary: int) -> None:
         """A row ends at ``boundary`` (UTC ms): where no poll of the grid comes near it, there is one of its own."""
@@ -364,7 +371,7 @@ class Station:
             self.arm()
 
     def clock_moved(self, offset: int) -> list[Write]:
-        """The gateway's time is about to be ``offset`` ms beside the host's (8.2); what the engine writes about it."""
+        """The gateway's time is now ``offset`` ms beside the host's (8.2); what the engine writes about it."""
         if self.engine is None:
             return []
         writes = self.engine.clock_moved(offset, self._site.now)

@@ -2,7 +2,8 @@
 
 A clock is set once every 24 hours, and whenever it is found to be more than 2 seconds off; it is looked at once an
 hour and when the meter comes back. Never while the meter charges or one of our sessions runs. Where summer time is kept
-by us, its offset is written at the change.
+by us, its offset is written at the change. A meter that refuses, or whose clock shows something else afterwards, is
+left alone for a day. What goes wrong is told once a day.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-from wattproof.errors import WattproofError
+from wattproof.errors import LinkError, Refused, UsageError, WattproofError
 from wattproof.gateway.acquire.buses import Urgency
 from wattproof.gateway.acquire.site import MILLISECOND, Site
-from wattproof.gateway.acquire.stations import Station
+from wattproof.gateway.acquire.stations import Station, may_repeat
 from wattproof.gateway.acquire.timetable import Appointment
+from wattproof.gateway.answers import Trait
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Setting
 
-#: Seconds: between two settings, between two looks, until a look that was not possible is tried again.
+#: Seconds: between two settings, or after a refusal; between two looks, until a look that was not possible is tried
+#: again.
 EVERY, LOOK, AGAIN = 86400.0, 3600.0, 60.0
+#: The same in nanoseconds.
+DAY = round(EVERY * 1e9)
 SET_CLOCK = 42
 #: Milliseconds that a clock may be off.
 TOLERANCE = 2000
@@ -55,13 +60,16 @@ class Timed(Protocol):
 
 @dataclass(slots=True)
 class Kept:
-    """What is known of one meter's clock. ``set_at``: host time, UTC ms; ``deviation``: ms, as last seen."""
+    """What is known of one meter's clock. ``set_at``: host time, UTC ms; ``deviation``: ms, as last seen; ``refused``,
+    ``warned``: when that happened last (ns of the clock's ``now``)."""
 
     set_at: int | None = None
     known: bool = False
     settings: int = 0
     deviation: int | None = None
     appointment: Appointment | None = None
+    refused: int | None = None
+    warned: int | None = None
 
 
 class Timekeeper:
@@ -109,8 +117,8 @@ class Timekeeper:
         if kept is None:
             return
         kept.appointment = None
-        done = False
-        if not station.presence.is_offline:
+        done = station.presence.is_offline or self._lately(kept.refused)  # one that comes back is looked at then
+        if not done:
             try:
                 done = await station.runner.ask(
                     lambda: station.attempt(lambda: self._right(station, kept)), Urgency.READ, WAIT
@@ -118,30 +126,71 @@ class Timekeeper:
             except WattproofError as error:
                 if isinstance(error, CommandFailed) and error.kind is Failing.GONE:
                     return
-                _log.warning("the clock of %s could not be kept: %s", station.serial, error)
+                done = final(error)
+                self._warn(station, kept, error)
         if station.serial in self._kept:
             self._look_in(station, LOOK if done else AGAIN)
+
+    def _lately(self, moment: int | None) -> bool:
+        """Whether something has happened within the last day."""
+        return moment is not None and self._site.clock.now() - moment < DAY
+
+    def _warn(self, station: Station, kept: Kept, error: WattproofError) -> None:
+        if not self._lately(kept.warned):
+            kept.warned = self._site.clock.now()
+            _log.warning("the clock of %s could not be kept: %s", station.serial, error)
 
     async def _right(self, station: Station, kept: Kept) -> bool:
         """Look at the clock and set it if need be; whether it may be left alone for a while."""
         source: Any = station.source
-        if SET_CLOCK not in source.writes:
+        if not settable(source) or self._lately(kept.refused):
             return True
         if not kept.known:
             kept.set_at, kept.known = await self._site.store.setting(name_of(station.serial)), True
         if await source.is_charging():
             return False
         now = self._site.now
-        shown = await source.time()
-        kept.deviation = None if shown is None else shown - self._site.time // MILLISECOND
+        kept.deviation = await self._deviation(source)
         due = kept.set_at is None or now - kept.set_at >= EVERY * 1000
-        if due or kept.deviation is None or abs(kept.deviation) > TOLERANCE:
-            await source.set_time(self._site.time // MILLISECOND)
-            kept.set_at, kept.settings = now, kept.settings + 1
-            self._site.ledger.add(Setting(name_of(station.serial), now))
-        else:
-            await source.follow_summer_time()
+        try:
+            if due or kept.deviation is None or abs(kept.deviation) > TOLERANCE:
+                await self._set(source)
+                kept.set_at, kept.settings = now, kept.settings + 1
+                self._site.ledger.add(Setting(name_of(station.serial), now))
+            else:
+                await source.follow_summer_time()
+        except WattproofError as error:
+            if final(error):  # here, at the bus: another look may wait for it already
+                kept.refused = self._site.clock.now()
+            raise
         return True
+
+    async def _set(self, source: Any) -> None:
+        """Set a clock. Raises ``Refused``, also if it shows something else then."""
+        await source.set_time(self._site.time // MILLISECOND)
+        left = await self._deviation(source)
+        if left is None or abs(left) > TOLERANCE:
+            raise Refused("it was set and " + ("shows no time" if left is None else f"is off by {left / 1000:g} s"))
+
+    async def _deviation(self, source: Any) -> int | None:
+        """By how many ms a clock is beside all moments at which it can have been read; ``None``: it shows none."""
+        before = self._site.time // MILLISECOND
+        shown: int | None = await source.time()
+        after = self._site.time // MILLISECOND
+        return None if shown is None else min(shown - before, 0) or max(shown - after, 0)
+
+
+def settable(source: Any) -> bool:
+    """Whether a clock can be set, as far as its source knows. Families that tell what they have tell this too."""
+    traits = source.traits
+    return SET_CLOCK in source.writes and (Trait.CLOCK_SET in traits or Trait.CLOCK not in traits)
+
+
+def final(error: WattproofError) -> bool:
+    """Whether a meter has said no, and would say so again."""
+    if isinstance(error, LinkError) or may_repeat(error, writing=True):
+        return False
+    return isinstance(error, Refused | UsageError)
 
 
 def name_of(serial: str) -> str:

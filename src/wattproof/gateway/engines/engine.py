@@ -19,7 +19,7 @@ from wattproof.gateway.engines.books import SYSTEM, Books
 from wattproof.gateway.engines.facts import Facts
 from wattproof.gateway.engines.gaps import Gap, Recorded
 from wattproof.gateway.engines.resources import Resources
-from wattproof.gateway.engines.scales import GAUGES, exponent_of
+from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.records import EngineState, Value, Write
 from wattproof.gateway.store.base import Reader
 from wattproof.metering.dst import FAR
@@ -103,7 +103,7 @@ class MeterEngine(Resources):
             for id, value in {**values, **self._integrals.read(values)}.items():
                 if id in self.facts.counters:
                     self._count(id, value, wanted)
-                elif id in GAUGES:
+                elif id in self.averages.sums:
                     self.averages.read(id, value, wanted)
         self.alarms.expire(at)
         self.alarms.read(values, at)
@@ -168,8 +168,9 @@ class MeterEngine(Resources):
     # gaps
 
     def lacks(self) -> list[Gap]:
-        """What the meter's own profile is to be asked for, then :meth:`fill`: only with `Facts.recorded`."""
-        return [gap for gap in self.gaps.open if gap.held]
+        """What the meter's own profile is to be asked for, now that the gap is over, then :meth:`fill`: only with
+        `Facts.recorded`."""
+        return [gap for gap in self.gaps.open if gap.held and gap.after is not None]
 
     def fill(self, channel: int, rows: Iterable[Recorded], at: int) -> list[Write]:
         """Rows of the meter's own profile for what a channel lacks, none if it has none; the rest is estimated."""

@@ -107,7 +107,7 @@ class Gaps(Part):
     def fill(self, channel: int, rows: Iterable[Recorded]) -> None:
         """The meter's own rows for what a channel lacks; what they lack too is estimated."""
         found = sorted(rows)
-        for gap in [gap for gap in self.open if gap.channel == channel]:
+        for gap in [gap for gap in self.open if gap.channel == channel and gap.after is not None]:
             self._settle(gap, found)
 
     def forget(self, channel: int) -> None:

@@ -58,6 +58,10 @@ class Reader(Protocol):
         """Counters of failed logins."""
         ...
 
+    def idle_failures(self, before: int) -> AsyncIterator[list[str]]:
+        """Keys of counters whose last failure and lock were over before a time (UTC ms), some hundred at a time."""
+        ...
+
     async def meters(self, *, active: bool = True) -> list[Meter]:
         """Registered meters by location and serial; with ``active=False`` all that ever were."""
         ...

@@ -254,7 +254,10 @@ class PostgresStore(PostgresReader):
             await connection.execute(f"TRUNCATE {aside}")
 
     async def _make_months(self, connection: asyncpg.Connection, needed: set[Month]) -> None:
-        """Make the partitions of these months and of the ones after them, as far as they are missing."""
+        """Make the partitions of these months and of the ones after them, as far as they are missing.
+
+        The first row of a month so makes the partition of the next one, and never waits for its own.
+        """
         await connection.execute(f"SELECT pg_advisory_xact_lock({SCHEMA})")
         for table in PARTITIONED:
             there = await _partitions(connection, table)
@@ -263,7 +266,7 @@ class PostgresStore(PostgresReader):
                 if month.partition(table) not in there:
                     for statement in creation(table, month):
                         await connection.execute(statement)
-                self._months.add((table, month))
+            self._months |= {(table, month) for month in needed}
 
 
 async def _partitions(connection: asyncpg.Connection, table: str) -> set[str]:

@@ -41,7 +41,7 @@ from wattproof.gateway.store.tables import (
     USERS,
 )
 
-#: The same of signed records, which are larger.
+#: The same of signed records, which are larger, and of counters of failed logins.
 RECORDS = 500
 _CLEARED = 'SELECT coalesce(max("number"), 0) FROM event_clearings'
 _document = msgspec.json.Decoder().decode
@@ -78,6 +78,13 @@ class SqlReader(MeasuredReader):
         rest = f'WHERE "key" IN ({", ".join("?" * len(keys))})'
         found = [FAILURES.unpack(row) for row in await self.fetch(FAILURES.select(rest), *keys)]
         return {counter.key: counter for counter in found}
+
+    async def idle_failures(self, before: int) -> AsyncIterator[list[str]]:
+        after = ""
+        sql = FAILURES.select('WHERE "until" < ? AND "key" > ? ORDER BY "key" LIMIT ?')
+        while found := [FAILURES.unpack(row) for row in await self.fetch_part(sql, before, after, RECORDS)]:
+            yield [counter.key for counter in found if max(counter.times, default=0) < before]
+            after = found[-1].key
 
     async def meters(self, *, active: bool = True) -> list[Meter]:
         rest = 'WHERE "active" OR NOT ? ORDER BY "location", "serial"'

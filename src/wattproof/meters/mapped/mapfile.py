@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -100,10 +100,17 @@ def find_map(text: str, folders: Iterable[Path] = ()) -> Path:
 
 def maps_in(folders: Iterable[Path]) -> list[MeterMap]:
     """All maps of the folders, by file name within each; files that are no maps are left out, with a warning."""
-    found = []
+    return [*map_files(folders).values()]
+
+
+def map_files(folders: Iterable[Path], but: Container[Path | None] = ()) -> dict[Path, MeterMap]:
+    """The same with their files; ``but`` are files that are something else."""
+    found = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
+        if path in but:
+            continue
         try:
-            found.append(load_map(path))
+            found[path] = load_map(path)
         except InvalidFile as error:
             logging.getLogger(__name__).warning("no map file: %s", error)
     return found

@@ -29,7 +29,7 @@ from wattproof.meters.abb.calendarjson import (
 )
 from wattproof.meters.abb.cosem.binding import attribute_of
 from wattproof.meters.abb.cosem.driver import AbbCosemDriver
-from wattproof.meters.abb.cosem.settings import Alarm
+from wattproof.meters.abb.cosem.settings import Alarm, ChannelSettings
 from wattproof.meters.abb.cosem.settingsjson import (
     alarm_of,
     channel_list,
@@ -265,6 +265,13 @@ class AbbEqSource(AbbSource):
                     return
             elif items:
                 yield items
+
+    async def _own_channel(self, quantity: int) -> int:
+        channels = [one for one in await self.driver.load_profile_settings() if one.quantity is ROWS[quantity]]
+        if not channels:
+            raise UnknownName(f"no channel of the load profile records {ROWS[quantity].name}")
+        best: ChannelSettings = min(channels, key=lambda channel: channel.interval)
+        return best.number
 
     async def _clear_profiles(self, body: Mapping[str, Any], arguments: Arguments) -> None:
         channel = arguments.get("channel")

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from wattproof.gateway.acquire.sources.failures import told, unsupported
 from wattproof.gateway.acquire.station import Document
+from wattproof.gateway.engines.gaps import Recorded
 from wattproof.gateway.quantities import NUMBERS, grouped
 from wattproof.gateway.records import Group, Meter, Value
 from wattproof.model.clock import Clock
@@ -133,6 +134,11 @@ class BaseSource:
     async def read(self, ids: Collection[int]) -> dict[int, Value]:
         """Values by id; those that the meter has not are left out. One read that is planned as a whole."""
         raise NotImplementedError
+
+    async def own_rows(self, quantity: int, first: int, last: int) -> list[Recorded]:
+        """Readings of a quantity from the meter's own load profile, oldest first: ends of intervals from ``first`` to
+        ``last`` (UTC ms, as its clock has them), none if it records no such thing. Raises as drivers do."""
+        return []
 
     async def execute(self, obis: bytes, class_id: int, attributes: Mapping[str, int]) -> dict[str, Any]:
         """Resource 16: the object of a logical name (six bytes), by the table of quantities (10.3).

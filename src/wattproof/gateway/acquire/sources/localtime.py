@@ -3,7 +3,7 @@ time that were given with #42 (g13-api.md 10.3, rows 41 and 42)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -64,6 +64,25 @@ class LocalTime:
         shown = int(local.replace(tzinfo=UTC).timestamp())
         standard = self._standard(shown)
         return EPOCH + self._summer().standard((shown - EPOCH) * 1000) // 1000 - standard * MINUTE
+
+    def moments(self, shown: Iterable[tuple[datetime, bool]]) -> list[int]:
+        """Moments (Unix seconds) at which a clock showed these times one after the other, each with whether it said
+        that it was summer time. Where clocks never say so, the hour at its end is passed anew when the time goes back.
+        """
+        times = list(shown)
+        tells = any(summer for _, summer in times)
+        found: list[int] = []
+        for local, summer in times:
+            moment = self.seconds(local)
+            again = moment + HOUR
+            passed = tells or (bool(found) and moment <= found[-1])
+            if passed and not summer and self._shown(again) == self._shown(moment):
+                moment = again
+            found.append(moment)
+        return found
+
+    def _shown(self, seconds: int) -> int:
+        return seconds + self.offset(seconds) * MINUTE
 
     def members(self, seconds: int) -> dict[str, Any]:
         """The members of #41 about summer time at a moment; the rules only where there are any."""

@@ -48,7 +48,7 @@ async def g13_openapi(face: Face, called: Called) -> Reply:
     """The document of the 91 resources."""
     from wattproof.g13 import openapi as old
 
-    return Reply(200, msgspec.json.encode(old.document()), JSON)
+    return Reply(200, msgspec.json.encode(old.document(compat=face.serving.compat)), JSON)
 
 
 @cache
