@@ -547,3 +547,8 @@ def test_compat_mode_folds_user_names_in_paths_and_prints_its_own_text() -> None
     with pytest.raises(BadRequest) as caught:
         check_arguments(BY_NUMBER[36], {"token": "x"}, compat=True)
     assert caught.value.text == "JSON parse error"
+
+
+def test_the_load_profile_of_a_new_engine_can_be_sent_back() -> None:
+    read = {"lpconfig": [[900, 1, 35040], [900, 96, 4960], *([0, 0, 0] for _ in range(6))]}
+    assert validate(BY_NUMBER[75], json.dumps(read).encode(), compat=False) == read

@@ -310,7 +310,6 @@ class Campaign:
                 return max(0.0, rest + self.random.uniform(-0.5, 1.5))
         return self.random.uniform(0.05, 2.5)
 
-
     def kill(self, times: int) -> None:
         """So many kills."""
         for number in range(times):

@@ -28,3 +28,6 @@ STORABLE: Mapping[str, tuple[int, ...]] = MappingProxyType(
 #: 79: the printed list has lost its head; the example averages energy 1 as power, so the energies that a load profile
 #: records belong to it (4.2, inferred).
 DEMANDED = frozenset(STORABLE["dm"]) | frozenset(_ids(range(1, 9), range(21, 29), range(33, 41)))
+#: 75: 10.3 records the total active power on channel 2 from the start, which the printed list does not name; a client
+#: that sends back what it has read must not be refused.
+PROFILED = (*STORABLE["lp"], 96)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wattproof.g13.parameters import DEMANDED, STORABLE
+from wattproof.g13.parameters import DEMANDED, PROFILED, STORABLE
 from wattproof.g13.shapes.common import (
     ANY_MOMENT,
     ANY_NUMBER,
@@ -134,7 +134,7 @@ REQUESTS: Mapping[int, Body] = {
                     Channel(
                         (
                             Named("interval", Whole(only=PROFILE_INTERVALS)),
-                            Named("quantity", Whole(only=STORABLE["lp"])),
+                            Named("quantity", Whole(only=PROFILED)),
                             Whole(1, 0xFFFFFFFF),
                         )
                     ),

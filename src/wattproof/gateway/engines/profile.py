@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from wattproof.g13.parameters import STORABLE
+from wattproof.g13.parameters import PROFILED
 from wattproof.gateway.engines.books import Books, Part
 from wattproof.gateway.engines.failing import invalid, whole
 from wattproof.gateway.engines.measured import Measured, Ordering, Taken
@@ -78,7 +78,7 @@ class LoadProfile(Part):
             raise invalid("invalid interval")
         if rows < 1 or rows > ROWS:
             raise invalid("too many items" if rows > 0 else "invalid items")
-        if quantity not in STORABLE["lp"] or not self._measured.has(quantity):
+        if quantity not in PROFILED or not self._measured.has(quantity):
             raise invalid("invalid quantity", f"this meter has no quantity {quantity} for a load profile")
         return setting
 
