@@ -195,6 +195,39 @@ class Array(Shape):
         return {"anyOf": [found, found["items"]]} if request and self.single else found
 
 
+@dataclass(frozen=True)
+class Perhaps(Shape):
+    """A number, or an array of numbers, that a meter has but may report as bad: ``null`` then, or an item of it is; in
+    compat mode it is left out as a whole, since no item may move up (GD-53)."""
+
+    shape: Shape
+    many: bool = False
+
+    def take(self, value: Any, how: How) -> Any:
+        if self.many:
+            if not isinstance(value, list):
+                raise Unfit
+            return [None if item is None else self.shape.take(item, how) for item in value]
+        return None if value is None else self.shape.take(value, how)
+
+    def give(self, value: Any, compat: bool) -> Any:
+        if not self.many:
+            return self._missing(compat) if value is None else self.shape.give(value, compat)
+        if not isinstance(value, list | tuple):
+            raise wrong(value, "an array")
+        if compat and None in value:
+            return ABSENT
+        return [None if item is None else self.shape.give(item, compat) for item in value]
+
+    @staticmethod
+    def _missing(compat: bool) -> Any:
+        return ABSENT if compat else None
+
+    def schema(self, *, request: bool) -> dict[str, Any]:
+        found = {"anyOf": [self.shape.schema(request=request), {"type": "null"}]}
+        return {"type": "array", "items": found} if self.many else found
+
+
 def same(item: Any) -> Any:
     """The key of an array whose items are what must not repeat."""
     return item

@@ -20,7 +20,19 @@ from wattproof.g13.shapes.common import (
     texts,
     values,
 )
-from wattproof.g13.shapes.compound import Array, Either, Member, Null, either, needs, optional, ours, record
+from wattproof.g13.shapes.compound import (
+    Array,
+    Either,
+    Member,
+    Null,
+    Object,
+    Perhaps,
+    either,
+    needs,
+    optional,
+    ours,
+    record,
+)
 from wattproof.g13.shapes.gateway import CLOCK
 from wattproof.g13.shapes.scalars import Choice, Coded, Exact, Flag, Value, Whole
 from wattproof.g13.shapes.shape import Body, How, Shape, Unfit, missing
@@ -56,14 +68,25 @@ _REGISTERS = ("activeimport", "activeexport", "reactiveimport", "reactiveexport"
 _SECONDS = Whole(0, 0xFFFFFFFF)
 
 
+_DATES = ("dststart", "dstend")
+
+
+class _Clock(Object):
+    """The setting of a clock: without summer time its dates are ignored, whatever they are (42)."""
+
+    def take(self, value: Any, how: How) -> dict[str, Any]:
+        if how.request and isinstance(value, dict) and value.get("dstenable") is False:
+            value = {name: item for name, item in value.items() if name not in _DATES}
+        return super().take(value, how)
+
+
 def _check_clock(body: dict[str, Any], how: How) -> None:
     """Summer time needs both its dates; without it they are of no account (42)."""
-    rules = ("dststart", "dstend")
     if not body.get("dstenable"):
-        for name in rules:
+        for name in _DATES:
             body.pop(name, None)
         return
-    for name in rules:
+    for name in _DATES:
         if name not in body:
             raise missing(name)
 
@@ -111,11 +134,13 @@ _CURRENCY = Exact(Decimal(0), Decimal(999999), places=3)
 
 REQUESTS: Mapping[int, Body] = {
     42: Body(
-        record(
-            Member("datetime", CLOCK),
-            optional("dstenable", Flag()),
-            optional("dststart", _RULE, invalid="invalid dststart"),
-            optional("dstend", _RULE, invalid="invalid dstend"),
+        _Clock(
+            (
+                Member("datetime", CLOCK),
+                optional("dstenable", Flag()),
+                optional("dststart", _RULE, invalid="invalid dststart"),
+                optional("dstend", _RULE, invalid="invalid dstend"),
+            ),
             rules=either(needs(dstenable=False), needs("dststart", "dstend")),
         ),
         check=_check_clock,
@@ -236,7 +261,10 @@ _INSTRUMENT = record(
     optional("frequency", values(("frequency",), "Hz")),
     ours("temperature", values(("i1", "i2"), "°C")),
 )
-_HARMONICS = record(Member("harmonics", Array(PERCENT)), Member("thd", PERCENT))
+_HARMONICS = record(
+    Member("harmonics", Perhaps(PERCENT, many=True), shown=False), Member("thd", Perhaps(PERCENT), shown=False)
+)
+_MAYBE = Perhaps(ANY_NUMBER)
 _ALARM = record(
     Member("id", ANY_NUMBER),
     optional("quantity", ANY_NUMBER),
@@ -299,9 +327,9 @@ RESPONSES: Mapping[int, Shape] = {
     63: listed(
         "iostatus",
         *numbers("port", shown=False),
-        *numbers("currentstate"),
-        optional("storedstate", ANY_NUMBER),
-        optional("counter", ANY_NUMBER),
+        Member("currentstate", _MAYBE, shown=False),
+        optional("storedstate", _MAYBE),
+        optional("counter", _MAYBE),
     ),
     64: record(Member("ioconfig", Array(IO_FUNCTIONS))),
     # GD-11: compat mode counts ports from 0 and has no id.

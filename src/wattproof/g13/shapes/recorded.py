@@ -68,10 +68,10 @@ def _check_demand(body: dict[str, Any], how: How) -> None:
 
 def _check_tariff(body: dict[str, Any], how: How) -> None:
     """What may stand together (82). Whether the source in force is communication, the meter knows."""
-    if "tariff" not in body and "source" not in body:
-        raise Unfit("missing tariff in JSON")
     if "inputconfig" in body and body.get("source") != INPUTS:
         raise Unfit("invalid inputconfig")
+    if "tariff" not in body and "source" not in body:
+        raise Unfit("missing tariff in JSON")
     if "tariff" in body and body.get("source", COMMUNICATION) != COMMUNICATION:
         raise Unfit("tariff source is not communication")
 

@@ -175,8 +175,9 @@ class Exact(Shape):
         return format(found if found else abs(found), "f")
 
     def give(self, value: Any, compat: bool) -> Decimal:
+        """Documents of drivers have binary numbers too; they were made of few digits, which are shown again."""
         try:
-            found = number(value)
+            found = number(repr(value) if isinstance(value, float) else value)
         except Unfit:
             raise wrong(value, "a number") from None
         exponent = found.as_tuple().exponent

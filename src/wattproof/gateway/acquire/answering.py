@@ -147,6 +147,7 @@ async def _pumped(station: Station, resource: int, arguments: Mapping[str, Any])
             async for part in station.source.rows(resource, arguments):
                 queue.put_nowait((part, False))
         except WattproofError as error:
+            station.judge(error)
             queue.put_nowait((failure(error), True))
         except Exception as error:
             queue.put_nowait((CommandFailed(Failing.INTERNAL, "internal error", detail=repr(error)), True))

@@ -188,6 +188,9 @@ class Scanning:
     async def _take(self, lanes: BusLanes, hit: Hit, token: int) -> None:
         """Ask a meter that answers what its serial is, and put it on the list."""
         name = lanes.config.name
+        if not hit.family:
+            self._take_registered(name, hit.place, token)
+            return
         place = dict(hit.place)
         if lanes.adhoc:
             place["url"] = str(lanes.config.url)
@@ -213,3 +216,13 @@ class Scanning:
         place["identity"] = source.serial
         meter = msgspec.structs.replace(stub, serial=serial, alias=serial, label=source.label, place=place)
         self.found[serial] = Scanned(meter, token)
+
+    def _take_registered(self, bus: str, place: Mapping[str, Any], token: int) -> None:
+        """A meter that lets one client in at a time (HDLC) turns a scan away while its own polls are with it."""
+        for station in self._fleet.stations.values():
+            there = station.record
+            if there.bus == bus and place.items() <= there.place.items() and there.serial not in self._seen:
+                self._seen.add(there.serial)
+                self.found[there.serial] = Scanned(there, token)
+                return
+        _log.warning("a meter at %s on %s lets nobody in: somebody else is with it", dict(place), bus)

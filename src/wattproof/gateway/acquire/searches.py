@@ -31,7 +31,8 @@ NO_MAPS: Mapping[str, MeterMap] = MappingProxyType({})
 
 
 class Hit(NamedTuple):
-    """A meter of a known ``family``, and its ``place`` on the line."""
+    """A meter of a known ``family``, and its ``place`` on the line. Without a family: one that lets nobody in, since
+    somebody is with it already."""
 
     family: str
     place: Mapping[str, Any]
@@ -79,6 +80,8 @@ def eq_bus(lanes: BusLanes, wanted: Mapping[str, Any]) -> Search:
             async for item in found:
                 if item.family is not None:
                     yield _hit(item)
+                elif item.answer == cosem_scan.REFUSES:
+                    yield Hit("", place_of(item.url))
 
     return Search(lanes, run)
 

@@ -208,7 +208,7 @@ class Station:
                     if isinstance(cause, ModbusRefused):
                         await self._site.clock.sleep(BUSY_PAUSE)
                     continue
-                self._judge(cause)
+                self.judge(error)
                 raise
             self._answered()
             return result
@@ -248,8 +248,9 @@ class Station:
             self.engine = await self._make_engine(self)
             self.arm()
 
-    def _judge(self, cause: BaseException | None) -> None:
+    def judge(self, error: WattproofError) -> None:
         """What a failure says about the presence of the meter; mistakes of our own say nothing."""
+        cause = error.__cause__ if isinstance(error, CommandFailed) else error
         if isinstance(cause, LinkError | ProtocolError):
             if not self._signing:
                 self._failed(cause)

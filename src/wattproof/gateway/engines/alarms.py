@@ -173,7 +173,7 @@ def _threshold(entry: Mapping[str, Any], name: str, exponent: int) -> int:
     return int(found)
 
 
-def _number(mantissa: int, exponent: int) -> int | float:
-    """A threshold as a JSON number: whole where it is."""
+def _number(mantissa: int, exponent: int) -> int | str:
+    """A threshold as documents have numbers: whole where it is, else decimal text."""
     number = Decimal(mantissa).scaleb(exponent)
-    return int(number) if number == number.to_integral_value() else float(number)
+    return int(number) if number == number.to_integral_value() else format(number.normalize(), "f")

@@ -14,6 +14,8 @@ FORBIDDEN = "Forbidden: Access Denied"
 COSEM = "received invalid response from COSEM."
 DENIED = "received READ_WRITE_DENIED response from COSEM"
 INTERNAL = "internal error"
+#: How the refusal of a resource begins that a meter does not have (10.3).
+UNSUPPORTED = "not supported by this meter: "
 #: One scan at a time; the original forbids a second one (GD-48).
 SCANNING = "scan in progress"
 #: Spelling of the original (1.3).
@@ -117,6 +119,8 @@ def _printed(found: Problem, resource: int | None) -> Problem:
     match found.status:
         case 400 if found.text == SCANNING:
             return Problem(403, FORBIDDEN)
+        case 400 if found.text.startswith(UNSUPPORTED):
+            return Problem(400, INVALID_REQUEST)
         case 400:
             return Problem(400, PRINTED.get(resource or 0, INVALID_REQUEST))
         case 429:

@@ -24,6 +24,9 @@ from wattproof.g13.composition import (
 from wattproof.gateway.records import Value
 from wattproof.model.values import Quality
 
+#: Registers that may have been computed to more digits than the meter counts.
+TARIFFS = frozenset({"t1", "t2", "t3", "t4"})
+
 __all__ = [
     "CONVERTED",
     "COUNTERS",
@@ -45,14 +48,25 @@ def compose(table: Table, values: Mapping[int, Value]) -> dict[str, Any]:
     """The body of ``table`` as far as there are values, in the default form; the shape of the resource turns it into
     that of ``compat=g13``. A bad value is ``null`` (GD-53), a missing one and an empty object are left out (1.2)."""
     body: dict[str, Any] = {}
+    total = table.get("total")
+    coarsest = values.get(total.id) if isinstance(total, Member) else None
     for name, entry in table.items():
         if isinstance(entry, Member):
             value = values.get(entry.id)
             if value is not None and value.quality is not Quality.MISSING:
-                body[name] = [_text(entry.unit, value), entry.unit.text]
+                shown = _cut(value, coarsest) if name in TARIFFS else value
+                body[name] = [_text(entry.unit, shown), entry.unit.text]
         elif inner := compose(entry, values):
             body[name] = inner
     return body
+
+
+def _cut(value: Value, total: Value | None) -> Value:
+    """A tariff register with the resolution of the total that is shown beside it: the meter counts no finer, though
+    what was counted around a change of the tariff is shared by time."""
+    if total is None or total.mantissa is None or value.mantissa is None or value.exponent >= total.exponent:
+        return value
+    return value._replace(mantissa=value.mantissa // 10 ** (total.exponent - value.exponent), exponent=total.exponent)
 
 
 def _text(unit: Unit, value: Value) -> str | None:

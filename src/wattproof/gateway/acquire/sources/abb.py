@@ -278,7 +278,7 @@ class AbbSource(BaseSource):
         window = Window.of(arguments)
         document = (await self.driver.load_profile(int(arguments.get("channel") or 1), **window.asked)).as_dict()
         items = document.pop("items")
-        yield document
+        yield document if document["mapping"][0] else without_mapping(document)
         for part in window.parts(items):
             yield part
 
@@ -328,6 +328,11 @@ class AbbSource(BaseSource):
         """One point; a failure names the member."""
         with told(writing=True, where=member):
             await self.driver.write({str(id): value})
+
+
+def without_mapping(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The head of a load profile of which nobody knows what it records."""
+    return {name: value for name, value in document.items() if name != "mapping"}
 
 
 def ratio_order(body: Mapping[str, int], present: Mapping[str, int]) -> list[str]:

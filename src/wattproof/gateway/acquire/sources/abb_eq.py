@@ -254,16 +254,16 @@ class AbbEqSource(AbbSource):
         """Piece by piece, as the meter sends them."""
         window = Window.of(arguments)
         parts = self.driver.load_profile_parts(int(arguments.get("channel") or 1), **window.asked)
-        first = True
+        try:
+            document = (await anext(parts)).as_dict()
+        except UnknownName:  # the channel records nothing
+            yield {"interval": 0}
+            return
+        yield {name: value for name, value in document.items() if name != "items"}
+        if window.is_empty:
+            return
         async for part in parts:
-            document = part.as_dict()
-            items = document.pop("items")
-            if first:
-                yield document
-                first = False
-                if window.is_empty:
-                    return
-            elif items:
+            if items := part.as_dict()["items"]:
                 yield items
 
     async def _own_channel(self, quantity: int) -> int:

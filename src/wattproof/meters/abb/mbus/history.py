@@ -44,6 +44,7 @@ from wattproof.wire.mbus.telegrams import Telegram
 T = TypeVar("T", bound=ProfileRow | DemandRow | PreviousRow)
 RowsOf = Callable[[Iterable[Record]], Iterable[ProfileRow | DemandRow | PreviousRow]]
 CHANNELS = range(1, 9)
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2080, 12, 30)
 LOG_NAMES = {Log.SYSTEM: "system", Log.QUALITY: "net_quality", Log.EVENT: "event"}
 #: Load profiles that can be asked for by quantity: how names of quantities begin, and what the request calls them.
 PROFILED = {
@@ -117,6 +118,7 @@ class AbbHistory(AbbReading):
             raise InvalidValue(f"{count} log entries cannot be read: ask for 1 or more")
         name = LOG_NAMES[log_of(log)]
         newest = until or await self._present()
+        asked = Moment.of(datetime.combine(_telling(newest.date()), newest.time()))
         seen = 0
 
         def enough(telegram: Telegram) -> bool:
@@ -125,7 +127,7 @@ class AbbHistory(AbbReading):
             seen += len(entries)
             return not entries or seen >= count
 
-        readout = await self.ask(Request("log", Moment.of(newest), name, offset), enough)
+        readout = await self.ask(Request("log", asked, name, offset), enough)
         return [entry for entry in log_entries(readout, name) if offset > 0 or entry.time <= newest][:count]
 
     async def _present(self) -> datetime:
@@ -134,7 +136,7 @@ class AbbHistory(AbbReading):
         return time or self._now().replace(tzinfo=None)
 
     async def _day(self, end: datetime | None) -> date:
-        return (end or await self._present()).date()
+        return _telling((end or await self._present()).date())
 
 
 class _Window:
@@ -177,6 +179,11 @@ class _Window:
         return [row for row in rows if self.end is None or _time(row) <= self.end]
 
 
+def _telling(day: date) -> date:
+    """The day, or the one nearest to it that M-Bus can say (EN 13757-3, type G), with one more behind it."""
+    return min(max(day, FIRST_DAY), LAST_DAY)
+
+
 def _time(row: ProfileRow | DemandRow | PreviousRow) -> datetime:
     return row.end if isinstance(row, DemandRow) else row.time
 
@@ -200,11 +207,12 @@ def _subject(row: Row) -> str:
 
 def _profile_request(channel: int | str, row: Row | None, end: datetime | None) -> Request:
     if row is not None:
-        return Request("load_profile", None if end is None else Moment.of(end), _subject(row))
+        newest = None if end is None else Moment.of(datetime.combine(_telling(end.date()), end.time()))
+        return Request("load_profile", newest, _subject(row))
     if channel not in CHANNELS:
         raise InvalidValue(f"load profile channel {channel} is not 1 to 8")
     # A channel can be asked for by its date alone; the rows of that day end with the next midnight.
-    day = None if end is None else Moment.of(end.date() + timedelta(days=1))
+    day = None if end is None else Moment.of(_telling(end.date()) + timedelta(days=1))
     return Request("load_profile_channel", day, int(channel))
 
 
