@@ -93,7 +93,7 @@ async def test_a_delay_ends_by_itself_and_survives_a_restart():
 async def test_configuration():
     bench = await watched(VOLTAGE)
     found = (await bench.get(52))["alarmconfig"]
-    assert found == [{"id": k} if k != 3 else {**VOLTAGE, "offthreshold": 245.5, "output": 0} for k in range(1, 26)]
+    assert found == [{"id": k} if k != 3 else {**VOLTAGE, "offthreshold": "245.5", "output": 0} for k in range(1, 26)]
     await bench.put(53, {"alarmconfig": [{**VOLTAGE, "id": 25, "output": 0}, {"id": 1, "quantity": 96}]})
     assert [entry["id"] for entry in (await bench.get(52))["alarmconfig"] if len(entry) > 1] == [1, 3, 25]
     await bench.put(53, {"alarmconfig": [{"id": 3}]})
