@@ -26,6 +26,7 @@ TABLES = (
     "store_write",
     "store_month",
     "poll_500",
+    "gateway_memory",
 )
 
 
