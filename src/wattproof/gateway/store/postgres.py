@@ -173,6 +173,7 @@ class PostgresStore(PostgresReader):
 
     async def _transact(self, writes: Sequence[Write]) -> WattproofError | None:
         number: str | None = None
+        again = False
         for pause in PAUSES:
             await self._clock.sleep(pause)
             try:
@@ -182,7 +183,7 @@ class PostgresStore(PostgresReader):
                 transaction = connection.transaction()
                 await transaction.start()
                 try:
-                    await self._run(connection, writes)
+                    await self._run(connection, writes, again)
                     number = await connection.fetchval("SELECT pg_current_xact_id()::text")
                 except BaseException:
                     with suppress(*BROKEN, asyncpg.PostgresError):
@@ -190,6 +191,14 @@ class PostgresStore(PostgresReader):
                     raise
                 await transaction.commit()
                 return None
+            except asyncpg.UniqueViolationError as error:
+                self._memory.forget()
+                self._months.clear()
+                self._down = False
+                last = failure(error, self.address.shown)
+                if again:
+                    return last
+                again = True
             except Exception as error:
                 self._memory.forget()
                 self._months.clear()
@@ -211,7 +220,8 @@ class PostgresStore(PostgresReader):
                 raise StorageError(f"a backup is being restored into the store {self.address.shown}")
         return self._connection
 
-    async def _run(self, connection: asyncpg.Connection, writes: Sequence[Write]) -> None:
+    async def _run(self, connection: asyncpg.Connection, writes: Sequence[Write], again: bool) -> None:
+        """``again``: some of the rows are there already."""
         steps = transaction(writes, self._memory)
         answer = None
         with suppress(StopIteration):
@@ -224,11 +234,11 @@ class PostgresStore(PostgresReader):
                     case Run(sql, each):
                         await connection.executemany(numbered(sql), each)
                     case Fill() as fill:
-                        await self._fill(connection, fill)
+                        await self._fill(connection, fill, again)
                     case Lock():
                         await connection.execute(f"SELECT pg_advisory_xact_lock({NUMBERS})")
 
-    async def _fill(self, connection: asyncpg.Connection, fill: Fill) -> None:
+    async def _fill(self, connection: asyncpg.Connection, fill: Fill, again: bool) -> None:
         table, columns, time, cells = fill
         width = len(columns)
         needed = months(cells[time::width])
@@ -238,20 +248,16 @@ class PostgresStore(PostgresReader):
         if len(rows) < COPY_FROM:
             await connection.executemany(_insert(table, columns), rows)
             return
-        try:
-            async with connection.transaction():  # a savepoint
-                await connection.copy_records_to_table(table, records=rows, columns=columns)
-        except asyncpg.UniqueViolationError:  # some are there already: rare, so it may be slow
-            aside = f"filling_{table}"
-            await connection.execute(
-                f"CREATE TEMPORARY TABLE IF NOT EXISTS {aside} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-            )
-            await connection.copy_records_to_table(aside, records=rows, columns=columns)
-            names = _names(columns)
-            await connection.execute(
-                f"INSERT INTO {table} ({names}) SELECT {names} FROM {aside} ON CONFLICT DO NOTHING"
-            )
-            await connection.execute(f"TRUNCATE {aside}")
+        if not again:
+            await connection.copy_records_to_table(table, records=rows, columns=columns)
+            return
+        aside, names = f"filling_{table}", _names(columns)  # COPY itself cannot leave out what is there: rare and slow
+        await connection.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {aside} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+        )
+        await connection.copy_records_to_table(aside, records=rows, columns=columns)
+        await connection.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM {aside} ON CONFLICT DO NOTHING")
+        await connection.execute(f"TRUNCATE {aside}")
 
     async def _make_months(self, connection: asyncpg.Connection, needed: set[Month]) -> None:
         """Make the partitions of these months and of the ones after them, as far as they are missing.

@@ -17,7 +17,7 @@ from wattproof.gateway.store.measured import KINDS, Thin
 from wattproof.gateway.store.tables import to_json
 from wattproof.model.values import Quality
 
-#: Rows that are fetched at a time: few at first, for who wants no more, then four times as many each time.
+#: Rows that are fetched at a time: few at first, for who wants no more.
 FIRST, PART = 256, 4096
 #: Readings that are looked at in one step of thinning out, and how many groups of meters are looked up at a time.
 THINNED_AT_ONCE, SERIES_AT_ONCE = 2000, 500
@@ -140,7 +140,7 @@ class MeasuredReader(ABC):
                 yield [(row[0], dict(self._values(row, await self._columns(row[1], wanted)))) for row in found]
             if len(found) < size:
                 return
-            left, part = left - size, part * 4
+            left, part = left - size, PART
             position = (found[-1][0], found[-1][4])
 
     async def rows(
@@ -190,7 +190,7 @@ class MeasuredReader(ABC):
                 yield _made(serial, kind, channel, part)
             if len(part) < size:
                 return
-            left, much = left - size, much * 4
+            left, much = left - size, PART
             position = part[-1][0] + 1
 
     async def _start(self, where: str, parameters: tuple[Any, ...], count: int) -> int | None:
