@@ -31,7 +31,7 @@ demo: $(VENV)/.run ## a signed charging session on a virtual meter (ARGS=--once 
 	$(BIN)/wattproof demo $(ARGS)
 
 test: $(VENV)/.dev ## all tests (ARGS is passed to pytest)
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .

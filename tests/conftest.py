@@ -37,9 +37,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_unix_socket = True
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only tests below live/ and interop/ may open sockets."""
+    """Only tests below live/ and interop/ may open sockets. Those of a module that starts whole gateways stay together,
+    or each worker would start them."""
     for item in items:
+        if item.path.name.startswith(("test_gateway", "test_g13")) and item.path.parent.name in SOCKET_FOLDERS:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
         relative = Path(item.path).relative_to(ROOT / "tests") if (ROOT / "tests") in Path(item.path).parents else None
         if relative is None or relative.parts[0] in SOCKET_FOLDERS:
             item.add_marker("enable_socket")
