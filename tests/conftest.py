@@ -39,8 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only tests below live/ and interop/ may open sockets. Those that start whole gateways run on two workers, a module
-    on one of them: more gateways at once would wait for each other."""
+    """Only tests below live/ and interop/ may open sockets. Those that start whole gateways run on two workers, a
+    module on one of them: more gateways at once would wait for each other."""
     for item in items:
         if item.path.name.startswith(("test_gateway", "test_g13")) and item.path.parent.name in SOCKET_FOLDERS:
             item.add_marker(pytest.mark.xdist_group(f"gateways-{sum(map(ord, item.path.stem)) % 2}"))
