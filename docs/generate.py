@@ -246,7 +246,7 @@ def _words(schema: dict[str, Any]) -> str:
     """A JSON schema in few words."""
     if "description" in schema:
         return str(schema["description"])
-    if "anyOf" in schema:
+    if "anyOf" in schema and "type" not in schema:
         return ", or ".join(map(_words, schema["anyOf"]))
     if "const" in schema:
         return json.dumps(schema["const"])

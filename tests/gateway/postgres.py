@@ -21,8 +21,8 @@ _PLACES = "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/po
 
 #: Faster than TRUNCATE, which makes new files for all tables and indexes.
 _EMPTY = """
-DO $$ BEGIN EXECUTE (SELECT string_agg('DELETE FROM ' || quote_ident(tablename), '; ') FROM pg_tables
-WHERE schemaname = 'public' AND tablename <> 'schema_version'); END $$
+DO $$ BEGIN EXECUTE (SELECT coalesce(string_agg('DELETE FROM ' || quote_ident(tablename), '; '), 'SELECT 1')
+FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_version'); END $$
 """
 
 

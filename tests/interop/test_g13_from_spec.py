@@ -329,10 +329,11 @@ def _reasons(kind: str) -> Iterator[str]:
 @pytest.mark.proves("G-004")
 def test_order_of_checks(made: Rig, every: Every) -> None:
     """GD-40: 401, unknown path, other verb, right, size, type, members, meter known."""
+    stranger = made.admin.as_("", "")
     admin, viewer, big = made.admin, made.user("viewer"), b"[" + b" " * 65536 + b"]"
     denied, when = "Forbidden: Access Denied", {"datetime": "2026-01-01T00:00:00"}
     refusals: tuple[tuple[str, Any, int, int, str], ...] = (
-        ("401 before 404", made.admin.as_("", "").ask("GET", "/nowhere"), 0, 401, ""),
+        ("401 before 404", stranger.ask("GET", "/nowhere"), 0, 401, ""),
         ("404 before right", viewer.ask("POST", "/nowhere", raw=big), 0, 404, "unknown path"),
         ("405 before right", viewer.ask("PUT", "/gateway", raw=big), 0, 405, "method not allowed"),
         ("right before size", viewer.ask("POST", "/gateway", raw=big, kind="text/plain"), 10, 403, denied),
@@ -344,6 +345,7 @@ def test_order_of_checks(made: Rig, every: Every) -> None:
         ("meter for boss", made.user("boss").ask("GET", "/meters/NOSUCH/power"), 59, 404, "meter not found"),
         ("right before meter", viewer.ask("GET", "/meters/NOSUCH/power"), 59, 403, denied),
     )  # fmt: skip
+    stranger.close()
     for name, answer, number, status, des in refusals:
         with every(name):
             if status == 401:

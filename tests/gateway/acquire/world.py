@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ RESTING = BackOff(limit=3, first=10, factor=2, most=60)
 
 
 class Watched:
-    """The store, and how many of its threads are at work: virtual time waits for them."""
+    """The store, and how much of it is at work in threads: virtual time waits for that."""
 
     def __init__(self, store: SQLiteStore) -> None:
         self.store = store
@@ -34,17 +35,36 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.store, name)
-        if not inspect.iscoroutinefunction(found):
-            return found
+        if inspect.isasyncgenfunction(found):
+            return self._rows(found)
+        return self._answer(found) if inspect.iscoroutinefunction(found) else found
 
+    def _answer(self, found: Callable[..., Any]) -> Callable[..., Any]:
         async def counted(*arguments: Any, **options: Any) -> Any:
-            self.working += 1
-            try:
+            with self._at_work():
                 return await found(*arguments, **options)
-            finally:
-                self.working -= 1
 
         return counted
+
+    def _rows(self, found: Callable[..., AsyncGenerator[Any, None]]) -> Callable[..., AsyncGenerator[Any, None]]:
+        async def counted(*arguments: Any, **options: Any) -> AsyncGenerator[Any, None]:
+            async with aclosing(found(*arguments, **options)) as rows:
+                while True:
+                    with self._at_work():
+                        row = await anext(rows, self)
+                    if row is self:
+                        return
+                    yield row
+
+        return counted
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        self.working += 1
+        try:
+            yield
+        finally:
+            self.working -= 1
 
 
 class World:
@@ -62,6 +82,7 @@ class World:
         self.wires = dict(wires)
         self.lines = dict(lines or {})
         self.store = Watched(SQLiteStore(folder / "store.sqlite3"))
+        self.threads: set[asyncio.Future[Any]] = set()
         self.told: list[tuple[str, Any]] = []
         self.acquire = Acquire(self.store, clock, config, opener=self._open)  # type: ignore[arg-type]
         self.acquire.site.teller = Told(self.told)
@@ -80,12 +101,26 @@ class World:
         return ModbusLine(config.name, url, bus)
 
     async def __aenter__(self) -> World:
+        self._watch_threads()
         await self.run(self.acquire.start())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.run(self.acquire.stop())
         await self.store.store.close()
+
+    def _watch_threads(self) -> None:
+        """Count what the process gives to threads of its own, such as the check of a record."""
+        loop = asyncio.get_running_loop()
+        give = loop.run_in_executor
+
+        def counted(*arguments: Any) -> asyncio.Future[Any]:
+            future = give(*arguments)
+            self.threads.add(future)
+            future.add_done_callback(self.threads.discard)
+            return future
+
+        loop.run_in_executor = counted  # type: ignore[method-assign]
 
     async def run(self, coroutine: Coroutine[Any, Any, T], limit: float = 3600.0) -> T:
         """Let time pass until a coroutine has ended."""
@@ -113,7 +148,7 @@ class World:
 
     async def _settle(self) -> None:
         await self.clock.run(0)
-        while self.store.working:
+        while self.store.working or self.threads:
             await asyncio.sleep(0.0002)
             await self.clock.run(0)
 

@@ -76,6 +76,8 @@ async def test_others_commit_meanwhile(store: Store, monkeypatch: pytest.MonkeyP
     while len(await times(store)) > 500:
         await moving.run(0.06)
         await asyncio.sleep(0.001)
+    while moving.next_wake() is None:  # a step is under way
+        await asyncio.sleep(0.001)
     left = await times(store)
     await store.commit(Readings("m", Group.LIVE, NOW, layout, (1,)))
     assert await times(store) == [*left, NOW]
