@@ -1,6 +1,8 @@
 /* An RS-485 line between two pseudo-terminals: a byte arrives when its stop bit would have.
  *
- *   line PATH_A PATH_B BAUDRATE [BITS]        BITS of one character, 11 for 8E1
+ *   line PATH_A PATH_B BAUDRATE [BITS [LOG]]        BITS of one character, 11 for 8E1
+ *
+ * Each message that B begins after a silence of QUIET is noted in LOG: microseconds since 1970, one line each.
  *
  * Pseudo-terminals carry bytes at once; without this pacing every figure about a serial line is wrong. Each direction
  * has its own queue of (byte, due time); a byte queues behind the one before it. Prints "ready" once both ends exist.
@@ -16,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM = 1 << 15 };
+enum { ROOM = 1 << 15, QUIET = 2000000 }; /* nanoseconds */
 
 struct direction {
     unsigned char octet[ROOM];
@@ -31,6 +33,18 @@ static int64_t nanoseconds(void) {
     struct timespec moment;
     clock_gettime(CLOCK_MONOTONIC, &moment);
     return (int64_t)moment.tv_sec * 1000000000 + moment.tv_nsec;
+}
+
+static void note(FILE *log) {
+    static int64_t last;
+    const int64_t now = nanoseconds();
+    if (now - last > QUIET) {
+        struct timespec moment;
+        clock_gettime(CLOCK_REALTIME, &moment);
+        fprintf(log, "%lld\n", (long long)moment.tv_sec * 1000000 + moment.tv_nsec / 1000);
+        fflush(log);
+    }
+    last = now;
 }
 
 static int open_end(const char *link) {
@@ -74,11 +88,12 @@ static int64_t deliver(struct direction *from, int to, int64_t now) {
 
 int main(int count, char **words) {
     if (count < 4) {
-        fprintf(stderr, "line PATH_A PATH_B BAUDRATE [BITS]\n");
+        fprintf(stderr, "line PATH_A PATH_B BAUDRATE [BITS [LOG]]\n");
         return 2;
     }
     const int ends[2] = {open_end(words[1]), open_end(words[2])};
     const int64_t character = (int64_t)(count > 4 ? atoi(words[4]) : 11) * 1000000000 / atoi(words[3]);
+    FILE *log = count > 5 ? fopen(words[5], "w") : NULL;
     puts("ready");
     fflush(stdout);
     for (;;) {
@@ -98,6 +113,9 @@ int main(int count, char **words) {
         struct pollfd watched[2] = {{.fd = ends[0], .events = POLLIN}, {.fd = ends[1], .events = POLLIN}};
         if (ppoll(watched, 2, limit, NULL) > 0)
             for (int i = 0; i < 2; i++)
-                if (watched[i].revents & POLLIN) accept_bytes(&directions[i], ends[i], character);
+                if (watched[i].revents & POLLIN) {
+                    if (log && i == 1) note(log);
+                    accept_bytes(&directions[i], ends[i], character);
+                }
     }
 }

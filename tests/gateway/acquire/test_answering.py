@@ -12,6 +12,7 @@ from tests.gateway.acquire.rig import virtual
 from tests.gateway.acquire.world import HALL, WHO, World
 from wattproof.gateway.acquire.ages import AGES
 from wattproof.gateway.config import BusConfig, MeterConfig
+from wattproof.gateway.engines.rows import unfolded
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.wire.modbus.pdu import read_request
 
@@ -100,7 +101,7 @@ async def test_what_the_gateway_keeps_is_served_while_the_meter_is_away(world: O
         assert here.fleet.station(bsm.serial).presence.status == -1
         for resource in (44, 52, 70, 74, 83):
             assert (await here.run(here.commands.get(bsm.serial, resource)))["document"]
-        rows = [part async for part in here.commands.rows(bsm.serial, 73, {"channel": 1})]
+        rows = [part async for part in unfolded(here.commands.rows(bsm.serial, 73, {"channel": 1}), here.store)]
         assert sum(map(len, rows[1:])) == 4
         values = await here.run(here.commands.values(bsm.serial, [9, 171], 5.0))
         assert set(values) == {9, 171}

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from wattproof.errors import StorageError
 from wattproof.gateway.engines.engine import MeterEngine, open_engine
 from wattproof.gateway.engines.facts import Facts
+from wattproof.gateway.engines.rows import unfolded
 from wattproof.gateway.records import (
     ClearRows,
     Correction,
@@ -166,7 +167,7 @@ class Bench:
         return (await self.engine.get(resource, arguments)).body
 
     async def rows(self, resource: int, **arguments: Any) -> tuple[Any, list[Any]]:
-        parts = [part async for part in self.engine.rows(resource, arguments)]
+        parts = [part async for part in unfolded(self.engine.rows(resource, arguments), self.kept)]
         return parts[0], [item for part in parts[1:] for item in part]
 
 

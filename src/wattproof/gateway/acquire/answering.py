@@ -121,7 +121,8 @@ async def change(
 
 
 async def rows(station: Station, resource: int, arguments: Mapping[str, Any]) -> AsyncGenerator[Any, None]:
-    """Resources 69, 73, 77: first the head, then lists of finished items.
+    """Resources 69, 73, 77: first the head, then lists of finished items; of an engine what rows of the store they are
+    made of (:class:`~wattproof.gateway.engines.rows.Stored`).
 
     Raises ``CommandFailed``, also after parts.
     """

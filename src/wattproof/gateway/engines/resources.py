@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from wattproof.gateway.acquire.station import Document
@@ -18,18 +18,7 @@ from wattproof.gateway.engines.measured import Measured
 from wattproof.gateway.engines.previous import Previous
 from wattproof.gateway.engines.profile import CHANNELS, LoadProfile
 from wattproof.gateway.engines.registers import Registers
-from wattproof.gateway.engines.rows import (
-    Window,
-    count_in,
-    demand_items,
-    items,
-    moment_text,
-    oldest_of,
-    previous_items,
-    profile_items,
-    seconds_in,
-    window,
-)
+from wattproof.gateway.engines.rows import Stored, Window, count_in, moment_text, seconds_in, window
 from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.engines.tariffs import Tariffs
 from wattproof.gateway.engines.transformer import Transformer
@@ -122,26 +111,23 @@ class Resources:
     # streaming
 
     async def rows(self, resource: int, arguments: Mapping[str, Any]) -> AsyncIterator[Any]:
-        """Resources 69, 73, 77: first the head, then lists of finished items, oldest first."""
+        """Resources 69, 73, 77: first the head, then what rows of the store there are, :class:`~.rows.Stored`."""
         wanted = window(arguments, MOST_ROWS if resource == 77 else None)
         serial = self.facts.serial
         if resource == 73:
-            async for part in self._profile(arguments.get("channel", 1), wanted):
+            for part in self._profile(arguments.get("channel", 1), wanted):
                 yield part
             return
         if resource not in STREAMED:
             raise unsupported(f"resource {resource}")
-        kind = Kind.PREVIOUS if resource == 69 else Kind.DEMAND
-        yield self.previous.head() if resource == 69 else self.demand.head()
-        columns = self.previous.columns
         if resource == 69:
-            render = previous_items(tuple(exponent_of(id) for id in columns))
+            yield self.previous.head()
+            yield Stored(serial, Kind.PREVIOUS, 0, *wanted, tuple(exponent_of(id) for id in self.previous.columns))
         else:
-            render = demand_items(self.demand.quantities)
-        async for part in items(self._reader, serial, kind, 0, wanted, render):
-            yield part
+            yield self.demand.head()
+            yield Stored(serial, Kind.DEMAND, 0, *wanted, tuple(self.demand.quantities))
 
-    async def _profile(self, channel: Any, wanted: Window) -> AsyncIterator[Any]:
+    def _profile(self, channel: Any, wanted: Window) -> Iterator[Any]:
         number = int(channel) if isinstance(channel, str) and channel.isascii() and channel.isdigit() else channel
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= CHANNELS:
             raise invalid("invalid channel")
@@ -149,12 +135,8 @@ class Resources:
         _, quantity, held = self.profile.settings[number - 1]
         if not quantity:
             return
-        oldest = None
-        if self.profile.may_be_full(number, self._now()):
-            oldest = await oldest_of(self._reader, self.facts.serial, Kind.PROFILE, number, held)
-        render = profile_items(exponent_of(quantity))
-        async for part in items(self._reader, self.facts.serial, Kind.PROFILE, number, wanted, render, oldest):
-            yield part
+        limit = held if self.profile.may_be_full(number, self._now()) else None
+        yield Stored(self.facts.serial, Kind.PROFILE, number, *wanted, (exponent_of(quantity),), limit)
 
     # writing
 

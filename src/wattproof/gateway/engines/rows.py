@@ -8,6 +8,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
+from msgspec import Struct
+
 from wattproof.gateway.engines.failing import invalid
 from wattproof.gateway.engines.scales import demand_exponent
 from wattproof.gateway.records import Kind, Row
@@ -133,13 +136,40 @@ def count_in(value: Any, most: int | None) -> int | None:
     return count
 
 
-async def items(
-    reader: Reader, serial: str, kind: Kind, channel: int, wanted: Window, render: Render, oldest: int | None = None
-) -> AsyncIterator[list[Any]]:
-    """Items in parts, oldest first. Rows that ended before ``oldest`` (UTC ms) and estimates are not served."""
-    first, last, most = wanted
-    left = most
-    async with _batches(reader, serial, kind, channel, first=first, last=last, local=True) as batches:
+class Stored(Struct, frozen=True):
+    """Rows of the store that an answer has: whoever has a reader makes the items of them. So a year of rows costs the
+    process that polls nothing.
+
+    ``first``, ``last``, ``most`` as in :class:`Window`. ``columns``: exponents; of a demand the ids of its quantities.
+    ``held``: only so many of the newest rows are served."""
+
+    serial: str
+    kind: Kind
+    channel: int
+    first: int | None
+    last: int | None
+    most: int | None
+    columns: tuple[int, ...]
+    held: int | None = None
+
+    @property
+    def render(self) -> Render:
+        """Makes their items."""
+        match self.kind:
+            case Kind.PROFILE:
+                return profile_items(self.columns[0])
+            case Kind.PREVIOUS:
+                return previous_items(self.columns)
+            case _:
+                return demand_items(self.columns)
+
+
+async def items(reader: Reader, stored: Stored) -> AsyncIterator[list[Any]]:
+    """Items in parts, oldest first. Estimates are not served."""
+    serial, kind, channel, left = stored.serial, stored.kind, stored.channel, stored.most
+    oldest = None if stored.held is None else await oldest_of(reader, serial, kind, channel, stored.held)
+    render = stored.render
+    async with _batches(reader, serial, kind, channel, first=stored.first, last=stored.last, local=True) as batches:
         async for batch in batches:
             found = [row for row in batch if not row.estimated and (oldest is None or row.time >= oldest)][:left]
             if found:
@@ -148,6 +178,19 @@ async def items(
                 left -= len(found)
                 if not left:
                     break
+
+
+async def unfolded(parts: AsyncIterator[Any], reader: Reader) -> AsyncIterator[Any]:
+    """The parts of an answer with the items that stored rows are: the head, then lists."""
+    head = await anext(parts, None)
+    if head is not None:
+        yield head
+    async for part in parts:
+        if isinstance(part, list):
+            yield part
+            continue
+        async for made in items(reader, msgspec.convert(part, Stored)):
+            yield made
 
 
 async def oldest_of(reader: Reader, serial: str, kind: Kind, channel: int, held: int) -> int | None:

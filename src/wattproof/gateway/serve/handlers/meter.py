@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 from wattproof.g13.resources import RESOURCES
+from wattproof.gateway.engines.rows import unfolded
 from wattproof.gateway.serve.call import Call, Handler
 from wattproof.gateway.serve.framing import DONE, Answer
 from wattproof.gateway.serve.freshness import aged, allowed
@@ -74,12 +75,13 @@ async def _pieces(call: Call) -> AsyncIterator[bytes]:
         arguments=_beside_serial(call.arguments),
     )
     async with aclosing(parts) as stream:  # type: ignore[type-var]
-        head = await anext(stream, None)
+        found = unfolded(stream, call.serving.reader)
+        head = await anext(found, None)
         if head is None:
             raise Problem(500, "internal error", detail="an answer without a head")
         body = Rows(call.resource, head, compat=call.serving.compat)
         yield body.head
-        async for items in stream:
+        async for items in found:
             yield body.items(items)
         yield body.end
 
