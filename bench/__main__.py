@@ -27,6 +27,7 @@ TABLES = (
     "store_month",
     "poll_500",
     "gateway_memory",
+    "gateway_saturation",
 )
 
 

@@ -77,9 +77,10 @@ class Load:
         with suppress(OSError, http.client.HTTPException):
             try:
                 connection.request("GET" if body is None else "POST", path, body and json.dumps(body), headers)
-                while connection.getresponse().read():
+                answer = connection.getresponse()
+                while answer.read(65536):
                     pass
-                self.done += 1
+                self.done += answer.status < 500
             finally:
                 connection.close()
 

@@ -48,10 +48,13 @@ async def test_children_start_again_and_end_with_the_watcher(tmp_path: Path) -> 
         told.append(said)
 
     watching = asyncio.create_task(
-        watch({"a": command(GOOD, str(first)), "b": command(GOOD, str(second))}, ready),
+        watch({"a": command(GOOD, str(first)), "b": command(GOOD, str(second))}, ready, {"b": 3}),
     )
     (process,) = await settled(first, 1)
-    await settled(second, 1)
+    (other,) = await settled(second, 1)
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, process) == niceness
+    assert os.getpriority(os.PRIO_PROCESS, other) == min(niceness + 3, 19)
     os.kill(process, signal.SIGKILL)
     again = (await settled(first, 2))[1]
     assert len(second.read_text().split()) == 1, "the other one was left alone"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _MANY = Parameter(negative=(), consume_multiple=False)
 #: The processes, in the order in which they start.
 PROCESSES = ("acquire", "serve")
+#: However much is asked of `serve`, polls come first.
+NICENESS = {"serve": 5}
 
 
 def command(
@@ -143,7 +145,7 @@ async def _both(settings: Config, options: Sequence[str], *, as_json: bool) -> i
         announce(settings, said["acquire"], listen, as_json=as_json)
         return commands(listen)
 
-    await watch(commands(settings.listen), ready)
+    await watch(commands(settings.listen), ready, NICENESS)
     return 130
 
 

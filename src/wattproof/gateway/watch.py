@@ -16,6 +16,7 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -44,9 +45,10 @@ class ChildFailed(WattproofError):
 class Child:
     """One process, and the next one in its place."""
 
-    def __init__(self, name: str, command: Sequence[str]) -> None:
+    def __init__(self, name: str, command: Sequence[str], niceness: int = 0) -> None:
         self.name = name
         self.command = command
+        self.niceness = niceness
         self.ready: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
         self.starts = 0
         self._process: Process | None = None
@@ -72,6 +74,10 @@ class Child:
         self.starts += 1
         process = await asyncio.create_subprocess_exec(*self.command, stdin=PIPE, stdout=PIPE)
         self._process, self._ready_at = process, None
+        if self.niceness and hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):  # it has ended, or may not be told
+                own = os.getpriority(os.PRIO_PROCESS, 0)
+                os.setpriority(os.PRIO_PROCESS, process.pid, own + self.niceness)
         while process.stdout is not None and (line := await process.stdout.readline()):
             with contextlib.suppress(msgspec.MsgspecError):
                 said = msgspec.json.decode(line)
@@ -104,9 +110,11 @@ class Child:
 async def watch(
     commands: Mapping[str, Sequence[str]],
     ready: Callable[[Mapping[str, Mapping[str, Any]]], Awaitable[Mapping[str, Sequence[str]] | None]],
+    niceness: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Run all children until SIGINT or SIGTERM; ``ready`` gets what each said first, and may return other commands for
-    later starts (with the port that was taken, for example).
+    later starts (with the port that was taken, for example). ``niceness``: who leaves the processor to the others when
+    all want it, beyond the watcher's own, as of nice(2).
 
     The order of ``commands`` is the order of starting: the next one starts when the one before is ready. They end in
     the opposite order.
@@ -122,7 +130,7 @@ async def watch(
     runs: list[asyncio.Task[None]] = []
     try:
         for name, command in commands.items():
-            child = Child(name, command)
+            child = Child(name, command, niceness.get(name, 0))
             children.append(child)
             runs.append(asyncio.create_task(child.run(stopping), name=name))
             await _first(child.ready, runs, stopping)

@@ -84,7 +84,7 @@ class World:
         self.store = Watched(SQLiteStore(folder / "store.sqlite3"))
         self.threads: set[asyncio.Future[Any]] = set()
         self.told: list[tuple[str, Any]] = []
-        self.acquire = Acquire(self.store, clock, config, opener=self._open)  # type: ignore[arg-type]
+        self.acquire = Acquire(self.store, clock, config, opener=self._open)
         self.acquire.site.teller = Told(self.told)
         self.fleet, self.site, self.scanning = self.acquire.fleet, self.acquire.site, self.acquire.scanning
         self.commands = self.acquire.commands
@@ -120,7 +120,7 @@ class World:
             future.add_done_callback(self.threads.discard)
             return future
 
-        loop.run_in_executor = counted  # type: ignore[method-assign]
+        loop.run_in_executor = counted  # type: ignore[assignment]
 
     async def run(self, coroutine: Coroutine[Any, Any, T], limit: float = 3600.0) -> T:
         """Let time pass until a coroutine has ended."""
