@@ -343,6 +343,7 @@ async def test_every_page_that_sends(tab: Tab) -> None:
 @pytest.mark.proves("G-452", "G-457", "G-458")
 async def test_stored_rows_and_logs(tab: Tab) -> None:
     page = tab.page
+    await tab.call("POST", tab.path("transformersettings"), UNITY)
     await tab.call("POST", tab.path("loadprofiles/configuration"), {"lpconfig": [[900, 1, 1000]]})
     tab.house.pass_hours(8)
     await tab.meter("profile")
