@@ -23,6 +23,7 @@ TABLES = (
     "cosem_get",
     "eq_bus",
     "gateway_https",
+    "profile_year",
     "store_write",
     "store_month",
     "poll_500",

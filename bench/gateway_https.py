@@ -1,8 +1,7 @@
 """HTTPS: ``instrument`` of a meter from the cache with Basic authentication, requests per CPU second of the process.
 
 Against a bare ASGI application on the same server (uvicorn, uvloop, httptools, TLS) that answers the same bytes. The
-load
-comes from ``wrk``.
+load comes from ``wrk``.
 """
 
 from __future__ import annotations

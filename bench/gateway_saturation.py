@@ -8,6 +8,7 @@ by more than 25 ms beyond what the idle line shows.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import http.client
 import itertools
@@ -26,17 +27,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.gateways import Running, changed_password, running_gateway, wait_for
+from bench.gateways import Running, changed_password, fill_profile, running_gateway, wait_for
 from bench.measure import Figure, Target, built, report, running, simulated
-from wattproof.gateway.records import Kind, Row
-from wattproof.gateway.store.sqlite import SQLiteStore
 
 BAUDRATE, PERIOD = 115200, 1.0
 #: Seconds of each observation; so much of its beginning does not count.
 SECONDS, WARM_UP = float(os.environ.get("BENCH_SECONDS", "60")), 3.0
 #: A message begins a poll if none began so long before (s).
 GAP = 0.25
-YEAR, QUARTER = 35040, 900
 
 
 def polls(log: Path, first: float, last: float) -> list[float]:
@@ -146,22 +144,7 @@ def observed(log: Path) -> list[float]:
     return polls(log, first, time.time())
 
 
-async def fill(data: Path, serial: str) -> None:
-    """A year of rows in the first channel of the load profile, ending a while ago."""
-    store = SQLiteStore(data / "store.sqlite3")
-    end = (int(time.time()) // QUARTER - 8) * QUARTER
-    rows = [
-        Row(serial, Kind.PROFILE, 1, at * 1000, at - 946684800 + 3600, 1, (10 * number,))
-        for number, at in enumerate(range(end - YEAR * QUARTER, end, QUARTER))
-    ]
-    for begin in range(0, len(rows), 5000):
-        await store.commit(*rows[begin : begin + 5000])
-    await store.close()
-
-
 def main() -> bool:
-    import asyncio
-
     line = built("line")
     if line is None or shutil.which("wrk") is None:
         print("gateway_saturation needs a C compiler and wrk")
@@ -182,7 +165,7 @@ def main() -> bool:
             key = gateway.password
             found = wait_for(gateway, "/api/v1/meters", lambda found: bool(found["meters"]))
             serial = str(found["meters"][0]["serial"])
-        asyncio.run(fill(folder / "data", serial))
+        asyncio.run(fill_profile(folder / "data", serial))
         gateway = stack.enter_context(running_gateway(folder, config))
         gateway.password = key
         wait_for(gateway, f"/meters/{serial}/instrument", lambda found: "l1" in found)

@@ -198,8 +198,10 @@ async def test_readings_wait_while_the_disk_is_full() -> None:
         await rig.pass_(5)
         rig.store.failing = True
         await rig.pass_(10)
+        assert rig.site.ledger.failure == "no space left on the disk"
         rig.store.failing = False
         await rig.pass_(5)
+        assert rig.site.ledger.failure is None
         rows = rig.readings(42, Group.LIVE)
         assert max(after.time - before.time for before, after in pairwise(rows)) <= 1500
         assert rig.site.ledger.lost == 0

@@ -226,6 +226,8 @@ async def test_a_session_and_whether_it_is_true(rig: Rig) -> None:
     for path in ("/api/v1/sessions/s3", "/api/v1/sessions/none"):
         assert (await rig.ask("GET", path)).text == "unknown session", "who may not see it does not learn of it"
     assert (await rig.ask("POST", "/api/v1/sessions/s1/end", user="vera")).status == 403
+    refused = await rig.ask("POST", "/api/v1/sessions/s1/end", {"reason": "rain"})
+    assert (refused.status, refused.text) == (400, "this request has no body")
 
 
 async def test_corrections_and_keys(rig: Rig) -> None:
@@ -247,13 +249,17 @@ async def test_prometheus_reads_the_figures(rig: Rig) -> None:
     energy = families["wattproof_active_energy_import_total_watt_hours"]
     assert (energy.type, energy.samples[0].value) == ("counter", 4000.0)
     assert families["wattproof_bus_queue"].samples[0].labels == {"bus": "eq"}
+    storage = [families[f"wattproof_storage_{name}"].samples[0].value for name in
+               ("failing", "waiting_polls", "lost_readings")]  # fmt: skip
+    assert storage == [1, 7, 2]
     assert [sample.value for sample in families["wattproof_meter_status"].samples] == [1.0]
 
 
 async def _state() -> dict[str, Any]:
     bus = {"name": "eq", "state": "ok", "meters": 2, "online": 1, "queue": 0}
     return {"buses": [bus], "meters": [{"serial": SERIAL}, {"serial": "ABB_9"}], "uptime_s": 5.0, "memory": 1,
-            "busy": ["scan"], "synchronised": True}  # fmt: skip
+            "busy": ["scan"], "synchronised": True,
+            "storage": {"failure": "/data/store.sqlite3: no space", "waiting": 7, "lost": 2}}  # fmt: skip
 
 
 async def test_status_and_buses(rig: Rig) -> None:
@@ -262,6 +268,7 @@ async def test_status_and_buses(rig: Rig) -> None:
     assert (status.leds.a.mode, status.leds.b.mode, status.leds.c.colour) == ("steady", "flash", "green")
     assert (status.listen, status.clock.status, status.uptime_s) == (["https://127.0.0.1:8443"], "set", 5)
     assert not status.allow_network
+    assert msgspec.structs.astuple(status.storage) == ("/data/store.sqlite3: no space", 7, 2)
     buses = shaped(await rig.ask("GET", "/api/v1/buses"), "buses")
     assert [one["serial"] for one in buses.meters] == [SERIAL]
     rig.line.table = {name: command for name, command in rig.line.table.items() if name != "state"}

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 class Ledger:
     """Gathers writes for ``store``. ``stored`` is told what was added and is on disk now.
 
-    ``lost``: readings given up since the start.
+    ``lost``: readings given up since the start. ``failure``: why nothing can be stored now, ``None`` where it can.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Ledger:
         self._pending: list[tuple[Write, ...]] = []
         self._armed = False
         self._writing: asyncio.Task[None] | None = None
-        self._failing = False
+        self.failure: str | None = None
         self.lost = 0
 
     def add(self, *writes: Write) -> None:
@@ -119,9 +119,9 @@ class Ledger:
 
     def _keep(self, batch: list[tuple[Write, ...]], error: StorageError) -> None:
         """The transaction failed: its writes come first in the next one."""
-        if not self._failing:
+        if self.failure is None:
             _log.error("readings cannot be stored and wait: %s", error)
-        self._failing = True
+        self.failure = str(error)
         self._pending[:0] = batch
         surplus = len(self._pending) - MOST_WAITING
         if surplus > 0:
@@ -138,9 +138,9 @@ class Ledger:
         self._pending = [writes for writes in self._pending if writes]
 
     def _done(self, batch: Sequence[tuple[Write, ...]]) -> None:
-        if self._failing:
+        if self.failure is not None:
             _log.warning("readings are stored again; %d were given up", self.lost)
-        self._failing = False
+        self.failure = None
         self.stored(_flat(batch))
 
     @property

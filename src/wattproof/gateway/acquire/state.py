@@ -29,8 +29,11 @@ def state(site: Site, fleet: Fleet, scanning: Scanning, started: int, busy: Iter
         "busy": sorted({*busy, *(["scan"] if scanning.state == RUNNING else [])}),
         "memory": memory(),
         "synchronised": synchronised(),
-        "waiting_writes": site.ledger.waiting,
-        "lost_readings": site.ledger.lost,
+        "storage": {
+            "failure": site.ledger.failure,
+            "waiting": site.ledger.waiting,
+            "lost": site.ledger.lost,
+        },
     }
 
 

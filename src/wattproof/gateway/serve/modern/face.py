@@ -171,6 +171,8 @@ _READ = msgspec.json.Decoder(float_hook=_number)
 
 def _body(row: EndPoint, data: bytes) -> Any:
     if row.body is None:
+        if data.strip() not in (b"", b"{}"):
+            raise Problem(400, "this request has no body")
         return None
     try:
         return msgspec.convert(_READ.decode(data), row.body)

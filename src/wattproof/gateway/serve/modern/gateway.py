@@ -48,6 +48,7 @@ async def status(face: Face, called: Called) -> shapes.Status:
             shapes.BusState(**{name: bus[name] for name in ("name", "state", "meters", "online", "queue")})
             for bus in state["buses"]
         ],
+        storage=shapes.Storage(**state["storage"]) if "storage" in state else None,
         uptime_s=int(state["uptime_s"]),
     )
 

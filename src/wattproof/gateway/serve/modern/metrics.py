@@ -102,6 +102,11 @@ def _of_gateway(state: Mapping[str, Any] | None) -> Iterator[Metric]:
     if state is None:
         return
     yield GaugeMetricFamily("wattproof_uptime_seconds", "Since the start of acquire.", state["uptime_s"])
+    storage = state["storage"]
+    failing = storage["failure"] is not None
+    yield GaugeMetricFamily("wattproof_storage_failing", "Whether what meters say cannot be stored.", failing)
+    yield GaugeMetricFamily("wattproof_storage_waiting_polls", "Polls that are not on disk yet.", storage["waiting"])
+    yield CounterMetricFamily("wattproof_storage_lost_readings", "Readings given up since the start.", storage["lost"])
     names = sorted({name for bus in state["buses"] for name, value in bus.items() if _is_number(value)})
     for name in names:
         family = GaugeMetricFamily(f"wattproof_bus_{name}", f"Figure {name} of a bus.", labels=("bus",))

@@ -152,14 +152,25 @@ class BusState(Out):
     queue: int
 
 
+class Storage(Out):
+    """Whether what meters say is stored. ``failure``: why not, such as a full disk; ``waiting``: polls that are not on
+    disk yet; ``lost``: readings given up since the start of the process that reads meters."""
+
+    failure: str | None
+    waiting: int
+    lost: int
+
+
 class Status(Out):
-    """How the gateway is (8.7). ``allow_network``: it would move to the address that #5 sets (8.1)."""
+    """How the gateway is (8.7). ``allow_network``: it would move to the address that #5 sets (8.1).
+    ``storage``: ``None`` while nobody reads meters."""
 
     leds: Leds
     listen: list[str]
     allow_network: bool
     clock: ClockState
     buses: list[BusState]
+    storage: Storage | None
     uptime_s: int
 
 
