@@ -14,6 +14,7 @@ import pytest
 
 from tests.gateway.acquire.rig import Wire, virtual
 from tests.gateway.acquire.world import HALL, WHO, World
+from tests.gateway.engines.bench import plain
 from tests.meters.abb.cosem.rig import Rig as CosemRig
 from wattproof.errors import FrameError
 from wattproof.gateway.acquire import presence
@@ -107,7 +108,7 @@ async def test_a_week_without_an_abb_meter_comes_from_its_own_profile(tmp_path: 
         assert {row.status for row in measured} == {GOOD}
         assert steps(measured) == {(900_000, 250_000)}, "1 kW"
         # They are what the meter says, and what is polled goes on where they end.
-        shown = [part async for part in unfolded(here.commands.rows(serial, 73, {"channel": 2}), here.store)]
+        shown = await plain(unfolded(here.commands.rows(serial, 73, {"channel": 2}), here.store))
         own = {item["timestamp"]: item["value"] for items in shown[1:] for item in items}
         last = datetime.fromtimestamp(measured[-1].time / 1000, ZoneInfo("Europe/Berlin"))
         assert own[f"{last:%Y-%m-%dT%H:%M:%S}"] == f"{measured[-1].values[0] // 1000}"
@@ -175,7 +176,7 @@ async def test_a_week_without_a_meter_that_keeps_no_profile_is_estimated(tmp_pat
         assert {row.values for row in measured} == {measured[0].values}, "the last good value"
         assert [row.time + 1 for row in measured] == [row.time for row in guessed]
         assert all(abs(grown - 2_760_000) < 100 for _, grown in steps(guessed)), "11.04 kW"
-        shown = [part async for part in unfolded(here.commands.rows(bsm.serial, 73, {"channel": 1}), here.store)]
+        shown = await plain(unfolded(here.commands.rows(bsm.serial, 73, {"channel": 1}), here.store))
         found = Counter(item["status"] for items in shown[1:] for item in items)
         assert found.keys() == {SHORT, GOOD, BAD} and found.total() == 7 * 96 + 12, (
             "estimates are not shown as measured"

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from wattproof.errors import StorageError
 from wattproof.gateway.engines.engine import MeterEngine, open_engine
 from wattproof.gateway.engines.facts import Facts
@@ -33,6 +35,11 @@ DMED4 = Facts("D-1", frozenset({1, 2, 69, 70, 96}))
 def utc(*moment: int) -> int:
     """UTC milliseconds."""
     return round(datetime(*moment, tzinfo=UTC).timestamp() * 1000)
+
+
+async def plain(parts: AsyncIterator[Any]) -> list[Any]:
+    """The head and the lists of an answer as plain data."""
+    return [msgspec.to_builtins(part) async for part in parts]
 
 
 class Kept:
@@ -167,7 +174,7 @@ class Bench:
         return (await self.engine.get(resource, arguments)).body
 
     async def rows(self, resource: int, **arguments: Any) -> tuple[Any, list[Any]]:
-        parts = [part async for part in unfolded(self.engine.rows(resource, arguments), self.kept)]
+        parts = await plain(unfolded(self.engine.rows(resource, arguments), self.kept))
         return parts[0], [item for part in parts[1:] for item in part]
 
 

@@ -18,6 +18,15 @@ from wattproof.gateway.store.base import Reader
 from wattproof.metering.dates import DAY_SECONDS, civil, seconds_of
 from wattproof.metering.demand import NOTHING
 
+
+class ProfileItem(Struct, forbid_unknown_fields=True):
+    """An item of #73. An answer has tens of thousands, so they are no dictionaries that are checked again."""
+
+    status: int
+    timestamp: str
+    value: str | list[str] | None
+
+
 #: Makes items of a batch of rows.
 Render = Callable[[Sequence[Row]], list[Any]]
 
@@ -76,11 +85,9 @@ def profile_items(exponent: int) -> Render:
 
     def render(batch: Sequence[Row]) -> list[Any]:
         return [
-            {
-                "status": row.status,
-                "timestamp": _date(row.local // DAY_SECONDS) + _time(row.local % DAY_SECONDS),
-                "value": write(row.values[0]),
-            }
+            ProfileItem(
+                row.status, _date(row.local // DAY_SECONDS) + _time(row.local % DAY_SECONDS), write(row.values[0])
+            )
             for row in batch
         ]
 

@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from wattproof.g13.bodies import Streamed
 from wattproof.g13.resources import Resource
+from wattproof.gateway.engines.rows import ProfileItem
 from wattproof.gateway.serve.problems import INTERNAL, Problem
 
 #: A recorded value: decimal text, harmonics as several of them, ``None`` where there was none.
@@ -28,14 +29,6 @@ class Previous(Struct, forbid_unknown_fields=True):
     time: str
 
 
-class Profile(Struct, forbid_unknown_fields=True):
-    """73."""
-
-    status: int
-    timestamp: str
-    value: Recorded
-
-
 class Demand(Struct, forbid_unknown_fields=True):
     """77: status, value, time of the extreme and level of every column, end of the period."""
 
@@ -43,7 +36,7 @@ class Demand(Struct, forbid_unknown_fields=True):
     time: str
 
 
-ITEMS: Mapping[int, Any] = {69: list[Previous], 73: list[Profile], 77: list[Demand]}
+ITEMS: Mapping[int, Any] = {69: list[Previous], 73: list[ProfileItem], 77: list[Demand]}
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -58,8 +51,9 @@ class Rows:
 
     def items(self, items: Any) -> bytes:
         """Further items. Raises ``Problem`` 500: they are a mistake of ours."""
+        made = bool(items) and isinstance(items[0], ProfileItem)
         try:
-            text = _encode(msgspec.convert(items, self._items))[1:-1]
+            text = _encode(items if made else msgspec.convert(items, self._items))[1:-1]
         except msgspec.ValidationError as error:
             raise Problem(500, INTERNAL, detail=str(error)) from error
         joint = b"," if self._begun and text else b""
