@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from wattproof.signed import algorithms, jsonscan
-from wattproof.signed.formats import ocmf_fields, ocmf_readings
+from wattproof.signed.formats import ocmf_fields, ocmf_plain, ocmf_readings
 from wattproof.signed.jsonscan import JsonProblem, Scanned
 from wattproof.signed.keys import decode_base64
 from wattproof.signed.limits import DEFAULT, Limits
@@ -82,6 +82,12 @@ def detect(data: bytes) -> bool:
 
 def parse(data: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Unit]:
     """Every record of a document, one behind the other; at least one unit, and never an exception for bad content."""
+    plain = ocmf_plain.read(data, carrier, limits)
+    return [plain] if plain is not None else parse_any(data, carrier, limits)
+
+
+def parse_any(data: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Unit]:
+    """The same for records of any kind."""
     units: list[Unit] = []
     for unit in _records(_decode(data), carrier, limits):
         unit.record.index = len(units)

@@ -52,7 +52,7 @@ IDENTIFICATION_TYPES: dict[str, re.Pattern[str] | None] = {
 }
 _LONGEST = {"TT": 250, "CF": 25}
 _LOSS_KEYS = {"LN": str, "LI": Number, "LR": Number, "LU": str}
-_PAGE = re.compile(r"[TF](?:0|[1-9][0-9]{0,19})", re.ASCII)
+PAGE = re.compile(r"[TF](?:0|[1-9][0-9]{0,19})", re.ASCII)
 
 #: Keys whose value is any text. VI and VV of versions below 0.4 are vendor keys later and need no check.
 _TEXTS = ("GI", "GS", "GV", "MV", "MM", "MS", "MF", "ID", "CI", "TT", "CF")
@@ -150,11 +150,11 @@ def check_fields(payload: dict[str, Any], version: Version, findings: list[Findi
         findings += layout.findings
     get = payload.get
     flags = get("IF")
-    choices = (get("IS"), get("IL"), tuple(flags) if flags.__class__ is list else flags, get("IT"), get("CT"))
+    chosen = (get("IS"), get("IL"), tuple(flags) if flags.__class__ is list else flags, get("IT"), get("CT"))
     try:
-        findings += (_kept_choices if keep else _choices)(version < (0, 4), *choices)
+        findings += (_kept_choices if keep else choices)(version < (0, 4), *chosen)
     except TypeError:  # an object or a list where a text belongs
-        findings += _choices(version < (0, 4), *choices)
+        findings += choices(version < (0, 4), *chosen)
     entries = get("RD")
     if (entries.__class__ is not list or not entries) and "RD" in payload:
         findings.append(Finding("F-RD", Severity.ERROR, "no list of readings, or an empty one", "/RD"))
@@ -193,7 +193,7 @@ def _layout(keys: tuple[str, ...], types: tuple[type, ...], version: Version) ->
     return Layout(tuple(found), others.isdisjoint(_FILLED))
 
 
-def _choices(early: bool, assigned: Any, level: Any, flags: Any, kind: Any, point: Any) -> tuple[Finding, ...]:
+def choices(early: bool, assigned: Any, level: Any, flags: Any, kind: Any, point: Any) -> tuple[Finding, ...]:
     """What is to be said about values of closed lists; a missing key is ``None``, as is JSON's null."""
     found = []
     if assigned is not None and not isinstance(assigned, bool):
@@ -213,18 +213,24 @@ def _choices(early: bool, assigned: Any, level: Any, flags: Any, kind: Any, poin
 
 
 _kept_layout = lru_cache(maxsize=1024)(_layout)
-_kept_choices = lru_cache(maxsize=1024, typed=True)(_choices)
+_kept_choices = lru_cache(maxsize=1024, typed=True)(choices)
 
 
 def _identification_shape(payload: dict[str, Any], findings: list[Finding]) -> None:
     identification, kind = payload.get("ID"), payload.get("IT")
     if type(identification) is not str or type(kind) is not str or not identification:
         return
+    note = identification_note(identification, kind)
+    if note is not None:
+        findings.append(Finding("F-ID-SHAPE", Severity.INFO, note, "/ID"))
+
+
+def identification_note(identification: str, kind: str) -> str | None:
+    """What deviates in an identification of this type."""
     shape = IDENTIFICATION_TYPES.get(kind)
     if shape is not None and not shape.fullmatch(identification):
-        findings.append(Finding("F-ID-SHAPE", Severity.INFO, f"not the shape of an identification by {kind}", "/ID"))
-    elif len(identification) > 40:
-        findings.append(Finding("F-ID-SHAPE", Severity.INFO, "longer than 40 characters", "/ID"))
+        return f"not the shape of an identification by {kind}"
+    return "longer than 40 characters" if len(identification) > 40 else None
 
 
 def fill(record: Record, payload: dict[str, Any], layout: Layout) -> None:
@@ -252,7 +258,7 @@ def fill(record: Record, payload: dict[str, Any], layout: Layout) -> None:
     if "PG" in payload:
         page = payload["PG"]
         record.page_text = get("PG")
-        if page.__class__ is str and _PAGE.fullmatch(page):
+        if page.__class__ is str and PAGE.fullmatch(page):
             record.page_letter, record.page = page[0], int(page[1:])
         else:
             message = "not T or F and a number without leading zeros"

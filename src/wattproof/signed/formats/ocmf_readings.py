@@ -40,7 +40,8 @@ _KNOWN = frozenset(("TM", "TX", "RV", "RI", "RU", "RT", "CL", "EF", "ST"))
 #: JSON numbers up to this length without exponent are inside every limit.
 _SHORT = 24
 _NO_STAMP = Stamp(None, None, True)
-_MISSING = object()
+#: Stands for a key that a reading has not.
+MISSING = object()
 
 
 def _bad_register(value: Any) -> bool:
@@ -66,10 +67,10 @@ _LISTS: tuple[tuple[str, str, Severity, str, Callable[[Any], bool]], ...] = (
 )
 
 
-def _deviations(version: Version, keys: tuple[str, ...], *values: Any) -> tuple[tuple[str, str, Severity, str], ...]:
+def deviations(version: Version, keys: tuple[str, ...], *values: Any) -> tuple[tuple[str, str, Severity, str], ...]:
     """Key, code, severity and message: keys that OCMF does not define, then the rows of ``_LISTS`` that deviate.
 
-    ``values`` are in the order of ``_LISTS``; ``_MISSING`` never deviates.
+    ``values`` are in the order of ``_LISTS``; ``MISSING`` never deviates.
     """
     unknown = [
         (key[:64], "F-KEY-UNKNOWN", Severity.INFO, "OCMF does not define this key")
@@ -79,12 +80,12 @@ def _deviations(version: Version, keys: tuple[str, ...], *values: Any) -> tuple[
     deviating = [
         (key, code, severity, message)
         for value, (key, code, severity, message, bad) in zip(values, _LISTS, strict=True)
-        if value is not _MISSING and bad(value)
+        if value is not MISSING and bad(value)
     ]
     return (*unknown, *deviating)
 
 
-_kept_deviations = lru_cache(maxsize=4096, typed=True)(_deviations)
+_kept_deviations = lru_cache(maxsize=4096, typed=True)(deviations)
 
 
 def read(
@@ -132,17 +133,17 @@ def _check_keys(entry: dict[str, Any], version: Version, where: str, findings: l
     stated = (
         version,
         tuple(entry),
-        get("TX", _MISSING),
-        get("RI", _MISSING),
-        get("RT", _MISSING),
-        get("EF", _MISSING),
-        get("ST", _MISSING),
-        get("RU", _MISSING),
+        get("TX", MISSING),
+        get("RI", MISSING),
+        get("RT", MISSING),
+        get("EF", MISSING),
+        get("ST", MISSING),
+        get("RU", MISSING),
     )
     try:
-        deviating = (_kept_deviations if keep else _deviations)(*stated)
+        deviating = (_kept_deviations if keep else deviations)(*stated)
     except TypeError:  # an object or a list where a text belongs
-        deviating = _deviations(*stated)
+        deviating = deviations(*stated)
     for key, code, severity, message in deviating:
         findings.append(Finding(code, severity, message, f"{where}/{key}"))
 
@@ -198,8 +199,8 @@ def _value(
     entry: dict[str, Any], where: str, findings: list[Finding], limits: Limits
 ) -> tuple[Decimal | None, str | None, bool]:
     """Value, literal, and whether a value was stated that cannot be used."""
-    stated = entry.get("RV", _MISSING)
-    if stated is _MISSING:
+    stated = entry.get("RV", MISSING)
+    if stated is MISSING:
         return None, None, False
     if stated.__class__ is Number and len(stated) <= _SHORT and "e" not in stated and "E" not in stated:
         literal = str(stated)
