@@ -30,6 +30,8 @@ LONGEST = 4096
 _SINCE = (0, 5)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _LONGEST_NUMBER = 24
+#: Payload, readings, one of them.
+_DEPTH = 3
 #: White space behind a quote may stand before a colon, and then keys cannot be counted.
 _LOOSE = (b'" ', b'"\t', b'"\n', b'"\r')
 
@@ -84,13 +86,9 @@ _section: Callable[[bytes], _Section] = msgspec.json.Decoder(_Section).decode
 
 def read(data: bytes, carrier: Carrier, limits: Limits) -> Unit | None:
     """The unit of a document that is one plain record, else ``None``. Never raises."""
-    if (
-        len(data) > min(LONGEST, limits.record)
-        or carrier.findings
-        or data.count(b"|") != 2
-        or b"\\" in data
-        or not data.isascii()
-    ):
+    if len(data) > min(LONGEST, limits.record, limits.document) or limits.json_depth < _DEPTH or carrier.findings:
+        return None
+    if data.count(b"|") != 2 or b"\\" in data or not data.isascii():
         return None
     end = data.find(b"|", 5)
     if not (data.startswith(b"OCMF|{") and data.startswith(b"}|{", end - 1) and data.endswith(b"}")):
