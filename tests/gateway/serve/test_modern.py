@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.gateway.serve.rig import PASSWORDS, SERIAL, Answered, Rig
+from tests.gateway.serve.rig import PASSWORDS, SERIAL, TRAITS, Answered, Rig, meter
 from wattproof.gateway.local import Notice
 from wattproof.gateway.records import (
     Access,
@@ -116,6 +116,9 @@ async def test_meters_are_those_that_the_user_may_see(rig: Rig) -> None:
     (one,) = listed.meters
     assert "voltage_l1" in one.quantities and 60 in one.resources
     assert shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}"), "meter") == one
+    assert one.signs
+    await rig.store.commit(meter(traits=tuple(trait for trait in TRAITS if trait != "signs")))
+    assert not shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}"), "meter").signs
     assert [one.serial for one in shaped(await rig.ask("GET", "/api/v1/meters", user="gina"), "meters").meters] == [
         "ABB_8",
         "ABB_9",

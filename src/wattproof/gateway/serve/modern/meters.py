@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from wattproof.gateway import records
-from wattproof.gateway.answers import supported
+from wattproof.gateway.answers import Trait, supported
 from wattproof.gateway.quantities import IDS, NUMBERS
 from wattproof.gateway.records import Kind
 from wattproof.gateway.serve.modern import shapes
@@ -42,6 +42,7 @@ def info(one: records.Meter) -> shapes.MeterInfo:
         origin="file" if one.origin == "file" else "api",
         quantities=[NUMBERS[id].name.lower() for id in sorted(one.provides) if id in NUMBERS],
         resources=sorted(supported(one)),
+        signs=Trait.SIGNS in one.traits,
     )
 
 

@@ -246,7 +246,7 @@ class Scan(Out):
 
 class MeterInfo(Out):
     """A meter that the user may see. ``quantities``: what it measures, by name; ``resources``: numbers of the resources
-    of the old face that it answers."""
+    of the old face that it answers; ``signs``: whether signed charging sessions may begin with it."""
 
     serial: str
     alias: str
@@ -260,6 +260,7 @@ class MeterInfo(Out):
     origin: Literal["file", "api"]
     quantities: list[str]
     resources: list[int]
+    signs: bool
 
 
 class Meters(Out):
