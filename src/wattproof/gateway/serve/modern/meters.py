@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from wattproof.gateway import records
 from wattproof.gateway.answers import Trait, supported
+from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.quantities import IDS, NUMBERS
 from wattproof.gateway.records import Kind
 from wattproof.gateway.serve.modern import shapes
@@ -171,6 +172,8 @@ async def corrections(face: Face, called: Called) -> shapes.Corrections:
             shapes.Correction(
                 time=shown(one.time),
                 quantity=NUMBERS[one.quantity].name.lower(),
+                unit=NUMBERS[one.quantity].unit.symbol,
+                exponent=exponent_of(one.quantity),
                 verdict=one.verdict,
                 before=one.before,
                 after=one.after,
