@@ -25,6 +25,7 @@ export const METER_PAGES: MeterPage[] = [
   { id: 'pulse', needs: [65], writes: [pulses] },
   { id: 'alarms', needs: [52], writes: [alarms] },
   { id: 'logs', needs: [51], writes: [] },
+  { id: 'corrections', needs: [54], writes: [] },
   { id: 'sessions', needs: (meter) => meter.signs, writes: [] },
 ]
 
