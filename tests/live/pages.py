@@ -95,6 +95,10 @@ class House:
         """What flows through the meter that has everything."""
         self.meters["full"].meters[0].runtime.patch({"load": f"constant:{watts}"}, {})
 
+    def jump(self, name: str, watt_hours: int) -> None:
+        """Let the counter of a meter jump."""
+        self.meters[name].meters[0].runtime.patch({}, {"counter-jump": watt_hours})
+
     def pass_hours(self, hours: int) -> None:
         """Let this meter live through the last hours once more."""
         runtime = self.meters["full"].meters[0].runtime

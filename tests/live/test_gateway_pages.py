@@ -32,6 +32,7 @@ MBUS_TIMES = {
 #: Where everything is looked at on a narrow screen.
 PLACES = (
     "home", "location", "events", "about", "segment/settings", "segment/registration", "segment/scan", "segment/users",
+    "segment/tokens", "segment/audit", "meter/DC/corrections",
     "meter/FULL/live", "meter/FULL/general", "meter/FULL/profile", "meter/FULL/demand/configuration",
     "meter/FULL/tariff/special", "meter/FULL/io", "meter/FULL/alarms", "meter/SIGNING/sessions",
 )  # fmt: skip
@@ -89,7 +90,7 @@ async def test_frame_menus_and_addresses(tab: Tab) -> None:
     await page.keyboard.type("chil")
     await expect(rows).to_have_count(1)
     await expect(rows).to_have_text(re.compile(r"Chiller\s+✕ Offline\s*127.0.0.1:\d+/42"))
-    await expect(page.get_by_role("button", name="admin: change password")).to_be_visible()
+    await expect(page.get_by_role("button", name="admin: your account")).to_be_visible()
     await expect(page.get_by_role("button", name="Logout")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(rows).to_have_count(4)
@@ -297,6 +298,9 @@ async def test_who_may_only_look_and_what_a_meter_lacks(tab: Tab, browser: Brows
         pages = other.page.get_by_role("navigation", name="Pages of the meter")
         await expect(pages.get_by_role("link", name="Pulse output")).to_have_count(0)
         await expect(pages.get_by_role("link", name="Charging sessions")).to_be_visible()
+        await other.meter("live")
+        await expect(pages.get_by_role("link", name="Counter corrections")).to_be_visible()
+        await expect(pages.get_by_role("link", name="Charging sessions")).to_have_count(0)
         await other.meter("live", "dc")
         await expect(other.page.get_by_role("rowheader", name="Active power", exact=True)).to_be_visible()
         await expect(other.page.get_by_role("row", name="Reactive power")).to_have_count(0)
@@ -305,6 +309,17 @@ async def test_who_may_only_look_and_what_a_meter_lacks(tab: Tab, browser: Brows
         await expect(other.page.get_by_text("There is no meter")).to_be_visible()
         await expect(other.page.locator("aside")).not_to_contain_text("Fast charger")
         await tab.call("PUT", "/users/viewer/bindings", {**binding, "access": "View Only"})
+        await other.page.get_by_role("button", name="viewer: your account").click()
+        await other.page.get_by_role("dialog", name="Your account").get_by_role("link", name="API tokens").click()
+        await expect(other.page.get_by_role("dialog")).to_have_count(0)
+        await expect(other.page.get_by_role("navigation", name="Segment").get_by_role("link")).to_have_text(
+            ["API tokens"]
+        )
+        await other.page.get_by_label("Name of the token").fill("own")
+        await other.page.keyboard.press("Enter")
+        await expect(other.page.get_by_role("row", name="own")).to_contain_text("viewer")
+        await other.show("segment/audit")
+        await expect(other.page.get_by_text("The chain")).to_have_count(0)
 
 
 @pytest.mark.proves(
@@ -617,6 +632,97 @@ async def test_users(tab: Tab) -> None:
     await expect(page.get_by_text("The current password is wrong.")).to_be_visible()
 
 
+async def test_api_tokens(tab: Tab, browser: Browser) -> None:
+    """Beyond the manual: a token is shown once, gets in, and no longer after it is revoked."""
+    page, house = tab.page, tab.house
+    await tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await tab.show("segment/tokens")
+    make, secret = page.get_by_role("button", name="Make token"), page.get_by_label("Token", exact=True)
+    await expect(make).to_be_disabled()
+    await page.get_by_label("Name of the token").fill("poller")
+    await page.get_by_label("Days until it expires").fill("4000")
+    await expect(page.get_by_text("A whole number 1 to 3650")).to_be_visible()
+    await expect(make).to_be_disabled()
+    await page.get_by_label("Days until it expires").fill("30")
+    await page.get_by_role("checkbox", name="Figures").check()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("It is shown this once.")).to_be_visible()
+    await expect(secret).to_be_focused()
+    text = await secret.input_value()
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.locator("[data-kind=sent]")).to_contain_text("Token copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == text
+    row, dialog = page.get_by_role("row", name="poller"), page.get_by_role("dialog")
+    await expect(row).to_contain_text(re.compile(r"admin\s*Figures, Read"))
+    async with opened(house, browser, storage_state=None) as other:
+        bearer = {"Authorization": f"Bearer {text}"}
+        assert (await other.context.request.get("/api/v1/meters", headers=bearer)).status == 200
+        await page.get_by_role("button", name="I have kept it").click()
+        await expect(secret).to_have_count(0)
+        assert text not in await page.content()
+        await page.get_by_role("button", name="Revoke poller").click()
+        await expect(dialog).to_contain_text("Revoke the token poller?")
+        await expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await expect(dialog).to_have_count(0)
+        await expect(page.get_by_role("button", name="Revoke poller")).to_be_focused()
+        await page.keyboard.press("Enter")
+        await dialog.get_by_role("button", name="Revoke").click()
+        await expect(row).to_have_count(0)
+        assert (await other.context.request.get("/api/v1/meters", headers=bearer)).status == 401
+
+
+async def test_the_audit_log(tab: Tab) -> None:
+    """Beyond the manual: newest first, in pages; that an entry was changed is made up."""
+    page, rows = tab.page, tab.page.locator("main tbody tr")
+    for number in range(2):
+        await tab.call("POST", "/gateway", {"alias": f"Tower {number}", "location": "Plant"})
+    await tab.call("POST", "/gateway", {"alias": "Yard", "location": "Plant"})
+    short = re.compile(r"limit=100")
+    await page.route("**/api/v1/audit*", lambda route: route.continue_(url=short.sub("limit=2", route.request.url)))
+    await tab.show("segment/audit")
+    await expect(rows).to_have_count(2)
+    await expect(rows.first).to_contain_text("Yard")
+    await expect(page.locator("[data-chain=holds]")).to_be_visible()
+    newest = int(await rows.first.locator("td").first.inner_text())
+    await page.get_by_role("button", name="Older").click()
+    await expect(rows).to_have_count(4)
+    await expect(page.locator("[data-chain=holds]")).to_contain_text(f"from {newest - 3} to {newest}")
+    await page.get_by_role("searchbox", name="Search entries shown").fill("tower 0")
+    await expect(rows).to_have_count(1)
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="CSV").click()
+    assert "Tower 0" in await text_of(await download.value)
+    await page.unroute("**/api/v1/audit*")
+
+    async def broken(route: Route) -> None:
+        answer = await route.fetch()
+        await route.fulfill(response=answer, json={**await answer.json(), "broken": newest - 1})
+
+    await page.route("**/api/v1/audit*", broken)
+    await page.get_by_role("searchbox", name="Search entries shown").fill("")
+    await page.get_by_role("button", name="Refresh").click()
+    await expect(page.get_by_role("alert")).to_contain_text(f"The chain is broken: entry {newest - 1}")
+    await expect(page.get_by_role("row", name=f"does not follow: {newest - 1}")).to_be_visible()
+    await page.unroute("**/api/v1/audit*")
+
+
+async def test_corrections_of_a_counter(tab: Tab) -> None:
+    """Beyond the manual: what was read of a counter that jumps, and what was counted of it."""
+    page = tab.page
+    await tab.meter("corrections", "dc")
+    await expect(page.get_by_text("Every counter of this meter has simply grown.")).to_be_visible()
+    tab.house.jump("dc", 90_000_000)
+    path = f"/api/v1/meters/{tab.house.serials['dc']}/corrections"
+    await asyncio.to_thread(tab.house.gateway.until, path, lambda found: bool(found["items"]))
+    await page.reload()
+    row = page.get_by_role("row", name="Active energy import total")
+    await expect(row).to_contain_text(re.compile(r"Reset: .*kWh\s*90\s000\.\d+\skWh\s*0\.000\skWh"))
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="CSV").click()
+    assert ",Wh," in await text_of(await download.value)
+
+
 @pytest.mark.proves("G-420", "G-421", "G-440", "G-460", "G-465")
 async def test_home_location_events_and_about(tab: Tab) -> None:
     page = tab.page
@@ -669,7 +775,9 @@ async def test_narrow_pages_fit_and_can_be_read(browser: Browser, house: House, 
     async with opened(house, browser, **options) as tab:
         await expect(tab.page.locator("html")).to_have_attribute("lang", language[:2])
         for place in PLACES:
-            await tab.show(place.replace("FULL", house.serials["full"]).replace("SIGNING", house.serials["signing"]))
+            for name in ("full", "signing", "dc"):
+                place = place.replace(name.upper(), house.serials[name])
+            await tab.show(place)
             await expect(tab.page.locator("main h1")).to_be_visible()
             await expect(tab.page.get_by_text(re.compile("Loading …|Lädt …"))).to_have_count(0)
             assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 320, place

@@ -1,4 +1,5 @@
-// The pages of a meter: which resources each needs (any of them), and what can be sent from it, in page order (G-459).
+// The pages of a meter: which resources each needs (any of them) or what else, and what can be sent from it, in page
+// order (G-459).
 import { days, seasons, specials, weeks } from '../forms/calendar'
 import { clock, factors, ratio, resettable, tariff } from '../forms/general'
 import { alarms, lines, pulses } from '../forms/ports'
@@ -8,7 +9,7 @@ import type { MeterRow } from './site.svelte'
 
 export interface MeterPage {
   id: string
-  needs: number[]
+  needs: number[] | ((meter: MeterRow) => boolean)
   writes: Resource[]
   tabs?: string[]
 }
@@ -24,15 +25,13 @@ export const METER_PAGES: MeterPage[] = [
   { id: 'pulse', needs: [65], writes: [pulses] },
   { id: 'alarms', needs: [52], writes: [alarms] },
   { id: 'logs', needs: [51], writes: [] },
-  { id: 'sessions', needs: [], writes: [] },
+  { id: 'corrections', needs: [54], writes: [] },
+  { id: 'sessions', needs: (meter) => meter.signs, writes: [] },
 ]
-
-/** Families whose meters sign charging sessions. */
-const SIGNING = ['bsm', 'dmed4']
 
 export const pagesOf = (meter: MeterRow): MeterPage[] =>
   METER_PAGES.filter((page) =>
-    page.id === 'sessions' ? SIGNING.includes(meter.family) : page.needs.some((number) => meter.resources.includes(number)),
+    typeof page.needs === 'function' ? page.needs(meter) : page.needs.some((number) => meter.resources.includes(number)),
   )
 
 export const writesOf = (page: MeterPage, meter: MeterRow): Resource[] => page.writes.filter((one) => meter.resources.includes(one.number))

@@ -58,3 +58,5 @@ export async function changePassword(user: string, oldkey: string | null, key: s
 /** May this user configure the meter? */
 export const mayConfigure = (serial: string): boolean => session.me?.access[serial] === 'Configure'
 export const isAdmin = (): boolean => session.me?.admin ?? false
+/** May this user configure anything? */
+export const configures = (): boolean => isAdmin() || Object.values(session.me?.access ?? {}).includes('Configure')

@@ -15,6 +15,7 @@ export interface MeterRow {
   origin: string
   quantities: string[]
   resources: number[]
+  signs: boolean
 }
 export interface Gateway {
   serial: string

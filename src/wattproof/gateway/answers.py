@@ -48,7 +48,8 @@ Column = Mapping[int, Cell]
 
 
 class Trait(StrEnum):
-    """What the answers depend on beside quantities; a source tells them, the meter's record keeps them."""
+    """What the answers depend on beside quantities; a source tells them, the meter's record keeps them. ``SIGNS``: a
+    signed charging session may begin with it; no resource depends on that, the modern interface tells it."""
 
     CLOCK = "clock"
     CLOCK_SET = "clock-set"
@@ -69,6 +70,7 @@ class Trait(StrEnum):
     VOLTAGE_HARMONICS = "voltage-harmonics"
     CURRENT_HARMONICS = "current-harmonics"
     INTEGRATE = "integrate"
+    SIGNS = "signs"
 
 
 # Ids of quantities by what a resource shows ---------------------------------------------------------------------------

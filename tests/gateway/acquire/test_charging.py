@@ -12,6 +12,8 @@ import pytest
 from tests.gateway.sources.rig import Rig, bsm
 from wattproof.gateway.acquire.charging import Sessions
 from wattproof.gateway.acquire.sources import Options
+from wattproof.gateway.acquire.station import traits_of
+from wattproof.gateway.answers import Trait
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import PublicKey, Session
 from wattproof.gateway.store.base import Store
@@ -153,6 +155,8 @@ async def test_refusals_name_their_kind(bench: Bench) -> None:
             await work
         assert raised.value.kind is kind
     assert await bench.store.sessions() == []
+    assert Trait.SIGNS in traits_of(bench.rig.source)
     bench.rig.source.driver = object()
+    assert Trait.SIGNS not in traits_of(bench.rig.source)
     with pytest.raises(CommandFailed, match="not supported by this meter: signed sessions"):
         await bench.sessions.begin(bench.serial, {}, WHO)

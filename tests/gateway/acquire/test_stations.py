@@ -77,7 +77,7 @@ async def test_a_dead_meter_is_told_once_probed_seldom_and_told_again_when_it_is
     async with Rig() as rig:
         station = rig.stations[42]
         await rig.pass_(10)
-        assert [row.status for row in rig.store.all(Meter)] == [1]
+        assert [(row.status, row.traits) for row in rig.store.all(Meter)] == [(1, ("signs",))]
         assert rig.events() == {}
         rig.wire.dead.add(42)
         await rig.pass_(3)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,11 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.gateway.serve.rig import PASSWORDS, SERIAL, Answered, Rig
+from tests.gateway.serve.rig import PASSWORDS, SERIAL, TRAITS, Answered, Rig, meter
 from wattproof.gateway.local import Notice
 from wattproof.gateway.records import (
     Access,
+    Audit,
     Binding,
     Correction,
     Group,
@@ -116,6 +119,9 @@ async def test_meters_are_those_that_the_user_may_see(rig: Rig) -> None:
     (one,) = listed.meters
     assert "voltage_l1" in one.quantities and 60 in one.resources
     assert shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}"), "meter") == one
+    assert one.signs
+    await rig.store.commit(meter(traits=tuple(trait for trait in TRAITS if trait != "signs")))
+    assert not shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}"), "meter").signs
     assert [one.serial for one in shaped(await rig.ask("GET", "/api/v1/meters", user="gina"), "meters").meters] == [
         "ABB_8",
         "ABB_9",
@@ -207,6 +213,33 @@ async def test_what_the_gateway_did(rig: Rig) -> None:
     assert (await rig.ask("GET", "/api/v1/audit")).status == 403
 
 
+async def test_the_audit_log_in_pages_and_whether_it_is_what_was_written(rig: Rig) -> None:
+    begun = await rig.store.last_audit()
+    await rig.store.commit(*[Audit(NOON, "carl", "::1", f"step {n}", SERIAL) for n in range(5)])
+    last = begun + 5
+
+    async def page(query: str) -> Any:
+        return shaped(await rig.ask("GET", f"/api/v1/audit?{query}", user="gina"), "audit")
+
+    newest = await page("order=newest&limit=2")
+    assert [one.number for one in newest.items] == [last, last - 1] and newest.broken is None
+    older = await page(f"order=newest&limit=2&cursor={newest.next}")
+    assert [one.action for one in older.items] == ["step 2", "step 1"]
+    rest = await page(f"order=newest&limit=1000&cursor={older.next}")
+    assert ([one.number for one in rest.items], rest.next) == ([*range(last - 4, 0, -1)], None)
+    oldest = await page("limit=3")
+    assert ([one.number for one in oldest.items], oldest.next) == ([1, 2, 3], "3" if last > 3 else None)
+    assert (await page(f"cursor={last - 1}")).next is None
+    assert (await page(f"cursor={last}")).items == (await page("order=newest&cursor=1")).items == []
+    with contextlib.closing(sqlite3.connect(rig.store.path, isolation_level=None)) as database:
+        database.execute('UPDATE audit SET "user" = ? WHERE "number" = ?', ("eve", last - 1))
+        assert (await page("order=newest&limit=2")).broken == (await page("")).broken == last - 1
+        assert (await page(f"order=newest&cursor={last - 1}")).broken is None
+        database.execute('DELETE FROM audit WHERE "number" = ?', (last - 1,))
+        assert (await page("order=newest&limit=1")).broken == last, "the entry before it is missing"
+    assert (await rig.ask("GET", "/api/v1/audit?order=colour", user="gina")).status == 400
+
+
 async def test_a_session_and_whether_it_is_true(rig: Rig) -> None:
     verdict = {"records": [{"signature": "valid"}, {"signature": "valid"}], "sessions": [{"verdict": "ok"}]}
     options = {"identification": "T", "family": "bsm", "measured_wh": "1230", "failure": None, "notes": []}
@@ -234,6 +267,7 @@ async def test_corrections_and_keys(rig: Rig) -> None:
     await rig.store.commit(Correction(SERIAL, 1, NOON, "glitch", 5000, 0), PublicKey(SERIAL, b"\x01", NOON))
     (one,) = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/corrections"), "corrections").items
     assert (one.verdict, one.before, one.after, one.booked) == ("glitch", 5000, 0, 0)
+    assert (one.quantity, one.unit, one.exponent) == ("active_energy_import_total", "Wh", -3)
     (key,) = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/keys"), "keys").keys
     assert key.key == "01"
 

@@ -33,7 +33,7 @@ def test_who_they_are(eq: AbbRig, wired: AbbRig) -> None:
 
 
 def test_what_they_have(eq: AbbRig, wired: AbbRig) -> None:
-    assert {*eq.source.traits} == {*Trait} - {Trait.INTEGRATE, Trait.PORTS_SET}
+    assert {*eq.source.traits} == {*Trait} - {Trait.INTEGRATE, Trait.PORTS_SET, Trait.SIGNS}
     assert {*wired.source.traits} == {
         *(Trait.FACTORS, Trait.TRANSFORMER, Trait.TARIFF, Trait.CLOCK, Trait.CLOCK_SET, Trait.PORTS, Trait.LOGS),
         *(Trait.PREVIOUS, Trait.PROFILES, Trait.DEMAND, Trait.VOLTAGE_HARMONICS, Trait.CURRENT_HARMONICS),

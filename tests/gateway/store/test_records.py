@@ -273,6 +273,9 @@ async def test_the_audit_log_is_a_chain(store: Store) -> None:
     assert [(number, entry) for number, _, entry in found] == list(enumerate(entries, 1))
     assert await chain.check(store.audit()) == (5, found[-1][1])
     assert [number async for number, _, _ in store.audit(after=2, limit=2)] == [3, 4]
+    assert await store.last_audit() == 5
+    assert chain.broken(found) is None and chain.broken(found[2:], anchor=3) is None and chain.broken([]) is None
+    assert chain.broken(found[2:]) == 3 and chain.broken(found[2:], anchor=2) == 3
 
     async def forged(position: int, replacement: list[tuple[int, str, Audit]]) -> Any:
         for entry in found[:position] + replacement + found[position + 1 :]:
@@ -283,6 +286,8 @@ async def test_the_audit_log_is_a_chain(store: Store) -> None:
     for replacement in ([], [changed]):
         with pytest.raises(StorageError, match="audit log is broken: entry"):
             await chain.check(forged(2, replacement))
+    assert chain.broken([*found[:2], changed, *found[3:]]) == 3
+    assert chain.broken([*found[1:2], *found[3:]], anchor=2) == 4
 
 
 async def test_what_was_committed_is_there_after_a_restart(url: str, tmp_path: Path) -> None:

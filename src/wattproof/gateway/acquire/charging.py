@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from wattproof.drivers.charging import NO_STATION, ChargingSession, SignedRecord
 from wattproof.errors import InvalidValue, LinkError, ProtocolError, Refused, StorageError, WattproofError
 from wattproof.gateway import records
-from wattproof.gateway.acquire.station import Source
+from wattproof.gateway.acquire.station import Source, charging_driver
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Audit, PublicKey, Session, Write
 from wattproof.gateway.store.base import Store
@@ -326,8 +326,8 @@ class Sessions:
 
 def _charging(source: Source, options: Mapping[str, Any]) -> tuple[ChargingSession, str]:
     """A session with the meter behind a source, and its family. Raises :class:`CommandFailed`."""
-    driver: Any = getattr(source, "driver", None)
-    if not hasattr(driver, "session"):
+    driver = charging_driver(source)
+    if driver is None:
         raise CommandFailed(Failing.UNSUPPORTED, "not supported by this meter: signed sessions")
     try:
         session: ChargingSession = driver.session(

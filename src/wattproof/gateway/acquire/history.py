@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from wattproof.gateway.acquire.station import Source
+from wattproof.gateway.acquire.station import Source, traits_of
 from wattproof.gateway.acquire.storing import Layouts
 from wattproof.gateway.auth.firststart import ADMIN
 from wattproof.gateway.engines.engine import open_engine
@@ -52,8 +52,7 @@ async def live_through(
                 facts, zone, 0, reader=store, commit=lambda writes: store.commit(*writes), now=lambda: clock[0]
             )
             provided = tuple(sorted(ids | engine.provides))
-            traits = tuple(getattr(source, "traits", ()))
-            known = replace(known, provides=provided, traits=traits, registered=now)
+            known = replace(known, provides=provided, traits=traits_of(source), registered=now)
             pending += [known, Binding(ADMIN, known.serial, Access.CONFIGURE), *begun]  # GD-43
         read = await source.read(ids)
         values = {id: value._replace(time=now) for id, value in read.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from wattproof.gateway.answers import Trait
 from wattproof.gateway.records import Group, Value, Write
 
 if TYPE_CHECKING:
@@ -73,6 +74,18 @@ class Source(Answerer, Protocol):
     async def close(self) -> None:
         """Let go of the meter, not of the bus."""
         ...
+
+
+def charging_driver(source: Source) -> Any:
+    """The driver with which a signed charging session may begin; ``None`` where the meter has no sessions."""
+    driver = getattr(source, "driver", None)
+    return driver if hasattr(driver, "session") else None
+
+
+def traits_of(source: Source) -> tuple[str, ...]:
+    """What the meter's record keeps of it beside quantities; known after ``open``."""
+    signing = () if charging_driver(source) is None else (Trait.SIGNS,)
+    return (*getattr(source, "traits", ()), *signing)
 
 
 class Engine(Answerer, Protocol):

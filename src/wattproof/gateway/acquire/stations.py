@@ -30,7 +30,7 @@ from wattproof.gateway.acquire.polling import PERIODS, Poll, polls_of
 from wattproof.gateway.acquire.presence import Presence, Status
 from wattproof.gateway.acquire.site import Site
 from wattproof.gateway.acquire.sources.failures import failure
-from wattproof.gateway.acquire.station import Document, Engine, Source
+from wattproof.gateway.acquire.station import Document, Engine, Source, traits_of
 from wattproof.gateway.acquire.storing import Layouts
 from wattproof.gateway.acquire.timetable import Appointment
 from wattproof.gateway.events import Id
@@ -281,7 +281,7 @@ class Station:
         """What is known of the meter is stored and told if it has changed, with the event."""
         changes: dict[str, Any] = {"status": int(self.presence.status)}
         if self._opened:
-            traits = tuple(getattr(self.source, "traits", ()))
+            traits = traits_of(self.source)
             place = {**self.record.place, "measured": sorted(self.measured)}
             changes |= {"provides": self.provides, "label": self.source.label, "traits": traits, "place": place}
         record = msgspec.structs.replace(self.record, **changes)

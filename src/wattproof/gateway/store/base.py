@@ -182,6 +182,10 @@ class Reader(Protocol):
         """Number, hash and entry, oldest first."""
         ...
 
+    async def last_audit(self) -> int:
+        """Number of the newest entry of the audit log, 0 while there is none."""
+        ...
+
     async def close(self) -> None:
         """End the connection. Safe to call twice."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Iterable
 
 from msgspec.structs import asdict
 
@@ -40,3 +40,17 @@ async def check(entries: AsyncIterable[tuple[int, str, Audit]]) -> tuple[int, st
             raise StorageError(f"the audit log is broken: entry {number} is not what was written")
         last, previous = number, hash
     return last, previous
+
+
+def broken(entries: Iterable[tuple[int, str, Audit]], *, anchor: int = 0) -> int | None:
+    """The number of the first entry of a part that does not follow from the one before it; ``None`` if all do.
+
+    ``anchor``: the number of the entry that the part begins with and that is taken as it is; 0: it begins with the log.
+    """
+    last, previous = 0, BEGINNING
+    for number, hash, entry in entries:
+        taken = number == anchor and last == 0
+        if not taken and (number != last + 1 or hash != link(previous, number, entry)):
+            return number
+        last, previous = number, hash
+    return None

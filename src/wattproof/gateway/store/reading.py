@@ -167,3 +167,6 @@ class SqlReader(MeasuredReader):
             if len(part) < size:
                 return
             left, after = left - size, part[-1][0]
+
+    async def last_audit(self) -> int:
+        return int((await self.fetch('SELECT coalesce(max("number"), 0) FROM audit'))[0][0])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wattproof.gateway import records
 from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, shown
 from wattproof.gateway.serve.problems import Problem
+from wattproof.gateway.store import chain
 
 #: Protocols of 10.1 behind light B; the others are behind light C.
 WIRED = frozenset({1, 2, 3, 6})
@@ -118,25 +120,37 @@ def event_name(id: int) -> str:
 
 
 async def audit(face: Face, called: Called) -> shapes.AuditLog:
-    """Who did what, oldest first."""
-    after, limit = _cursor(called.query.cursor) or 0, called.query.limit
-    items: list[shapes.AuditEntry] = []
-    async for number, digest, one in face.reader.audit(after=after, limit=limit + 1):
-        if len(items) == limit:
-            return shapes.AuditLog(items=items, next=str(items[-1].number))
-        items.append(
-            shapes.AuditEntry(
-                number=number,
-                hash=digest,
-                time=shown(one.time),
-                user=one.user,
-                address=one.address,
-                action=one.action,
-                subject=one.subject,
-                detail=one.detail,
-            )
-        )
-    return shapes.AuditLog(items=items, next=None)
+    """Who did what, a page of it, and whether its entries are the chain that they were written as."""
+    query: shapes.AuditQuery = called.query
+    cursor, newest, limit = _cursor(query.cursor), query.order == "newest", query.limit
+    if newest:  # numbers have no gaps: the page is those before the cursor
+        last = await face.reader.last_audit()
+        end = last if cursor is None else max(0, min(last, cursor - 1))
+        after = max(0, end - limit)
+    else:
+        after = cursor or 0
+        end = after + limit
+    # And the entry before the page, whose hash the first one covers, and one after it, which says that there is more.
+    found = [one async for one in face.reader.audit(after=max(0, after - 1), limit=limit + 2)]
+    broken = chain.broken([one for one in found if one[0] <= end], anchor=after)
+    items = [_entry(*one) for one in found if after < one[0] <= end]
+    if newest:
+        return shapes.AuditLog(items=items[::-1], next=str(after + 1) if after else None, broken=broken)
+    more = bool(found) and found[-1][0] > end
+    return shapes.AuditLog(items=items, next=str(end) if more else None, broken=broken)
+
+
+def _entry(number: int, digest: str, one: records.Audit) -> shapes.AuditEntry:
+    return shapes.AuditEntry(
+        number=number,
+        hash=digest,
+        time=shown(one.time),
+        user=one.user,
+        address=one.address,
+        action=one.action,
+        subject=one.subject,
+        detail=one.detail,
+    )
 
 
 async def scan(face: Face, called: Called) -> shapes.Scan:

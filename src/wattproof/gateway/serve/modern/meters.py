@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 
 from wattproof.gateway import records
-from wattproof.gateway.answers import supported
+from wattproof.gateway.answers import Trait, supported
+from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.quantities import IDS, NUMBERS
 from wattproof.gateway.records import Kind
 from wattproof.gateway.serve.modern import shapes
@@ -42,6 +43,7 @@ def info(one: records.Meter) -> shapes.MeterInfo:
         origin="file" if one.origin == "file" else "api",
         quantities=[NUMBERS[id].name.lower() for id in sorted(one.provides) if id in NUMBERS],
         resources=sorted(supported(one)),
+        signs=Trait.SIGNS in one.traits,
     )
 
 
@@ -170,6 +172,8 @@ async def corrections(face: Face, called: Called) -> shapes.Corrections:
             shapes.Correction(
                 time=shown(one.time),
                 quantity=NUMBERS[one.quantity].name.lower(),
+                unit=NUMBERS[one.quantity].unit.symbol,
+                exponent=exponent_of(one.quantity),
                 verdict=one.verdict,
                 before=one.before,
                 after=one.after,

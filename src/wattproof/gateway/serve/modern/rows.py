@@ -73,7 +73,7 @@ END_POINTS = (
     _get("/about/licences/{name}", "licence", "text/plain", "The licence of a distribution.", errors=(404,)),
     _get("/buses", "buses", shapes.Buses, "Statistics of buses and meters."),
     _get("/events", "events", shapes.GatewayEvents, "Events of the gateway.", query=shapes.Page, errors=(400,)),
-    _get("/audit", "audit", shapes.AuditLog, "Who did what.", right=ADMIN, query=shapes.Page, errors=(400,)),
+    _get("/audit", "audit", shapes.AuditLog, "Who did what.", right=ADMIN, query=shapes.AuditQuery, errors=(400,)),
     _get("/scan", "scan", shapes.Scan, "The scan that runs or ran last.", right=ADMIN),
     # meters
     _get("/meters", "meters", shapes.Meters, "Meters that the user may see."),

@@ -231,10 +231,13 @@ class AuditEntry(Out):
 
 
 class AuditLog(Out):
-    """Oldest first; ``next`` is the cursor of later ones."""
+    """In the order asked for; ``next`` is the cursor of the page after. ``broken``: the number of the first entry here
+    that does not follow from the one before it; null: the chain holds from before the oldest entry here to the newest.
+    """
 
     items: list[AuditEntry]
     next: str | None
+    broken: int | None
 
 
 class Buses(Out):
@@ -257,7 +260,7 @@ class Scan(Out):
 
 class MeterInfo(Out):
     """A meter that the user may see. ``quantities``: what it measures, by name; ``resources``: numbers of the resources
-    of the old face that it answers."""
+    of the old face that it answers; ``signs``: whether signed charging sessions may begin with it."""
 
     serial: str
     alias: str
@@ -271,6 +274,7 @@ class MeterInfo(Out):
     origin: Literal["file", "api"]
     quantities: list[str]
     resources: list[int]
+    signs: bool
 
 
 class Meters(Out):
@@ -332,10 +336,13 @@ class Profile(Out):
 
 
 class Correction(Out):
-    """A counter that did not simply grow; raw values as they were read."""
+    """A counter that did not simply grow: the last reading before that was believed, the first one that did not fit it,
+    and how much was booked for the two. Numbers are multiples of 10 to the power of ``exponent`` of the unit."""
 
     time: Time
     quantity: str
+    unit: str
+    exponent: int
     verdict: str
     before: int | None
     after: int
@@ -433,6 +440,12 @@ class Page(In):
 
     limit: Limit = 100
     cursor: Cursor | None = None
+
+
+class AuditQuery(Page):
+    """A page, from the oldest entry on or from the newest."""
+
+    order: Literal["oldest", "newest"] = "oldest"
 
 
 class SessionsQuery(In):
