@@ -169,7 +169,10 @@ def announce(settings: Config, acquire: Mapping[str, Any], listen: Sequence[str]
     output.say(f"  {len(meters)} meter{'s' * (len(meters) != 1)} registered{others}")
     if not settings.buses:
         output.say("")
-        output.say(f"No bus is configured yet. To add the first meter, write {settings.data / 'gateway.toml'}:")
+        file = settings.path or settings.data / "gateway.toml"
+        output.say(
+            f"No bus is configured yet. To add the first meter, {'add to' if settings.path else 'write'} {file}:"
+        )
         output.say('  [[bus]]\n  name = "hall"\n  url = "tcp://127.0.0.1:5020"\n')
         output.say('  [[meter]]\n  bus = "hall"\n  family = "bsm"\n  unit = 42')
         output.say("and start the gateway again. A virtual meter for it: wattproof simulate bsm")

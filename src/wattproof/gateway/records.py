@@ -167,7 +167,7 @@ class Readings(Write, frozen=True):
 class Row(Write, frozen=True):
     """One closed row of a series: written once, never changed.
 
-    ``time``: UTC ms of its end; ``local``: civil seconds shown (g13-api.md GD-57: order is that of ``time``).
+    ``time``: UTC ms of its end; ``local``: civil seconds since 2000 as shown (GD-57: order is that of ``time``).
     ``status`` as in 5.6. ``values``: a profile has one mantissa, previous values one a column; a demand row has
     quadruples (status, mantissa, local civil seconds of the extreme, level). ``statuses``: of the columns of previous
     values. ``estimated``: the gateway filled a gap."""

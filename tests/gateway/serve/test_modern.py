@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.serve.rig import PASSWORDS, SERIAL, TRAITS, Answered, Rig, meter
 from wattproof.gateway.local import Notice
+from wattproof.gateway.quantities import NUMBERS
 from wattproof.gateway.records import (
     Access,
     Audit,
@@ -30,7 +31,7 @@ from wattproof.gateway.records import (
     Session,
     SignedRecord,
 )
-from wattproof.gateway.serve.modern import shapes
+from wattproof.gateway.serve.modern import metrics, shapes
 from wattproof.gateway.serve.modern.area import functions
 from wattproof.gateway.serve.modern.gateway import leds
 from wattproof.gateway.serve.modern.openapi import document
@@ -287,10 +288,32 @@ async def test_prometheus_reads_the_figures(rig: Rig) -> None:
                ("failing", "waiting_polls", "lost_readings")]  # fmt: skip
     assert storage == [1, 7, 2]
     assert [sample.value for sample in families["wattproof_meter_status"].samples] == [1.0]
+    assert (families["wattproof_bus_polls"].type, families["wattproof_bus_polls"].samples[0].value) == ("counter", 9)
+    assert families["wattproof_bus_late_seconds"].type == "gauge"
+
+
+async def test_figures_of_a_meter_that_is_offline_are_not_shown_as_new(rig: Rig) -> None:
+    await measured(rig)
+    (meter,) = [one for one in await rig.store.meters() if one.serial == SERIAL]
+    await rig.store.commit(msgspec.structs.replace(meter, status=-1))
+    text = (await rig.ask("GET", "/metrics")).body.decode()
+    families = {one.name: one for one in text_string_to_metric_families(text)}
+    labels = [{sample.labels["serial"] for sample in families[name].samples} for name in (
+        "wattproof_meter_status", "wattproof_meter_age_seconds", "wattproof_voltage_l1_volts",
+    )]  # fmt: skip
+    assert [SERIAL in found for found in labels] == [True, True, False]
+
+
+def test_what_may_fall_is_no_counter() -> None:
+    for id, known in NUMBERS.items():
+        family = metrics.family(known, "text")
+        assert "_net_" not in family.name or family.type == "gauge", id
+        assert not family.name.endswith(("hertzs", "percents", "currencys"))
 
 
 async def _state() -> dict[str, Any]:
-    bus = {"name": "eq", "state": "ok", "meters": 2, "online": 1, "queue": 0}
+    bus = {"name": "eq", "state": "ok", "meters": 2, "online": 1, "queue": 0, "polls": 9,
+           "late_s": 0.5}  # fmt: skip
     return {"buses": [bus], "meters": [{"serial": SERIAL}, {"serial": "ABB_9"}], "uptime_s": 5.0, "memory": 1,
             "busy": ["scan"], "synchronised": True,
             "storage": {"failure": "/data/store.sqlite3: no space", "waiting": 7, "lost": 2}}  # fmt: skip

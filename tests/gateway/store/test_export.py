@@ -85,7 +85,7 @@ async def test_profiles_in_the_scale_that_held(store: Store) -> None:
         ("active_energy_export_total", "0.03", "3", "false"),
         ("active_energy_export_total", "0.04", "4", "false"),
     ]
-    assert lines[0]["local"] == "1970-01-01T00:00:01"
+    assert lines[0]["local"] == "2000-01-01T00:00:01"
     assert lines[0]["time"] == instant(BEGIN + QUARTER)
     assert len(await exported(store, "profiles", last=BEGIN + QUARTER)) == 1
 

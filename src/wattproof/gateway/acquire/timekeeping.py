@@ -138,7 +138,8 @@ class Timekeeper:
     def _warn(self, station: Station, kept: Kept, error: WattproofError) -> None:
         if not self._lately(kept.warned):
             kept.warned = self._site.clock.now()
-            _log.warning("the clock of %s could not be kept: %s", station.serial, error)
+            hint = "; a meter that guards its clock needs password_file in its [[meter]]" if final(error) else ""
+            _log.warning("the clock of %s could not be kept: %s%s", station.serial, error, hint)
 
     async def _right(self, station: Station, kept: Kept) -> bool:
         """Look at the clock and set it if need be; whether it may be left alone for a while."""

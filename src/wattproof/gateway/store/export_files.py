@@ -13,6 +13,7 @@ from typing import Any, Protocol, TextIO
 from wattproof.errors import InvalidValue, StorageError, UsageError
 from wattproof.gateway.store.export import Is
 from wattproof.io.journal import sync_directory
+from wattproof.metering.zones import EPOCH_MS
 from wattproof.model.values import to_decimal
 
 #: Decimal numbers in Parquet: digits in all, and behind the point. A mantissa of 64 bits has 19 digits.
@@ -54,7 +55,7 @@ def _instant(time: int) -> str:
 
 
 def _civil(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(seconds + EPOCH_MS // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _number(value: tuple[int, int]) -> str:
@@ -66,6 +67,13 @@ _SHOWN: dict[Is, Callable[[Any], str]] = {
     Is.CIVIL: _civil,
     Is.VALUE: _number,
     Is.FLAG: lambda flag: "true" if flag else "false",
+}
+
+
+#: What a cell of a Parquet column is made of, where it is not the value itself; civil times are since 1970 there.
+_CELLS: dict[Is, Callable[[Any], Any]] = {
+    Is.VALUE: lambda value: to_decimal(*value),
+    Is.CIVIL: lambda seconds: seconds + EPOCH_MS // 1000,
 }
 
 
@@ -110,8 +118,8 @@ class ParquetFile:
     def _write(self, rows: list[tuple[Any, ...]]) -> None:
         columns = []
         for (_, kind), field, values in zip(self._columns, self._schema, zip(*rows, strict=True), strict=True):
-            decimal = kind is Is.VALUE
-            cells = [None if value is None else to_decimal(*value) for value in values] if decimal else values
+            make = _CELLS.get(kind)
+            cells = values if make is None else [None if value is None else make(value) for value in values]
             try:
                 columns.append(self._arrow.array(cells, field.type))
             except self._arrow.ArrowInvalid as error:

@@ -90,7 +90,8 @@ def find_map(text: str, folders: Iterable[Path] = ()) -> Path:
 
     Raises ``UnknownName``.
     """
-    places = [Path(text).expanduser(), *(folder / name for folder in folders for name in (text, f"{text}.toml"))]
+    names = (text,) if text.endswith(".toml") else (text, f"{text}.toml")
+    places = [Path(text).expanduser(), *(folder / name for folder in folders for name in names)]
     tried = list(dict.fromkeys(places))
     for path in tried:
         if path.is_file():
@@ -104,13 +105,15 @@ def maps_in(folders: Iterable[Path]) -> list[MeterMap]:
 
 
 def map_files(folders: Iterable[Path], but: Container[Path | None] = ()) -> dict[Path, MeterMap]:
-    """The same with their files; ``but`` are files that are something else."""
+    """The same with their files; ``but`` are files that are something else, as are files that hold no points at all."""
     found = {}
     for path in (path for folder in folders for path in sorted(folder.glob("*.toml"))):
         if path in but:
             continue
         try:
-            found[path] = load_map(path)
+            read = tomlfile.read(path)
+            if "point" in read.data:
+                found[path] = _built(read)
         except InvalidFile as error:
             logging.getLogger(__name__).warning("no map file: %s", error)
     return found

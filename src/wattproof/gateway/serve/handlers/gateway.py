@@ -100,9 +100,9 @@ async def get_datetime(call: Call) -> Answer:
 
 
 async def post_datetime(call: Call) -> Answer:
-    """12."""
+    """12. What can be said has whole seconds, and so has the offset: the right time is none."""
     wanted = instant(call.body["datetime"], call.serving.zone)
-    await call.ask("set_clock_offset", offset_ms=wanted - call.serving.now, who=call.who)
+    await call.ask("set_clock_offset", offset_ms=(wanted - call.serving.now // 1000 * 1000), who=call.who)
     return DONE
 
 

@@ -13,7 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from wattproof.gateway.local import CommandFailed
-from wattproof.gateway.quantities import NUMBERS
+from wattproof.gateway.quantities import NUMBERS, Known
 from wattproof.gateway.records import Meter, Value
 from wattproof.gateway.serve.modern.about import resident
 from wattproof.gateway.serve.modern.face import Called, Face, Reply
@@ -22,8 +22,37 @@ from wattproof.model.units import DEGREE, KILOGRAM, NONE, SECOND, Unit
 from wattproof.version import __version__
 
 #: Words for units in names of metrics, by symbol; a unit that is not here is spelt by its name.
-_WORDS = {KILOGRAM.symbol: "kilograms", DEGREE.symbol: "degrees", SECOND.symbol: "seconds", "°C": "celsius"}
+_WORDS = {
+    KILOGRAM.symbol: "kilograms",
+    DEGREE.symbol: "degrees",
+    SECOND.symbol: "seconds",
+    "°C": "celsius",
+    "Hz": "hertz",
+    "%": "percent",
+    "currency": "currency",
+}
+#: Factors are per kilowatt-hour, which their unit does not say.
+_NAMES = {
+    "NRG_CONVERSION_FACTOR_CO2": "wattproof_co2_kilograms_per_kilowatt_hour",
+    "NRG_CONVERSION_FACTOR_CURR": "wattproof_currency_per_kilowatt_hour",
+}
 _LABELS = ("serial", "alias", "location")
+
+
+#: Figures of a bus: in the state of ``acquire``, in the metric, whether they only grow.
+_OF_BUSES: tuple[tuple[str, str, type[CounterMetricFamily | GaugeMetricFamily], str], ...] = (
+    ("meters", "meters", GaugeMetricFamily, "Meters registered on the bus."),
+    ("online", "online_meters", GaugeMetricFamily, "Meters that answer."),
+    ("queue", "queue", GaugeMetricFamily, "Requests that wait."),
+    ("stretch", "stretch", GaugeMetricFamily, "By how much periods are stretched because the bus is full."),
+    ("load", "load_ratio", GaugeMetricFamily, "Share of the time in which the bus is busy."),
+    ("late_s", "late_seconds", GaugeMetricFamily, "Worst delay of a poll in the last minute."),
+    ("polls", "polls", CounterMetricFamily, "Polls since the start."),
+    ("commands", "commands", CounterMetricFamily, "Requests of clients carried out."),
+    ("refused", "refused", CounterMetricFamily, "Requests refused because too many waited."),
+    ("mistakes", "mistakes", CounterMetricFamily, "Failures of the gateway itself."),
+    ("busy_s", "busy_seconds", CounterMetricFamily, "Time in which the bus was busy."),
+)
 
 
 class _Once(Collector):
@@ -51,7 +80,8 @@ async def metrics(face: Face, called: Called) -> Reply:
 
 
 def _of_meters(meters: Sequence[Meter], latest: Mapping[str, Mapping[int, Value]], now: int) -> Iterator[Metric]:
-    """One family a quantity; whatever has no number now is left out. Then status and age."""
+    """One family a quantity; whatever has no number now is left out, and so is all of a meter that is offline: its last
+    values would get the time of this answer. Then status and age."""
     status = GaugeMetricFamily("wattproof_meter_status", "-1 offline, 0 registered, 1 online.", labels=_LABELS)
     age = GaugeMetricFamily("wattproof_meter_age_seconds", "Age of the newest reading.", labels=_LABELS)
     for one in meters:
@@ -64,17 +94,21 @@ def _of_meters(meters: Sequence[Meter], latest: Mapping[str, Mapping[int, Value]
     ids = sorted({id for values in latest.values() for id in values if id in NUMBERS})
     for id in ids:
         known = NUMBERS[id]
-        family = _family(known.kind, name_of(known.name, known.unit), f"{known.name} ({known.unit.name or 'no unit'}).")
+        made = family(known, f"{known.name} ({known.unit.name or 'no unit'}).")
         for one in meters:
+            if one.status < 0:
+                continue
             value = latest[one.serial].get(id)
             if value is not None and value.mantissa is not None and value.quality.value in ("good", "estimated"):
-                family.add_metric((one.serial, one.alias, one.location), float(f"{value.mantissa}e{value.exponent}"))
-        yield family
+                made.add_metric((one.serial, one.alias, one.location), float(f"{value.mantissa}e{value.exponent}"))
+        yield made
 
 
-def _family(kind: Kind, name: str, text: str) -> CounterMetricFamily | GaugeMetricFamily:
-    make = CounterMetricFamily if kind is Kind.COUNTER else GaugeMetricFamily
-    return make(name, text, labels=_LABELS)
+def family(known: Known, text: str) -> CounterMetricFamily | GaugeMetricFamily:
+    """A counter is what never falls; net registers do when energy flows back."""
+    grows = known.kind is Kind.COUNTER and "_NET_" not in known.name
+    make = CounterMetricFamily if grows else GaugeMetricFamily
+    return make(_NAMES.get(known.name) or name_of(known.name, known.unit), text, labels=_LABELS)
 
 
 def name_of(quantity: str, unit: Unit) -> str:
@@ -107,14 +141,9 @@ def _of_gateway(state: Mapping[str, Any] | None) -> Iterator[Metric]:
     yield GaugeMetricFamily("wattproof_storage_failing", "Whether what meters say cannot be stored.", failing)
     yield GaugeMetricFamily("wattproof_storage_waiting_polls", "Polls that are not on disk yet.", storage["waiting"])
     yield CounterMetricFamily("wattproof_storage_lost_readings", "Readings given up since the start.", storage["lost"])
-    names = sorted({name for bus in state["buses"] for name, value in bus.items() if _is_number(value)})
-    for name in names:
-        family = GaugeMetricFamily(f"wattproof_bus_{name}", f"Figure {name} of a bus.", labels=("bus",))
+    for key, name, make, text in _OF_BUSES:
+        figures = make(f"wattproof_bus_{name}", text, labels=("bus",))
         for bus in state["buses"]:
-            if _is_number(bus.get(name)):
-                family.add_metric((bus["name"],), bus[name])
-        yield family
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+            if key in bus:
+                figures.add_metric((bus["name"],), bus[key])
+        yield figures

@@ -1,4 +1,4 @@
--- Times are UTC milliseconds since 1970; "local" is civil seconds since 1970 as the meter or gateway showed them.
+-- Times are UTC milliseconds since 1970; "local" is civil seconds since 2000 as the meter or gateway showed them.
 -- Columns that hold lists or documents are JSON.
 
 CREATE TABLE settings ("name" text PRIMARY KEY, "value" json NOT NULL);
@@ -136,5 +136,5 @@ CREATE TABLE audit (
 -- For people and their tools.
 CREATE VIEW profile AS
 SELECT d."serial", r."channel", r."time", to_timestamp(r."time" / 1000.0) AS "utc",
-  to_timestamp(r."local") AT TIME ZONE 'UTC' AS "civil", r."status", r."value", r."estimated", r."era"
+  to_timestamp(r."local" + 946684800) AT TIME ZONE 'UTC' AS "civil", r."status", r."value", r."estimated", r."era"
 FROM rows r JOIN devices d ON d."number" = r."meter" WHERE r."kind" = 0;

@@ -1,4 +1,4 @@
--- Times are UTC milliseconds since 1970; "local" is civil seconds since 1970 as the meter or gateway showed them.
+-- Times are UTC milliseconds since 1970; "local" is civil seconds since 2000 as the meter or gateway showed them.
 -- Columns that hold lists or documents are JSON.
 
 CREATE TABLE settings ("name" TEXT PRIMARY KEY, "value" TEXT NOT NULL) STRICT;
@@ -130,5 +130,5 @@ CREATE TABLE audit (
 -- For people and their tools.
 CREATE VIEW profile AS
 SELECT d."serial", r."channel", r."time", datetime(r."time" / 1000, 'unixepoch') AS "utc",
-  datetime(r."local", 'unixepoch') AS "civil", r."status", r."value", r."estimated", r."era"
+  datetime(r."local" + 946684800, 'unixepoch') AS "civil", r."status", r."value", r."estimated", r."era"
 FROM rows r JOIN devices d ON d."number" = r."meter" WHERE r."kind" = 0;
