@@ -448,10 +448,11 @@ def _demand(kind: str) -> Iterator[Row]:
 def _tariff(kind: str) -> Iterator[Row]:
     no: Any = "tariff source is not communication"
     if kind == "mbus":  # nobody can read the source there: what did not take was refused (11.1)
-        no = (403, "received READ_WRITE_DENIED response from COSEM at tariff")
+        no = (403, "received READ_WRITE_DENIED response from COSEM at tariff")  # unless the body itself says the source
     for body, error in (
         ({"source": 1}, None), ({"tariff": 1}, None), ({"tariff": 4}, None), ({"tariff": 0}, "invalid tariff"),
-        ({"tariff": 5}, "invalid tariff"), ({"source": 0}, None), ({"tariff": 2}, no), ({"source": 0, "tariff": 2}, no),
+        ({"tariff": 5}, "invalid tariff"), ({"source": 0}, None), ({"tariff": 2}, no),
+        ({"source": 0, "tariff": 2}, "tariff source is not communication"),
         ({"source": 1, "tariff": 3}, None), ({"source": 3}, "invalid source"),
         ({"source": 1, "inputconfig": [1, 2, 3, 4]}, "invalid inputconfig"),
         ({"inputconfig": [1, 2, 3, 4]}, "invalid inputconfig"), ({"source": 2, "inputconfig": [1, 2, 3, 5]}, "..."),

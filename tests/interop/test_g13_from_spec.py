@@ -215,7 +215,8 @@ def judge(made: Rig, every: Every, row: Row, below: str = "", reason: str | None
         if time.monotonic() - began > 1:
             print("slow", round(time.monotonic() - began, 1), method, below + path, body, answer.status)
         if reason is not None and (
-            wanted is None or (answer.status == 400 and answer.des in (UNSUPPORTED + reason, "Invalid Request"))
+            wanted is None
+            or (answer.status == 400 and answer.des == ("Invalid Request" if made.g13 else UNSUPPORTED + reason))
         ):
             fails(made, number, answer, 400, UNSUPPORTED + reason)
         elif wanted is None:
@@ -330,6 +331,8 @@ def _reasons(kind: str) -> Iterator[str]:
 def test_order_of_checks(made: Rig, every: Every) -> None:
     """GD-40: 401, unknown path, other verb, right, size, type, members, meter known."""
     stranger = made.admin.as_("", "")
+    while stranger.ask("GET", "/about").status == 429:  # 9.4: other tests have used up the burst of this address
+        time.sleep(0.2)
     admin, viewer, big = made.admin, made.user("viewer"), b"[" + b" " * 65536 + b"]"
     denied, when = "Forbidden: Access Denied", {"datetime": "2026-01-01T00:00:00"}
     refusals: tuple[tuple[str, Any, int, int, str], ...] = (

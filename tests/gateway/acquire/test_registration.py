@@ -9,9 +9,11 @@ import pytest
 from tests.gateway.acquire.conftest import Open
 from tests.gateway.acquire.rig import virtual
 from tests.gateway.acquire.world import HALL, WHO, YARD, World
-from wattproof.gateway.config import MeterConfig
+from wattproof.gateway.acquire.configuring import timed
+from wattproof.gateway.config import BusConfig, MeterConfig
 from wattproof.gateway.local import CommandFailed, Failing
 from wattproof.gateway.records import Access, Group, Meter, Setting
+from wattproof.io.url import parse_url
 
 FORTYTWO = MeterConfig("hall", "bsm", unit=42)
 
@@ -186,3 +188,10 @@ async def test_two_meters_that_say_the_same_serial_at_once_are_not_mixed(
         polled = [visitor for lane in here.fleet.buses.values() for one in lane.runners for visitor in one.visitors]
         assert len(polled) == 1, "the other one is left out"
         assert "is registered at" in caplog.text
+
+
+def test_a_network_takes_time_on_top_of_the_pause_between_two_bytes() -> None:
+    stored = {"eqbus": {"baudrate": 9600, "interoctettimeout": 40}}
+    device, network = (timed(BusConfig("eq", url), stored).url for url in ("hdlc:///dev/ttyS0", "hdlc://10.0.0.1:4059"))
+    assert parse_url(device).options == {"baudrate": "9600", "inter-octet": "40"}
+    assert parse_url(network).options == {"inter-octet": "340"}

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.gateway.sources.rig import AbbRig
+from wattproof.g13.bodies import BadRequest
 from wattproof.gateway.acquire.sources import Options
 from wattproof.gateway.answers import METER, Trait, answer, supported
 from wattproof.gateway.local import CommandFailed
@@ -109,9 +110,11 @@ def test_clock() -> None:
 
 def test_mbus_has_no_rules_of_summer_time(wired: AbbRig) -> None:
     assert [*wired.get(41)] == ["datetime", "dayofweek", "status"]
+    rule = {"month": 3, "day": 7, "week": 5, "hour": 2}
     with pytest.raises(CommandFailed) as refused:
-        wired.put(42, {"datetime": "2026-07-05T01:11:31", "dstenable": False})
+        wired.put(42, {"datetime": "2026-07-05T01:11:31", "dstenable": True, "dststart": rule, "dstend": rule})
     assert refused.value.text == "not supported by this meter: summer time"
+    wired.put(42, {"datetime": "2026-07-05T01:11:31", "dstenable": False})
 
 
 @pytest.mark.proves("G-145", "G-148")
@@ -327,11 +330,17 @@ def test_calendar() -> None:
         with pytest.raises(CommandFailed) as refused:
             rig.put(resource, body)
         assert (refused.value.kind, refused.value.text) == ("invalid", text)
-    for number in range(2, 5):
-        rig.put(86, {"weekprofiles": [{**week, "profile": f"Week{number}"}]})
-    with pytest.raises(CommandFailed, match="invalid weekprofiles"):
-        rig.put(86, {"weekprofiles": [{**week, "profile": "Week5"}]})
-    assert len(rig.get(85)["weekprofiles"]) == 4
+    four = [{**week, "profile": f"Week{number}"} for number in range(1, 5)]
+    rig.put(86, {"weekprofiles": four})
+    with pytest.raises(BadRequest, match="invalid weekprofiles"):
+        rig.put(86, {"weekprofiles": [*four, {**week, "profile": "Week5"}]})
+    assert rig.get(85)["weekprofiles"] == four
+    rig.put(86, {"weekprofiles": four[2:3]})
+    assert rig.get(85)["weekprofiles"] == four[2:3], "the list is the whole table"
+    four = [{**season, "profile": f"S{number}", "weekprofile": "Week3", "month": number} for number in range(1, 5)]
+    for seasons in (four, four[1:2]):
+        rig.put(88, {"seasonprofiles": seasons})
+        assert rig.get(87)["seasonprofiles"] == seasons
 
 
 def test_one_object_of_any_class(eq: AbbRig, wired: AbbRig) -> None:

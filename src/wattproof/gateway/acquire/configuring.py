@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wattproof.drivers.cosem.timing import NETWORK_OCTET
 from wattproof.drivers.mbus.timing import BAUDRATE
 from wattproof.errors import InvalidURL, SettingsRefused, Unreachable
 from wattproof.gateway.acquire.buses import Visitor
@@ -49,9 +50,12 @@ def kind_of(url: MeterURL) -> str | None:
 
 
 def timed(config: BusConfig, settings: Mapping[str, Mapping[str, Any]]) -> BusConfig:
-    """The configuration of a bus with what is stored for its kind. A bit rate means nothing to a network."""
+    """The configuration of a bus with what is stored for its kind. A bit rate means nothing to a network, which takes
+    times of its own on top of the pause between two bytes."""
     url = parse_url(config.url)
-    stored = settings.get(kind_of(url) or "", {})
+    stored = dict(settings.get(kind_of(url) or "", {}))
+    if "interoctettimeout" in stored and not url.is_device:
+        stored["interoctettimeout"] += round(1000 * NETWORK_OCTET)
     options = {
         OPTIONS[name]: value
         for name, value in stored.items()

@@ -143,10 +143,11 @@ class AbbSource(BaseSource):
     async def _set_datetime(self, body: Mapping[str, Any], arguments: Arguments) -> None:
         """Rules of summer time go first: turned on behind the time, they would put the clock on by an hour."""
         if "dstenable" in body:
-            if not self.summer_time:
+            if self.summer_time:
+                with told(writing=True, where="dstenable"):
+                    await self._set_summer_time(body)
+            elif body["dstenable"]:
                 raise unsupported("summer time")
-            with told(writing=True, where="dstenable"):
-                await self._set_summer_time(body)
         with told(writing=True, where="datetime"):
             await self.driver.set_clock(datetime.fromisoformat(body["datetime"]))
 
@@ -256,11 +257,12 @@ class AbbSource(BaseSource):
         window = Window.of(arguments)
         document = (await self.driver.previous_values(**window.asked)).as_dict()
         items = document.pop("items")
-        yield await self._previous_head(document)
+        yield await self._previous_head(document, [item["time"] for item in items])
         for part in window.parts(items):
             yield part
 
-    async def _previous_head(self, document: dict[str, Any]) -> dict[str, Any]:
+    async def _previous_head(self, document: dict[str, Any], times: Sequence[str]) -> dict[str, Any]:
+        """The head of #69; ``times``: the ends of its periods, oldest first."""
         return document
 
     async def _demand_rows(self, arguments: Arguments) -> AsyncIterator[Any]:

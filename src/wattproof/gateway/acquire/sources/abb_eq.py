@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from wattproof.drivers.cosem.bus import Bus
@@ -236,7 +236,7 @@ class AbbEqSource(AbbSource):
         with valid("invalid interval"):
             await self.driver.set_demand(wanted)
 
-    async def _previous_head(self, document: dict[str, Any]) -> dict[str, Any]:
+    async def _previous_head(self, document: dict[str, Any], times: Sequence[str]) -> dict[str, Any]:
         """Without rows the columns are those that the settings name."""
         if not document["mapping"]:
             settings = await self.driver.previous_settings()
@@ -313,29 +313,29 @@ class AbbEqSource(AbbSource):
         return {"weekprofiles": [week_dict(week) for week in await self.driver.week_profiles()]}
 
     async def _set_weeks(self, body: Mapping[str, Any], arguments: Arguments) -> None:
+        """The list is the whole table, as the read gives it and as for meters with an engine."""
         text = "invalid weekprofiles"
         with valid(text):
             weeks = [week_of(members) for members in body["weekprofiles"]]
         known = {day.id for day in await self.driver.day_profiles()}
         if any({*week.days} - known for week in weeks):
             raise invalid(text, "a week names a day profile that there is not")
-        for week, members in zip(weeks, body["weekprofiles"], strict=True):
-            with told(writing=True, where=members["profile"]), valid(text):
-                await self.driver.write_week(week)
+        with told(writing=True, where="weekprofiles"), valid(text):
+            await self.driver.write_weeks(weeks)
 
     async def _seasons(self, arguments: Arguments) -> dict[str, Any]:
         return {"seasonprofiles": [season_dict(season) for season in await self.driver.season_profiles()]}
 
     async def _set_seasons(self, body: Mapping[str, Any], arguments: Arguments) -> None:
+        """The whole table, as for weeks."""
         text = "invalid seasonprofiles"
         with valid(text):
             seasons = [season_of(members) for members in body["seasonprofiles"]]
         known = {week.name for week in await self.driver.week_profiles()}
         if any(season.week not in known for season in seasons):
             raise invalid(text, "a season names a week profile that there is not")
-        for season, members in zip(seasons, body["seasonprofiles"], strict=True):
-            with told(writing=True, where=members["profile"]), valid(text):
-                await self.driver.write_season(season)
+        with told(writing=True, where="seasonprofiles"), valid(text):
+            await self.driver.write_seasons(seasons)
 
     async def _special_days(self, arguments: Arguments) -> dict[str, Any]:
         return {"specialdayprofiles": [special_day_dict(day) for day in await self.driver.special_days()]}

@@ -3,7 +3,9 @@ refused: hardware versions, alarms, pulse outputs, configurations, calendar."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from wattproof.drivers.mbus.address import Address
@@ -79,6 +81,11 @@ class AbbMbusSource(AbbSource):
             "id": int(who.number) if who.number.isdecimal() else 0,
         }
 
+    async def _previous_head(self, document: dict[str, Any], times: Sequence[str]) -> dict[str, Any]:
+        """No telegram tells the period; two ends and more show it."""
+        period = period_of([datetime.fromisoformat(time) for time in times])
+        return document if period is None else {"mapping": document["mapping"], "interval": period}
+
     async def _clear_profiles(self, body: Mapping[str, Any], arguments: Arguments) -> None:
         if arguments.get("channel"):
             raise unsupported("clearing one channel")
@@ -95,3 +102,17 @@ class AbbMbusSource(AbbSource):
         for member, id in (("source", 190), ("tariff", 189)):
             if member in body:
                 await self._write(member, id, body[member])
+
+
+def period_of(ends: Sequence[datetime]) -> str | None:
+    """Of which periods these are the ends, oldest first: a period that has no row makes a gap of several.
+
+    >>> period_of([datetime(2026, 1, 1), datetime(2026, 2, 1)]), period_of([datetime(2026, 1, 5)])
+    ('monthly', None)
+    """
+    gaps = {(after.date() - before.date()).days for before, after in pairwise(ends)} - {0}
+    if not gaps:
+        return None
+    if all(end.day == 1 for end in ends) and min(gaps) >= 28:
+        return "monthly"
+    return "weekly" if all(gap % 7 == 0 for gap in gaps) else "daily"

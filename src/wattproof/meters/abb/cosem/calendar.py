@@ -96,6 +96,14 @@ class CalendarSetting(Asking):
         """Replace the season of this name, or add it, and put it in force. Raises as `write_day`."""
         await self._replace(SEASON_TABLE, season)
 
+    async def write_weeks(self, weeks: Sequence[WeekProfile]) -> None:
+        """Put this table of weeks in force, in the place of the present one. Raises as `write_day`."""
+        await self._put_in_force({WEEK_TABLE: tuple(weeks)})
+
+    async def write_seasons(self, seasons: Sequence[Season]) -> None:
+        """Put this table of seasons in force, in the place of the present one. Raises as `write_day`."""
+        await self._put_in_force({SEASON_TABLE: tuple(seasons)})
+
     async def write_calendar(self, calendar: Calendar) -> None:
         """Put other tables in force, all at once. Raises as `write_day`."""
         await self._put_in_force({table: getattr(calendar, table.member) for table in TABLES})
