@@ -190,8 +190,8 @@ async def test_two_meters_that_say_the_same_serial_at_once_are_not_mixed(
         assert "is registered at" in caplog.text
 
 
-def test_a_network_takes_time_on_top_of_the_pause_between_two_bytes() -> None:
+def test_a_network_has_a_shortest_pause_between_two_bytes() -> None:
     stored = {"eqbus": {"baudrate": 9600, "interoctettimeout": 40}}
     device, network = (timed(BusConfig("eq", url), stored).url for url in ("hdlc:///dev/ttyS0", "hdlc://10.0.0.1:4059"))
     assert parse_url(device).options == {"baudrate": "9600", "inter-octet": "40"}
-    assert parse_url(network).options == {"inter-octet": "340"}
+    assert parse_url(network).options == {"inter-octet": "300"}

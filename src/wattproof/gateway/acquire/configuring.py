@@ -50,12 +50,12 @@ def kind_of(url: MeterURL) -> str | None:
 
 
 def timed(config: BusConfig, settings: Mapping[str, Mapping[str, Any]]) -> BusConfig:
-    """The configuration of a bus with what is stored for its kind. A bit rate means nothing to a network, which takes
-    times of its own on top of the pause between two bytes."""
+    """The configuration of a bus with what is stored for its kind. A bit rate means nothing to a network, where the
+    pause between two bytes is never taken to be shorter than a network makes it."""
     url = parse_url(config.url)
     stored = dict(settings.get(kind_of(url) or "", {}))
     if "interoctettimeout" in stored and not url.is_device:
-        stored["interoctettimeout"] += round(1000 * NETWORK_OCTET)
+        stored["interoctettimeout"] = max(stored["interoctettimeout"], round(1000 * NETWORK_OCTET))
     options = {
         OPTIONS[name]: value
         for name, value in stored.items()
