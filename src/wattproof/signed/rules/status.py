@@ -17,7 +17,8 @@ def meter(session: Session, say: Say, _: Thresholds) -> None:
         status, flags = reading.status, reading.error_flags
         if status == "G" and not flags:
             continue
-        severity = Severity.ERROR if classify(reading.register).energy else Severity.WARNING
+        kind = reading.counts or classify(reading.register)
+        severity = Severity.ERROR if kind.energy else Severity.WARNING
         if not status:
             say("S-STATUS-MISSING", _at(reading), severity)
         elif status != "G":
