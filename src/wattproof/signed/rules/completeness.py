@@ -56,6 +56,16 @@ def snapshot_order(session: Session, say: Say, _: Thresholds) -> None:
         say("S-END-MISSING", "last snapshot")
 
 
+def charging_state(session: Session, say: Say, _: Thresholds) -> None:
+    """What a PCDF line says about itself: billable, and ended (2.8)."""
+    for entry in session.counted:
+        billable, state = entry.record.extra.get("BV"), entry.record.extra.get("SP")
+        if billable != "1":
+            say("S-BILLING-INVALID", f"BV {billable}"[:40])
+        if state not in ("0", "1"):
+            say("S-END-MISSING", f"SP {state}"[:40], Severity.ERROR)
+
+
 def labels(session: Session, say: Say, _: Thresholds) -> None:
     """Labels of the container count only where two or more records have to be told apart."""
     counted = session.counted
