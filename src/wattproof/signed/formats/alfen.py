@@ -84,14 +84,11 @@ def parse(body: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) 
     """Every line, in file order; at least one unit, and never an exception."""
     units: list[Unit] = []
     for number, line in enumerate(_lines(body)):
-        where = f"line {number + 1}"
-        if len(units) >= limits.units:
-            units.append(stopped(TOKEN, "F-SIZE", f"more than {limits.units} lines", carrier=carrier, where=where))
-            break
-        if len(line) > limits.record:
-            units.append(stopped(TOKEN, "F-SIZE", f"a line of {len(line)} bytes", carrier=carrier, where=where))
-            continue
-        units += _of_line(line.decode("ascii", "replace"), carrier, limits, where)
+        for unit in _of_line(line, carrier, limits, f"line {number + 1}"):
+            if len(units) >= limits.units:
+                units.append(stopped(TOKEN, "F-SIZE", f"more than {limits.units} records", carrier=carrier))
+                return units
+            units.append(unit)
     return units
 
 
@@ -110,12 +107,16 @@ def _lines(body: bytes) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _of_line(line: str, carrier: Carrier, limits: Limits, where: str) -> Iterator[Unit]:
+def _of_line(data: bytes, carrier: Carrier, limits: Limits, where: str) -> Iterator[Unit]:
     """The records of a line; there is one, or several whose semicolons follow each other."""
+    if len(data) > limits.record:
+        yield stopped(TOKEN, "F-SIZE", f"a line of {len(data)} bytes", carrier=carrier, where=where)
+        return
+    line = data.decode("ascii", "replace")
     stated = line.split(";")
     if stated[-1] == "":
         stated.pop()
-    if len(stated) % _FIELDS or len(stated) > _FIELDS * limits.sml_elements:
+    if len(stated) % _FIELDS:
         message = f"{len(stated)} fields separated by semicolons instead of {_FIELDS}"
         yield stopped(TOKEN, "F-FORMAT", message, carrier=carrier, where=where, text=line[:512])
         return

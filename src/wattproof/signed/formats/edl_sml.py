@@ -135,7 +135,7 @@ def unit(response: ListResponse, carrier: Carrier) -> Unit:
         compensated=_number(response, edl.COMPENSATED),
         resistance=_number(response, RESISTANCE),
         stop_watch=_number(response, STOP_WATCH),
-        price=_number(response, PRICE).to_bytes(2, "big"),
+        price=_price(response),
     )
     signed = block.encode()
     found = edl.record(TOKEN, block, signed, carrier, edl.moment(carrier), _zone(time))
@@ -156,6 +156,13 @@ def _index(element: sml.Element) -> int:
 def _number(response: ListResponse, code: bytes) -> int:
     entry = response.entries.get(code)
     return 0 if entry is None or entry.value is None else entry.number(entry.value, "the value")
+
+
+def _price(response: ListResponse) -> bytes:
+    number = _number(response, PRICE)
+    if not 0 <= number <= 0xFFFF:
+        raise SmlProblem("F-SML", "the price has more than two bytes")
+    return number.to_bytes(2, "big")
 
 
 def _mapped(status: int) -> int:

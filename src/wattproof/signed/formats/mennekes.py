@@ -32,6 +32,9 @@ _WHOLE = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _BLANK = re.compile(r"\s+")
 
 
+Fields = dict[str, str]
+
+
 class _Stop(Exception):
     """The measurement cannot be read: ``code`` and message of its finding."""
 
@@ -93,12 +96,13 @@ def _process(process: Element, root: str, carrier: Carrier, where: str) -> list[
     """Start and end. Their labels are their names: what the container calls them does not count."""
     carrier = replace(carrier, context=None)
     together = object()
+    common = _fields(process)
     found = []
     for name, moment in MEASUREMENTS:
         for measurement in process.all(name):
             place = f"{where}/{name}"
             try:
-                unit = _unit(process, measurement, moment, carrier, place)
+                unit = _unit(common, _fields(measurement), moment, carrier, place)
             except _Stop as stop:
                 unit = stopped(TOKEN, stop.code, str(stop), carrier=carrier, where=place)
             unit.record.group = together
@@ -107,11 +111,11 @@ def _process(process: Element, root: str, carrier: Carrier, where: str) -> list[
     return found or [stopped(TOKEN, "F-EMPTY", "the process holds no measurement", carrier=carrier, where=where)]
 
 
-def _unit(process: Element, measurement: Element, moment: Moment, carrier: Carrier, where: str) -> Unit:
-    stamp = time_of(_text(measurement, "Timestamp"))
+def _unit(process: Fields, measurement: Fields, moment: Moment, carrier: Carrier, where: str) -> Unit:
+    stamp = time_of(measurement.get("Timestamp", ""))
     if stamp is None:
         raise _Stop("F-FORMAT", "Timestamp is no date and time")
-    identified = _text(measurement, "TimestampCustomerIdent") or _text(process, "TimestampCustomerIdent")
+    identified = measurement.get("TimestampCustomerIdent", "") or process.get("TimestampCustomerIdent", "")
     contract_time = time_of(identified) if identified else LocalTime(0, None)
     if contract_time is None:
         raise _Stop("F-FORMAT", "TimestampCustomerIdent is no date and time")
@@ -121,7 +125,7 @@ def _unit(process: Element, measurement: Element, moment: Moment, carrier: Carri
         raise _Stop("F-SD", "Signature is not hexadecimal") from None
     if not signature:
         raise _Stop("F-SD", "Signature is missing or empty")
-    stated = _number(measurement, "EventCounter") if _text(measurement, "EventCounter") else None
+    stated = _number(measurement, "EventCounter") if measurement.get("EventCounter", "") else None
     log = signature[48:] if len(signature) == 50 else _two_bytes(stated)
     try:
         block = Block(
@@ -144,7 +148,7 @@ def _unit(process: Element, measurement: Element, moment: Moment, carrier: Carri
         message = "EventCounter is not the log index that was signed"
         record.findings.append(Finding("F-EDL-LOG", Severity.WARNING, message, f"{where}/EventCounter"))
     keys = carrier.keys
-    key = _text(process, "PublicKey")
+    key = process.get("PublicKey", "")
     if key:
         keys = (*keys, KeyText(key, KeySource.EMBEDDED, "hex"))
         record.extra["embedded_key"] = key
@@ -158,17 +162,17 @@ def _two_bytes(counter: int | None) -> bytes:
     return counter.to_bytes(2, "big")
 
 
-def _text(element: Element, name: str) -> str:
-    child = element.child(name)
-    return child.text if child is not None else ""
+def _fields(element: Element) -> Fields:
+    """The texts inside an element by name; of several with one name the first counts."""
+    return {child.name: child.text for child in reversed(element.children)}
 
 
-def _packed(element: Element, name: str) -> str:
-    return _BLANK.sub("", _text(element, name))
+def _packed(fields: Fields, name: str) -> str:
+    return _BLANK.sub("", fields.get(name, ""))
 
 
-def _number(element: Element, name: str) -> int:
-    text = _text(element, name)
+def _number(fields: Fields, name: str) -> int:
+    text = fields.get(name, "")
     if not _WHOLE.fullmatch(text):
         raise _Stop("F-FORMAT", f"{name} is missing or no whole number")
     return int(text)

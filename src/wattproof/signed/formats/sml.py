@@ -6,6 +6,7 @@ Source: specification of the verifier, 2.4 and 0.4 (Smart Message Language, BSI 
 
 from __future__ import annotations
 
+import binascii
 import re
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -24,7 +25,7 @@ _LONGEST_TL = 4
 
 
 class SmlProblem(ValueError):
-    """A telegram that is not read: ``code`` is ``F-SML`` or ``F-SML-CRC``; ``end`` is where it ends, if it does."""
+    """A telegram that is not read. ``code``: ``F-SML``, ``F-SML-CRC``, ``F-SIZE``; ``end``: where it ends, if it does."""
 
     def __init__(self, code: str, message: str, end: int | None = None) -> None:
         super().__init__(message)
@@ -32,24 +33,13 @@ class SmlProblem(ValueError):
         self.end = end
 
 
-def _crc_table() -> tuple[int, ...]:
-    found = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ (0x8408 if value & 1 else 0)
-        found.append(value)
-    return tuple(found)
-
-
-_CRC = _crc_table()
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def crc(data: bytes) -> int:
-    """CRC-16/X-25."""
-    value = 0xFFFF
-    for byte in data:
-        value = (value >> 8) ^ _CRC[(value ^ byte) & 0xFF]
-    return value ^ 0xFFFF
+    """CRC-16/X-25: the library's CRC of the same polynomial, over the bits in reverse order."""
+    value = binascii.crc_hqx(data.translate(_REVERSED), 0xFFFF)
+    return (_REVERSED[value & 0xFF] << 8 | _REVERSED[value >> 8]) ^ 0xFFFF
 
 
 # --- transport ------------------------------------------------------------------------------------------------------
@@ -67,6 +57,8 @@ def telegram(data: bytes, at: int, limits: Limits = DEFAULT) -> tuple[bytes, int
     while True:
         found = _SIGNIFICANT.search(data, position, at + limits.record)
         if found is None:
+            if at + limits.record < len(data):
+                raise SmlProblem("F-SIZE", f"a telegram of more than {limits.record} bytes")
             raise SmlProblem("F-SML", "the telegram has no end")
         pieces.append(data[position : found.start()])
         after = found.end()
