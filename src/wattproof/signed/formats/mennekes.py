@@ -71,7 +71,7 @@ def units(root: Element, carrier: Carrier, limits: Limits = DEFAULT) -> list[Uni
     """The measurements of an element: it is a charging process, or holds some."""
     found: list[Unit] = []
     for position, process in enumerate(_processes(root)):
-        found += _process(process, root.name, carrier, f"/{PROCESS}[{position + 1}]")
+        found += _process(process, root.name, carrier, limits, f"/{PROCESS}[{position + 1}]")
         if len(found) > limits.units:
             message = f"more than {limits.units} measurements"
             found[limits.units :] = [stopped(TOKEN, "F-SIZE", message, carrier=carrier)]
@@ -92,14 +92,14 @@ def _processes(root: Element) -> Iterator[Element]:
             waiting += reversed(element.children)
 
 
-def _process(process: Element, root: str, carrier: Carrier, where: str) -> list[Unit]:
+def _process(process: Element, root: str, carrier: Carrier, limits: Limits, where: str) -> list[Unit]:
     """Start and end. Their labels are their names: what the container calls them does not count."""
     carrier = replace(carrier, context=None)
     together = object()
     common = _fields(process)
     found = []
     for name, moment in MEASUREMENTS:
-        for measurement in process.all(name):
+        for measurement in process.all(name)[: limits.units + 1]:
             place = f"{where}/{name}"
             try:
                 unit = _unit(common, _fields(measurement), moment, carrier, place)

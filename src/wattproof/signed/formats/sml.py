@@ -25,7 +25,7 @@ _LONGEST_TL = 4
 
 
 class SmlProblem(ValueError):
-    """A telegram that is not read. ``code``: ``F-SML``, ``F-SML-CRC``, ``F-SIZE``; ``end``: where it ends, if it does."""
+    """A telegram that is not read: ``F-SML``, ``F-SML-CRC`` or ``F-SIZE``, and where it ends if that is known."""
 
     def __init__(self, code: str, message: str, end: int | None = None) -> None:
         super().__init__(message)
