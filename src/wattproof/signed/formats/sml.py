@@ -90,8 +90,13 @@ class _Reader:
         self._limits = limits
 
     def _head(self) -> tuple[int, int]:
-        """Type and length of the next element, and the position behind them."""
+        """Type and length of the next element; the position is behind them."""
         start = self.at
+        byte = self.data[start] if start < len(self.data) else 0x80
+        if byte < 0x80:  # nearly every element
+            self.at = start + 1
+            kind, length = byte >> 4, byte & 15
+            return kind, length if kind == LIST else length - 1
         kind = length = 0
         while True:
             if self.at >= len(self.data):
