@@ -180,7 +180,6 @@ def _reading(moment: Moment, value: Value, log: int | None, findings: list[Findi
         edl.unit_text(value.unit),
         time,
         time_text(time),
-        status="G",
         event_counter=log,
         value_error=exact is None,
         where=where,

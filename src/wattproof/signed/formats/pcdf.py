@@ -153,7 +153,7 @@ def _record(fields: dict[str, str], line: _Line, findings: list[Finding], carrie
     value, literal, unit = _energy(fields.get("RV"), findings)
     zero = Decimal(0) if value is None else Decimal(0).scaleb(_exponent(value))
     begin = Reading(
-        Moment.BEGIN, None, "RV", zero, format(zero, "f"), unit, start, time_text(start) or fields.get("ST"), clock, "G"
+        Moment.BEGIN, None, "RV", zero, format(zero, "f"), unit, start, time_text(start) or fields.get("ST"), clock
     )
     end = Reading(
         Moment.END if ended else Moment.INTERMEDIATE,
@@ -165,7 +165,6 @@ def _record(fields: dict[str, str], line: _Line, findings: list[Finding], carrie
         stop,
         time_text(stop) or fields.get("CT"),
         clock,
-        "G",
         value_error=value is None,
     )
     begin.where, end.where, begin.counts, end.counts = "ST", "RV", _ENERGY, _ENERGY
