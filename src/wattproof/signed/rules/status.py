@@ -10,7 +10,7 @@ from wattproof.signed.sessions import Session
 #: Assignment levels that say: this user was not, or is no longer, assigned (OCMF table of IL).
 FAILED_LEVELS = frozenset({"MISMATCH", "INVALID", "OUTDATED", "UNKNOWN"})
 #: Formats whose readings have no status at all, or none whose bits are documented.
-WITHOUT_STATUS = frozenset({"PCDF", "ISA_EDL_40_P"})
+WITHOUT_STATUS = frozenset({"ChargePoint", "GDF", "ISA_EDL_40_P", "PCDF"})
 
 
 def meter(session: Session, say: Say, _: Thresholds) -> None:
