@@ -112,6 +112,20 @@ def test_alfen_refused(text: str, verdict: str, reason: str) -> None:
     assert (record.signature.verdict, record.signature.reason) == (verdict, reason)
 
 
+@pytest.mark.proves("T-118")
+@pytest.mark.parametrize("position", [3, 4, 5])
+def test_slack_of_base32_decodes_to_the_same_bytes(position: int) -> None:
+    parts = LINE.split(";")
+    text = parts[position].rstrip("=")
+    before = only(LINE, P192)
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    for letter in letters:
+        parts[position] = text[:-1] + letter
+        record = only(";".join(parts), P192)
+        if record.signature.verdict == "valid":
+            assert record.signed == before.signed and record.readings == before.readings
+
+
 def test_alfen_deviations(codes: Codes) -> None:
     assert codes(only(LINE)) == set()
     assert codes(only(field(2, "4"))) == {"F-ALFEN-BLOB"}
@@ -310,6 +324,19 @@ def test_edl_sig_refused(text: str, verdict: str, reason: str) -> None:
     assert (record.signature.verdict, record.signature.reason) == (verdict, reason)
 
 
+@pytest.mark.proves("T-118")
+def test_slack_of_base64_is_refused_or_decodes_to_the_same_bytes() -> None:
+    block, signature = (base64.b64encode(data).decode() for data in (SIGNED, RAW))
+    key = base64.b64encode(POINT).decode()
+    before = only(value(block, signature, encoding="base64", key=key))
+    assert before.signature.verdict == "valid"
+    for letter in "ABCDEFGHabcdefgh0189+/-_=":
+        for changed in (block.rstrip("=")[:-1] + letter, block + letter, block[:8] + letter + block[8:]):
+            for record in records(value(changed, signature, encoding="base64", key=key)):
+                if record.signature.verdict == "valid":
+                    assert record.signed == SIGNED
+
+
 def test_edl_sig_deviations(codes: Codes) -> None:
     assert codes(only(value())) == set()
     assert codes(only(value(signature=RAW[:-1].hex() + "09"))) == {"F-EDL-LOG"}
@@ -401,6 +428,15 @@ def test_a_changed_event_counter_beside_signed_log_bytes(codes: Codes) -> None:
     assert [record.signature.verdict for record in found] == ["valid", "valid"]
     assert all(codes(record) == {"F-EDL-LOG"} for record in found)
     assert {record.readings[0].event_counter for record in found} == {8}
+
+
+@pytest.mark.proves("T-121")
+def test_exchanged_start_and_end_fail() -> None:
+    swapped = MENNEKES.replace("MeasurementStart", "X").replace("MeasurementEnd", "MeasurementStart")
+    report = examine(swapped.replace("X>", "MeasurementEnd>"), now=NOW)
+    assert {record.signature.verdict for record in report.records} == {"valid"}
+    (session,) = report.sessions
+    assert session.verdict == "fail"
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def parse(body: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) 
                 units.append(stopped(TOKEN, "F-SIZE", f"more than {limits.units} records", carrier=carrier))
                 return units
             units.append(unit)
-    return units
+    return units or [stopped(TOKEN, "F-EMPTY", "there is no line", carrier=carrier)]
 
 
 def _lines(body: bytes) -> Iterator[bytes]:

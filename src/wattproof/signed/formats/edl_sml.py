@@ -62,7 +62,7 @@ def parse(body: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) 
             message = f"more than {limits.units} signed values"
             units[limits.units :] = [stopped(TOKEN, "F-SIZE", message, carrier=carrier)]
             break
-    return units
+    return units or [stopped(TOKEN, "F-EMPTY", "there is no telegram", carrier=carrier)]
 
 
 _PADDING = frozenset(bytes((byte,)) for byte in _SPACE)

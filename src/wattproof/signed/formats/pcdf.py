@@ -77,7 +77,7 @@ def parse(body: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) 
         else:
             units.append(stopped(TOKEN, *found, carrier=carrier, text=body[:512].decode("utf-8", "replace")))
             break
-    return units
+    return units or [stopped(TOKEN, "F-EMPTY", "there is no record", carrier=carrier)]
 
 
 def _records(text: bytes, limits: Limits) -> Iterator[_Line | tuple[str, str]]:

@@ -224,9 +224,10 @@ def _enclosed(text: str, stated: str | None, inside: Carrier, encoding: str | No
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER).
+    """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER, X and Y).
 
-    Without ``context`` there is no label: a record that holds begin and end is neither.
+    Without ``context`` there is no label: a record that holds begin and end is neither. Without key (empty) there is
+    no element for it.
     """
 
     record: bytes
@@ -258,7 +259,8 @@ def write(records: Iterable[Signed], transaction: int | str = 1, *, encoding: st
         lines += [
             f"  <value transactionId={quoteattr(str(transaction))}{label}>",
             f'    <signedData format={quoteattr(signed.format)} encoding="plain">{escape(text)}</signedData>',
-            f'    <publicKey encoding="plain">{signed.public_key.hex()}</publicKey>',
-            "  </value>",
         ]
+        if signed.public_key:
+            lines.append(f'    <publicKey encoding="plain">{signed.public_key.hex()}</publicKey>')
+        lines.append("  </value>")
     return ("\n".join([*lines, "</values>"]) + "\n").encode(encoding)
