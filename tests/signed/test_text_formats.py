@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import curves, testkeys
+from wattproof.signed import curves, recognise, testkeys
 from wattproof.signed.examination import examine
 from wattproof.signed.formats import alfen_export, edl_export, pcdf_export, samples
 from wattproof.signed.formats.samples import Sample
 from wattproof.signed.limits import Limits
 from wattproof.signed.records import Moment
+from wattproof.signed.units import Carrier
 
 Codes = Callable[[Any], set[str]]
 NOW = 1_800_000_000
@@ -428,6 +429,14 @@ def test_a_changed_event_counter_beside_signed_log_bytes(codes: Codes) -> None:
     assert [record.signature.verdict for record in found] == ["valid", "valid"]
     assert all(codes(record) == {"F-EDL-LOG"} for record in found)
     assert {record.readings[0].event_counter for record in found} == {8}
+
+
+@pytest.mark.proves("T-097")
+@pytest.mark.parametrize("wrapper", ["none", "ZIP", "JSONL", "SAFE-XML"])
+def test_the_innermost_container_is_named(wrapper: str) -> None:
+    for text, own in ((MENNEKES, "MENNEKES-XML"), (value(), "EDL-XML")):
+        for unit in recognise.read(text.encode(), Carrier(wrapper)):
+            assert unit.record.container == ("SAFE-XML" if wrapper == "SAFE-XML" else own)
 
 
 @pytest.mark.proves("T-121")

@@ -13,7 +13,7 @@ from wattproof.signed.formats import edl
 from wattproof.signed.keys import ENCODINGS
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import Finding, KeySource, Severity, Signature, Verdict
-from wattproof.signed.units import NO_CARRIER, Algorithm, Carrier, KeyText, Unit, stopped
+from wattproof.signed.units import NO_CARRIER, WRAPPERS, Algorithm, Carrier, KeyText, Unit, stopped
 from wattproof.signed.xmlscan import Element, XmlProblem
 
 TOKEN = "EDL_40_SIG"  # noqa: S105 (the name of the format)
@@ -35,7 +35,7 @@ def detect(root: str) -> bool:
 
 def read(data: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Unit]:
     """Every signed value of the file, in file order; at least one unit, and never an exception for bad content."""
-    if carrier.container == "none":
+    if carrier.container in WRAPPERS:
         carrier = replace(carrier, container=CONTAINER)
     try:
         document = xmlscan.parse(data, limits)

@@ -17,7 +17,7 @@ from wattproof.signed.formats.edl import Block
 from wattproof.signed.keys import decode_hex
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import Finding, KeySource, Moment, Severity
-from wattproof.signed.units import NO_CARRIER, Carrier, KeyText, Unit, stopped
+from wattproof.signed.units import NO_CARRIER, WRAPPERS, Carrier, KeyText, Unit, stopped
 from wattproof.signed.xmlscan import Element, XmlProblem
 
 TOKEN = "EDL_40_MENNEKES"  # noqa: S105 (the name of the format)
@@ -58,7 +58,7 @@ def detect(root: str) -> bool:
 
 def read(data: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Unit]:
     """Two units for every charging process of the file; at least one unit, and never an exception for bad content."""
-    if carrier.container == "none":
+    if carrier.container in WRAPPERS:
         carrier = replace(carrier, container=CONTAINER)
     try:
         document = xmlscan.parse(data, limits)
