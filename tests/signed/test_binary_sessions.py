@@ -14,6 +14,7 @@ from wattproof.signed.examination import examine
 from wattproof.signed.formats import (
     alfen,
     alfen_export,
+    edl,
     edl_export,
     edl_sml,
     edl_xml,
@@ -25,8 +26,9 @@ from wattproof.signed.formats import (
     samples,
 )
 from wattproof.signed.formats.samples import Sample
-from wattproof.signed.records import Moment
+from wattproof.signed.records import Moment, Verdict
 from wattproof.signed.report import Report
+from wattproof.signed.sessions import form
 
 Codes = Callable[[Any], set[str]]
 NOW = 1_800_000_000
@@ -212,6 +214,21 @@ def test_the_compensated_value_is_billed() -> None:
         "1-0:1.17.0*100",
         "1-0:1.17.0*200",
     ]
+
+
+def test_a_label_that_comes_after_reading_counts() -> None:
+    """Rows of a table and the like label a record when it is read already."""
+    units = [unit for data in (BEGIN, END) for unit in edl_sml.parse(edl_export.telegram(data, *_signed(data)))]
+    for unit, label in zip(units, (safe_xml.BEGIN, safe_xml.END), strict=True):
+        unit.record.context, unit.record.transaction = label, "1"
+        unit.record.signature.verdict = Verdict.VALID
+    (session,), loose = form([unit.record for unit in units])
+    assert not loose and session.begin is not None and session.end is not None
+
+
+def _signed(sample: Sample) -> tuple[edl.Block, bytes]:
+    block = edl_export.block(sample, identified=BEGIN.local)
+    return block, samples.sign_raw(P192, block.encode())
 
 
 def test_edl_without_labels_is_ordered_by_page_and_has_no_begin(codes: Codes) -> None:

@@ -30,7 +30,6 @@ ALGORITHMS = {
     48: Algorithm("ECDSA-secp192r1-SHA256", curve=CURVES["secp192r1"]),
     64: Algorithm("ECDSA-secp256r1-SHA256", curve=CURVES["secp256r1"]),
 }
-MOMENTS = {"Transaction.Begin": Moment.BEGIN, "Transaction.End": Moment.END}
 
 _LAYOUT = struct.Struct("<10sIBII6sBbq2s128sIQQHI2s123s")
 _DEVICE_TOTAL = energy_class(IMPORT, DEVICE, TOTAL)
@@ -116,13 +115,14 @@ def counts(obis: bytes) -> RegisterClass:
     return classify((obis[:3] + b"\x08" + obis[4:] if energy else obis).hex())
 
 
-def moment(carrier: Carrier) -> Moment:
-    """What a reading without a statement of its own stands for: the label of the container says it."""
-    return MOMENTS.get(carrier.context or "", Moment.INTERMEDIATE)
+def record(
+    token: str, block: Block, signed: bytes, carrier: Carrier, moment: Moment | None, offset: int | None
+) -> Record:
+    """What a block says.
 
-
-def record(token: str, block: Block, signed: bytes, carrier: Carrier, moment: Moment, offset: int | None) -> Record:
-    """What a block says. ``offset`` is the zone of its local times in minutes, ``None`` where the source has none."""
+    ``moment`` is ``None`` where only a label of the container says it. ``offset`` is the zone of the local times in
+    minutes, ``None`` where the source has none.
+    """
     findings = list(carrier.findings)
     time = Time(block.timestamp - 60 * (offset or 0), offset)
     server = block.server_id.hex().upper()
@@ -155,7 +155,7 @@ def record(token: str, block: Block, signed: bytes, carrier: Carrier, moment: Mo
     )
 
 
-def _readings(block: Block, moment: Moment, time: Time, findings: list[Finding]) -> list[Reading]:
+def _readings(block: Block, moment: Moment | None, time: Time, findings: list[Finding]) -> list[Reading]:
     """The signed value; where the meter compensates cable losses, also the compensated one, which is billed."""
     found = []
     registers: list[tuple[bytes, int, RegisterClass]] = [(block.obis, block.value, counts(block.obis))]

@@ -14,7 +14,7 @@ from wattproof.errors import InvalidValue
 from wattproof.signed.curves import PublicKey, SigningKey
 from wattproof.signed.formats import edl, edl_sml, edl_xml, mennekes, safe_xml, sml_export
 from wattproof.signed.formats import samples as common
-from wattproof.signed.formats.edl import MOMENTS, Block
+from wattproof.signed.formats.edl import Block
 from wattproof.signed.formats.samples import Sample
 from wattproof.signed.records import Moment
 
@@ -22,7 +22,7 @@ CURVES = ("secp192r1", "secp256r1")
 SERIAL = "09015453540000000001"
 LOG = bytes.fromhex("0008")
 LIST_NAME = bytes.fromhex("8180817303ff")
-_LABELS = {moment: label for label, moment in MOMENTS.items()}
+_LABELS = {Moment.BEGIN: safe_xml.BEGIN, Moment.END: safe_xml.END}
 _WIDE = {narrow: wide for wide, narrow in edl_sml.WIDE_STATUS}
 
 

@@ -138,7 +138,7 @@ def unit(response: ListResponse, carrier: Carrier) -> Unit:
         price=_price(response),
     )
     signed = block.encode()
-    found = edl.record(TOKEN, block, signed, carrier, edl.moment(carrier), _zone(time))
+    found = edl.record(TOKEN, block, signed, carrier, None, _zone(time))
     parts = signature[:-2] if has_log else signature
     algorithm = edl.ALGORITHMS.get(len(parts), edl.ALGORITHMS[64 if len(parts) > 56 else 48])
     return Unit(found, parts, algorithm, carrier.keys, der=False, raw=True)

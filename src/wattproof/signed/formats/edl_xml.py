@@ -73,7 +73,7 @@ def _unit(value: Element, root: str, carrier: Carrier, where: str) -> Unit:
     except ValueError as error:
         message = f"meterValueSignature: {error}"
         return stopped(TOKEN, "F-SD", message, carrier=carrier, where=f"{where}/meterValueSignature")
-    record = edl.record(TOKEN, block, signed, carrier, edl.moment(carrier), None)
+    record = edl.record(TOKEN, block, signed, carrier, None, None)
     record.extra["root"] = root
     keys = carrier.keys
     key = value.child("publicKey")

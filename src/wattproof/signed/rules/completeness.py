@@ -8,6 +8,9 @@ from wattproof.signed.registers import Register, is_event
 from wattproof.signed.rules.findings import Say, Thresholds
 from wattproof.signed.sessions import BEGIN_LABEL, END_LABEL, Session
 
+#: Formats whose own elements are named begin and end: a label around both of them says nothing (2.6).
+_SAYS_ITSELF = frozenset({"EDL_40_MENNEKES"})
+
 
 def bounds(session: Session, say: Say, _: Thresholds) -> None:
     """Begin and end of every energy register."""
@@ -76,6 +79,8 @@ def labels(session: Session, say: Say, _: Thresholds) -> None:
         return
     for entry in counted:
         label = entry.record.context
+        if entry.record.format in _SAYS_ITSELF:
+            continue
         if (label == BEGIN_LABEL and entry.ends) or (label == END_LABEL and entry.begins):
             say("S-CONTEXT", label)
 
