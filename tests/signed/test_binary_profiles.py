@@ -11,7 +11,16 @@ import pytest
 
 from wattproof.signed import curves, testkeys
 from wattproof.signed.examination import examine
-from wattproof.signed.formats import alfen_export, edl_export, isa_export, pcdf_export, safe_xml, samples
+from wattproof.signed.formats import (
+    alfen_export,
+    edl_export,
+    isa_export,
+    pcdf_export,
+    safe_xml,
+    samples,
+    sml_export,
+)
+from wattproof.signed.formats import edl as edl_format
 from wattproof.signed.formats.samples import Sample
 from wattproof.signed.profiles.prediction import Prediction
 from wattproof.signed.records import Moment
@@ -90,6 +99,13 @@ LIST = b"<signedMeterValues>" + b"".join(
 )
 LIST += b"</signedMeterValues>"
 
+
+def incomplete_telegram() -> bytes:
+    """A telegram without page and index."""
+    rows = [sml_export.entry(edl_format.OBIS, sml_export.integer(5, 8))]
+    return sml_export.list_telegram(bytes(10), edl_export.LIST_NAME, rows, bytes(50))
+
+
 Make = Callable[[], bytes]
 #: code or nothing, prediction, document
 SAFE_ROWS: list[tuple[str, str, Make]] = [
@@ -106,6 +122,7 @@ SAFE_ROWS: list[tuple[str, str, Make]] = [
     ("P-S-ALFEN", "invalid", lambda: alfen_pair(end={"value": 7})),
     ("", "valid", lambda: edl("EDL_40_P")),
     ("P-S-EDL", "invalid", lambda: broken(edl("EDL_40_P"))),
+    ("P-S-EDL", "invalid", incomplete_telegram),
     ("P-S-EDL", "invalid", lambda: edl("EDL_40_P", {"unit": 27})),
     ("P-S-EDL", "invalid", lambda: edl("EDL_40_P", {"log": b"\0\1"})),
     ("P-S-EDL", "invalid", lambda: edl("EDL_40_P", {"contract_id": b"A"})),

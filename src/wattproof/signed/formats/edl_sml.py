@@ -85,10 +85,10 @@ def _of_telegram(content: bytes, data: bytes, carrier: Carrier, limits: Limits, 
         try:
             read = isa.unit if is_isa(content) else unit
             found = read(response, carrier)
-        except SmlProblem as problem:
-            found = _stopped(problem, data, carrier, where)
-        except ValueError as error:  # a number that does not fit its place in the block
-            found = _stopped(SmlProblem("F-SML", str(error)), data, carrier, where)
+        except ValueError as error:  # a field that is missing, or does not fit its place in the block
+            unfit = error if isinstance(error, SmlProblem) else SmlProblem("F-SML", str(error))
+            found = _stopped(unfit, data, carrier, where)
+            found.record.extra["incomplete"] = True
         for code in response.repeated:
             message = f"the entry {code.hex()} occurs more than once, the first one counts"
             found.record.findings.append(Finding("F-SML", Severity.WARNING, message, where))

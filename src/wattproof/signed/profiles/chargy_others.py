@@ -13,6 +13,7 @@ from wattproof.signed.profiles.safe_others import (
     in_order,
     not_watt_hours,
     stated_value,
+    told,
     unread,
 )
 from wattproof.signed.records import Record, Verdict
@@ -99,7 +100,7 @@ _ROWS: tuple[Row, ...] = (
 def judge(records: Sequence[Record]) -> Prediction:
     """The verdict for the records of a file, or of one charging process."""
     found = list(records)
-    if len({record.format for record in found}) > 1 or any(has(record, "F-SML-CRC") for record in found):
+    if len({record.format for record in found}) > 1 or any(told(record) for record in found):
         return Prediction(UNKNOWN)
     if len({record.transaction for record in found}) > 1:
         return Prediction(REFUSED, (("P-C-GROUP", "the file holds several transactions"),))

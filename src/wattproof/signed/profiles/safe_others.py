@@ -65,9 +65,14 @@ def unread(records: list[Record]) -> Prediction | None:
     """What is not readable here, or not verified, in the same way for both programs."""
     for record in records:
         verdict = record.signature.verdict
-        if verdict in (Verdict.FORMAT_ERROR, Verdict.UNSUPPORTED) and not has(record, "F-SML-CRC"):
+        if verdict in (Verdict.FORMAT_ERROR, Verdict.UNSUPPORTED) and not told(record):
             return Prediction(UNKNOWN)
     return None
+
+
+def told(record: Record) -> bool:
+    """An unreadable telegram that a row speaks of: a wrong checksum, a missing field."""
+    return has(record, "F-SML-CRC") or (record.format == "EDL_40_P" and bool(record.extra.get("incomplete")))
 
 
 def stated_value(reading: Reading) -> Decimal | None:
@@ -142,6 +147,12 @@ _ROWS: tuple[Row, ...] = (
         INVALID,
         "the checksum of the telegram is wrong",
         lambda r: r.any(lambda record: has(record, "F-SML-CRC")),
+    ),
+    Row(
+        "P-S-EDL",
+        INVALID,
+        "a field of the telegram is missing",
+        lambda r: r.format == "EDL_40_P" and r.any(lambda record: bool(record.extra.get("incomplete"))),
     ),
     Row(
         "P-S-HASH",
