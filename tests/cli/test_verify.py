@@ -117,10 +117,10 @@ def test_unreadable_files_are_named_and_the_others_reported(
 
 @pytest.mark.proves("T-094")
 def test_red_beats_grey(verify: Any, tampered: Path, tmp_path: Path) -> None:
-    alfen = tmp_path / "alfen.txt"
-    alfen.write_text("AP;0;3;KEY;DATA;SIGNATURE;")
-    assert verify(alfen).code == 3
-    assert verify(alfen, tampered, "--public-key", KEY).code == 1
+    sealed = tmp_path / "sealed.xml"
+    sealed.write_text("<values><value><encodedData>30820100</encodedData></value></values>")
+    assert verify(sealed).code == 3
+    assert verify(sealed, tampered, "--public-key", KEY).code == 1
 
 
 def test_standard_input(verify: Any, monkeypatch: pytest.MonkeyPatch) -> None:

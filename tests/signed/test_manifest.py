@@ -20,7 +20,7 @@ FOLDER = (
 )
 NOW = 1_800_000_000
 #: Formats and containers of the specification that this version recognises and reports as unsupported.
-LATER = ("ALFEN", "EDL_40", "ISA_EDL", "PCDF", "EMH", "ChargePoint", "OCPP", "OCPI", "PTB")
+LATER = ("EMH", "ChargePoint", "OCPP", "OCPI", "PTB")
 #: Tokens of the report.
 FORMATS = frozenset(
     "OCMF OCMF-SEALED ALFEN EDL_40_P EDL_40_SIG EDL_40_MENNEKES ISA_EDL_40_P PCDF BSM EMH GDF ChargePoint "
@@ -73,7 +73,9 @@ def _wanted(case: dict[str, Any]) -> list[dict[str, str]]:
 @pytest.mark.proves("T-014", "T-015", "T-020", "T-021", "T-022", "T-023", "T-024", "T-025", "T-026", "T-030", "T-031")
 @pytest.mark.proves("T-032", "T-033", "T-034", "T-036", "T-037", "T-039", "T-040", "T-043", "T-044", "T-045", "T-046")
 @pytest.mark.proves("T-048", "T-049", "T-050", "T-051", "T-052", "T-053", "T-054", "T-055", "T-056", "T-057", "T-069")
-@pytest.mark.proves("T-074", "T-086", "B-145")
+@pytest.mark.proves(
+    "T-058", "T-059", "T-060", "T-061", "T-062", "T-063", "T-065", "T-068", "T-074", "T-077", "T-086", "B-145"
+)
 @pytest.mark.parametrize("case", _named(later=False))
 def test_verdicts(case: dict[str, Any]) -> None:
     report = _report(case)

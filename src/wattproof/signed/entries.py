@@ -16,6 +16,10 @@ from wattproof.signed.registers import instant, watt_hours
 
 _BEGIN, _END = Moment.BEGIN, Moment.END  # asked for with every reading
 
+#: Labels of the container, and what they say about records of formats that do not say it themselves (2.4, 2.5).
+LABELS = {"Transaction.Begin": Moment.BEGIN, "Transaction.End": Moment.END}
+BY_LABEL = frozenset({"EDL_40_P", "EDL_40_SIG"})
+
 #: So many records of one owner with a begin in common are looked at; the others cannot matter to a real session.
 _CANDIDATES = 64
 
@@ -87,6 +91,10 @@ class Entry:
 
 def enter(record: Record) -> Entry:
     """The part of a record, before it is compared with others."""
+    if record.format in BY_LABEL:
+        labelled = LABELS.get(record.context or "", Moment.INTERMEDIATE)
+        for reading in record.readings:
+            reading.moment = labelled
     begins = ends = unstated = 0
     for reading in record.readings:
         moment = reading.moment

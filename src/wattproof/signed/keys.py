@@ -197,6 +197,12 @@ def _bare(curve: Curve | str | None, data: bytes) -> Key | None:
             if len(data) == (2 * other.field_bytes if data[0] == 4 else other.field_bytes) + 1:
                 message = f"a point of {len(data)} bytes does not belong to {curve.name}"
                 raise KeyRefused("V-CURVE-MISMATCH", message)
+    if found is None and len(data) % 2 == 0:
+        half = len(data) // 2
+        x, y = int.from_bytes(data[:half], "big"), int.from_bytes(data[half:], "big")
+        for other in CURVES.values():
+            if other.field_bytes == half and other.holds(x, y):
+                raise KeyRefused("V-CURVE-MISMATCH", f"X and Y are a point of {other.name}, not of {curve.name}")
     return found
 
 

@@ -18,6 +18,9 @@ class Limits:
     xml_depth: int = 64
     xml_elements: int = 500_000  # not in the specification: what 100 000 units need, so that memory stays bounded
     key: int = 64 * 1024
+    sml_message: int = 64 * 1024
+    sml_depth: int = 16
+    sml_elements: int = 256
     digits: int = 40
     exponent: int = 30
 

@@ -133,3 +133,14 @@ def classify(text: str | None) -> RegisterClass:
         return INFORMATIVE
     tariff = groups.e if groups.e not in (None, "0", "e") else None
     return RegisterClass(*kind, tariff=tariff, rank=_RANK[kind])
+
+
+def energy_class(direction: str, point: str, scope: str) -> RegisterClass:
+    """The class of an energy register that a format defines without a code of 1.9."""
+    return RegisterClass(direction, point, scope, rank=_RANK[direction, point, scope])
+
+
+def text_of(code: bytes) -> str:
+    """The usual notation of a code of six bytes: ``1-0:1.8.0*255``."""
+    a, b, c, d, e, f = code
+    return f"{a}-{b}:{c}.{d}.{e}*{f}"

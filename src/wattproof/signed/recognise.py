@@ -13,7 +13,17 @@ from functools import cache
 from typing import Any
 
 from wattproof.signed import jsonscan, keys, xmlscan
-from wattproof.signed.formats import FormatRow, format_rows, json_rows, ocmf, own_rows, safe_xml
+from wattproof.signed.formats import (
+    FormatRow,
+    edl_sml,
+    format_rows,
+    json_rows,
+    labels,
+    ocmf,
+    own_rows,
+    safe_xml,
+    xml_rows,
+)
 from wattproof.signed.jsonscan import JsonProblem
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import Finding, Record, Severity, Signature, Verdict
@@ -21,18 +31,6 @@ from wattproof.signed.units import Carrier, Enclosed, Item, Unit, stopped
 
 _SPACE = b" \t\r\n\v\f"
 _BOM = Finding("F-BOM", Severity.INFO, "a byte order mark stands before the text", "@0")
-
-#: Label of a container, in lower case, to the format it means.
-_LABELS = {
-    "ocmf": "OCMF",
-    "alfen": "ALFEN",
-    "edl_40_p": "EDL_40_P",
-    "sml_edl40_p": "EDL_40_P",
-    "isa_edl_40_p": "ISA_EDL_40_P",
-    "edl_40_sig": "EDL_40_SIG",
-    "edl_40_mennekes": "EDL_40_MENNEKES",
-    "pcdf": "PCDF",
-}
 
 Read = Callable[[bytes, Carrier, Limits], Sequence[Item]]
 
@@ -86,7 +84,9 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
         else:
             decoded = item.decoded
             content = decoded if decoded is not None and _means_something(decoded) else item.content
-            units += [_labelled(unit, item.carrier) for unit in _units(content, item.carrier, limits, nested + 1)]
+            for unit in _units(content, item.carrier, limits, nested + 1):
+                labels.check(unit.record, item.carrier.label)
+                units.append(unit)
     return units
 
 
@@ -105,6 +105,8 @@ def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequen
     body = data.strip(_SPACE)
     if not body:
         return [stopped("unknown", "F-EMPTY", "there is nothing in it", carrier=carrier)]
+    if edl_sml.detect(body):  # the last bytes are a checksum, which may look like white space
+        body = data.lstrip(_SPACE)
     for row in _rows():
         if row.test(body):
             if nested > _MAX_NESTING and row.name in _TOO_DEEP:
@@ -218,19 +220,13 @@ _JSON_KINDS: tuple[tuple[Callable[[bytes, Any], bool], str, str, str], ...] = (
 
 # -- XML documents ------------------------------------------------------------------------------------------------
 
-_XML_KINDS = {
-    "signedMeterValue": ("EDL_40_SIG", "EDL-XML", "an EDL_40_SIG signed meter value"),
-    "signedMeterValues": ("EDL_40_SIG", "EDL-XML", "a list of EDL_40_SIG signed meter values"),
-    "Billing": ("EDL_40_MENNEKES", "MENNEKES-XML", "a Mennekes billing file"),
-    "ChargingProcess": ("EDL_40_MENNEKES", "MENNEKES-XML", "a Mennekes charging process"),
-}
-
 
 def _xml(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
-    """Row k: an XML document, told apart by its root."""
-    kind = _XML_KINDS.get(xmlscan.root_name(body) or "")
-    if kind is not None:
-        return [_unsupported(carrier, *kind)]
+    """Row k: an XML document, told apart by its root; the container's reader names a root that nobody knows."""
+    root = xmlscan.root_name(body) or ""
+    for row in xml_rows():
+        if row.detect(root):
+            return list(row.read(body, carrier, limits))
     return safe_xml.read(body, carrier, limits)
 
 
@@ -254,16 +250,6 @@ def _unsupported(carrier: Carrier, format: str, container: str | None, name: str
 
 def _known(format: str, container: str | None, name: str, reason: str = "V-ALG") -> Read:
     return lambda _, carrier, __: [_unsupported(carrier, format, container, name, reason)]
-
-
-_SML = re.compile(rb"\x1b{4}\x01{4}")
-_ISA_LIST = re.compile(rb"\x81\x80\x81\x62.\xff", re.DOTALL)
-
-
-def _sml(body: bytes, carrier: Carrier, _: Limits) -> list[Item]:
-    isa = _ISA_LIST.search(body) and b"\x01\x00\x01\x08\x00\x80" in body
-    format = "ISA_EDL_40_P" if isa else "EDL_40_P"
-    return [_unsupported(carrier, format, None, f"an SML telegram ({format})")]
 
 
 _COLUMNS = frozenset(
@@ -310,11 +296,8 @@ _WRAPPERS = (
     ),
 )
 
-#: Rows h to n, in the order of the specification.
+#: Rows k to n, in the order of the specification.
 _ROWS = (
-    Row("ALFEN", re.compile(rb'"?AP;').match, _known("ALFEN", None, "an ALFEN record")),
-    Row("PCDF", re.compile(rb'"?(?:\x02|\\u0002)?128\.8\.0\(').match, _known("PCDF", None, "a PCDF record")),
-    Row("SML", _SML.match, _sml),
     Row("XML", re.compile(rb"<").match, _xml),
     Row("JSON", re.compile(rb"[\[{]").match, _json),
     Row("JSON texts", lambda d: d[:1] == b'"' and _is_json_lines(d), _known("unknown", "JSONL", "a JSON-lines stream")),
@@ -331,7 +314,7 @@ _MISSPELT = Row(
 
 @cache
 def _rows() -> tuple[Row, ...]:
-    """This version's record formats (row g), the rows of the specification, formats of other packages."""
+    """This version's record formats (rows g to j), the rows of the specification, formats of other packages."""
     own = [Row(row.token, row.detect, row.parse) for row in format_rows() if row in own_rows()]
     others = [_plug(row) for row in format_rows() if row not in own_rows()]
     return (*own, *_ROWS, _MISSPELT, *others)
@@ -340,17 +323,3 @@ def _rows() -> tuple[Row, ...]:
 def _plug(row: FormatRow) -> Row:
     """A row of another package, whatever it returns: what goes wrong goes wrong while this document is read."""
     return Row(row.token, row.detect, lambda body, carrier, limits: list(row.parse(body, carrier, limits)))
-
-
-# -- labels -------------------------------------------------------------------------------------------------------
-
-
-def _labelled(unit: Unit, carrier: Carrier) -> Unit:
-    """Content wins over the label of the container; a contradiction is a finding (0.5)."""
-    record = unit.record
-    if carrier.label is not None:
-        meant = _LABELS.get(carrier.label.strip().lower())
-        if record.format not in ("unknown", meant):
-            message = f"labelled {carrier.label[:40]!r}, but it is {record.format}"
-            record.findings.append(Finding("F-FORMAT-LABEL", Severity.WARNING, message))
-    return unit

@@ -11,6 +11,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from wattproof.signed.obis_classes import RegisterClass
+
 
 class Severity(StrEnum):
     ERROR = "error"
@@ -116,6 +118,7 @@ class Reading:
     loss: Decimal | None = None  # OCMF CL
     value_error: bool = False  # a value was stated but cannot be used
     where: str = ""
+    counts: RegisterClass | None = None  # what the register counts, where its text does not say it
 
 
 @dataclass(slots=True)
@@ -167,6 +170,7 @@ class Record:
     context: str | None = None  # Transaction.Begin, Transaction.End, other text
     transaction: str | None = None  # transactionId of the container
     session: str | None = None  # session id inside record or container
+    group: object = None  # equal for records without transaction that their document makes one session
     unsigned_mismatches: list[str] = field(default_factory=list)  # unsigned copies that contradict signed values
     evse_mismatch: bool = False  # signed evse-id contradicts the container
     extra: dict[str, object] = field(default_factory=dict)  # format-specific values that rules of that format use

@@ -104,7 +104,7 @@ def sort_registers(readings: list[Reading]) -> tuple[dict[RegisterClass, Registe
     energy: dict[RegisterClass, Register] = {}
     informative: dict[str | None, Register] = {}
     for reading in readings:
-        kind = classify(reading.register)
+        kind = reading.counts or classify(reading.register)
         if kind.direction is not None:
             register = energy.get(kind)
             if register is None:

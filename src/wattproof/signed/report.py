@@ -6,7 +6,6 @@ are in :mod:`wattproof.signed.texts`. Predictions of other programs are made whe
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,36 +13,15 @@ from typing import Any
 from wattproof.signed import colours
 from wattproof.signed.colours import Colour, SessionVerdict, record_colour, session_colour
 from wattproof.signed.profiles import PROFILES, Prediction, Surroundings, predict_records
-from wattproof.signed.records import Finding, KeySource, Reading, Record, Severity, Time, Verdict
+from wattproof.signed.records import Finding, KeySource, Reading, Record, Severity, Verdict
 from wattproof.signed.sessions import Session
+from wattproof.signed.stamps import time_text
 from wattproof.signed.texts import NOTICE
 from wattproof.signed.units import KeyText
 
+__all__ = ["VERSION", "Report", "energy", "time_text"]
+
 VERSION = 1
-_EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001 - wall time of the source, its zone is appended as text
-
-
-def time_text(time: Time | None) -> str | None:
-    """ISO 8601 with the source's offset, ``Z``, or no zone at all; ``None`` if there is no such date."""
-    if time is None:
-        return None
-    try:
-        local = _EPOCH + datetime.timedelta(seconds=time.seconds + 60 * (time.offset or 0))
-    except OverflowError:
-        return None
-    text = f"{local:%H:%M:%S}" + (f".{time.milliseconds:03d}" if time.milliseconds else "")
-    return f"{local.year:04d}-{local.month:02d}-{local.day:02d}T{text}{_zone(time)}"
-
-
-def _zone(time: Time) -> str:
-    if time.utc:
-        return "Z"
-    if time.offset is None:
-        return ""
-    hours, minutes = divmod(abs(time.offset), 60)
-    return f"{'-' if time.offset < 0 else '+'}{hours:02d}:{minutes:02d}"
-
-
 _NO_COLOURS = dict.fromkeys((colour.value for colour in Colour), 0)
 
 

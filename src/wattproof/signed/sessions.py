@@ -30,6 +30,8 @@ _LABEL_ORDER = {BEGIN_LABEL: 0, END_LABEL: 2}
 ONE_SESSION_CONTAINERS = frozenset({"chargeIT-JSON"})
 #: Formats whose records may be a charging session without a single reading: then the session is incomplete.
 _MAY_BE_EMPTY = frozenset({"OCMF"})
+#: Formats whose pages have no letter and still say the order (rule 4).
+_BY_PAGE = frozenset({"EDL_40_P", "ISA_EDL_40_P"})
 _NEVER = -(1 << 80)
 _LOOSE_VERDICTS = frozenset({Verdict.FORMAT_ERROR, Verdict.UNSUPPORTED})
 
@@ -82,7 +84,7 @@ def form(records: Sequence[Record]) -> tuple[list[Session], list[Record]]:
     if len(records) == 1 and records[0].readings and records[0].signature.verdict not in _LOOSE_VERDICTS:
         return [_session([enter(records[0])])], []
     loose: list[Record] = []
-    groups: dict[tuple[str, str], list[Entry]] = {}
+    groups: dict[tuple[str, object], list[Entry]] = {}
     positions: dict[int, int] = {}
     for position, record in enumerate(records):
         if record.signature.verdict in _LOOSE_VERDICTS or not (record.readings or record.format in _MAY_BE_EMPTY):
@@ -105,10 +107,12 @@ def form(records: Sequence[Record]) -> tuple[list[Session], list[Record]]:
     return [_session(entries) for entries in collections], loose
 
 
-def _group(record: Record) -> tuple[str, str]:
+def _group(record: Record) -> tuple[str, object]:
     if record.container in ONE_SESSION_CONTAINERS:
         return "container", ""
-    return ("transaction", record.transaction) if record.transaction is not None else ("loose", "")
+    if record.transaction is not None:
+        return "transaction", record.transaction
+    return ("loose", "") if record.group is None else ("container", record.group)
 
 
 def _together(entries: Sequence[Entry], *, collected: bool) -> list[list[Entry]]:
@@ -200,8 +204,10 @@ def _ordered(entries: list[Entry]) -> list[Entry]:
 
 
 def _sort_by_page(entries: list[Entry]) -> None:
-    """By page where all have one of the same counter; counters without letter (BSM) stay in file order."""
-    if len({entry.record.page_letter for entry in entries}) == 1 and entries[0].record.page_letter is not None:
+    """By page where all have one of the same counter; other counters without letter than SML's stay in file order."""
+    counters = {(entry.record.page_letter, entry.record.format) for entry in entries}
+    letters = {letter or (format in _BY_PAGE) for letter, format in counters}
+    if len(letters) == 1 and False not in letters:
         pages = [entry.record.page for entry in entries]
         if None not in pages:
             entries.sort(key=lambda entry: entry.record.page or 0)

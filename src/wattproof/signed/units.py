@@ -54,6 +54,8 @@ class Carrier:
 
 
 NO_CARRIER = Carrier()
+#: What a bare record lies in (0.7); a container in such a wrapper is named itself.
+WRAPPERS = frozenset({"none", "JSONL", "CSV", "PARQUET", "ZIP", "TAR", "GZIP", "PDF", "QR"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,11 +55,16 @@ Row = FormatRow | JsonRow | XmlRow
 @cache
 def own_rows() -> tuple[Row, ...]:
     """This package's rows."""
-    from wattproof.signed.formats import chargeit, ocmf, safe_xml
+    from wattproof.signed.formats import alfen, chargeit, edl_sml, edl_xml, mennekes, ocmf, pcdf, safe_xml
 
     return (
         FormatRow(ocmf.TOKEN, ocmf.detect, ocmf.parse),
+        FormatRow(alfen.TOKEN, alfen.detect, alfen.parse),
+        FormatRow(pcdf.TOKEN, pcdf.detect, pcdf.parse),
+        FormatRow(edl_sml.TOKEN, edl_sml.detect, edl_sml.parse),
         XmlRow(safe_xml.CONTAINER, safe_xml.detect, safe_xml.read),
+        XmlRow(mennekes.CONTAINER, mennekes.detect, mennekes.read),
+        XmlRow(edl_xml.CONTAINER, edl_xml.detect, edl_xml.read),
         JsonRow(chargeit.CONTAINER, chargeit.detect, chargeit.read),
     )
 

@@ -7,16 +7,17 @@ Sources: specification of the verifier, 2.1 and 1.1; BSM specification, 17.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from xml.sax.saxutils import escape, quoteattr
 
 from wattproof.errors import InvalidValue
 from wattproof.signed import xmlscan
+from wattproof.signed.formats import edl_xml, labels, mennekes
 from wattproof.signed.keys import ENCODINGS
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import Finding, KeySource, Severity, Verdict
-from wattproof.signed.units import NO_CARRIER, Carrier, Enclosed, Item, KeyText, stopped
+from wattproof.signed.units import NO_CARRIER, Carrier, Enclosed, Item, KeyText, Unit, stopped
 from wattproof.signed.xmlscan import Element, XmlProblem
 
 CONTAINER = "SAFE-XML"
@@ -33,6 +34,11 @@ _TOKENS = {
     "EDL_40_SIG": "EDL_40_SIG",
     "EDL_40_MENNEKES": "EDL_40_MENNEKES",
     "PCDF": "PCDF",
+}
+#: Elements inside ``signedData`` that are records themselves.
+_NESTED: dict[str, Callable[[Element, Carrier], list[Unit]]] = {
+    **dict.fromkeys(edl_xml.ROOTS, edl_xml.units),
+    **dict.fromkeys(mennekes.ROOTS, mennekes.units),
 }
 _SHARED = Finding(
     "F-KEY-SHARED", Severity.INFO, "the key stands beside another value of the same transaction", "publicKey"
@@ -158,7 +164,10 @@ def _items(
         text = element.text
         token = _TOKENS.get((label or "").upper(), "unknown")
         where = f"{value.where}/{element.name}"
-        if not text:
+        nested = [child for child in element.children if child.name in _NESTED]
+        if not text and nested:
+            items += _nested(nested, inside)
+        elif not text:
             items.append(stopped(token, "F-EMPTY", "the signed data are empty", carrier=inside, where=where))
         elif element.name == "encodedData":
             items.append(_sealed(inside, text, where))
@@ -170,6 +179,16 @@ def _items(
         )
         items.append(stopped("unknown", "F-EMPTY", "the value holds no signed data", carrier=inside, where=value.where))
     return items
+
+
+def _nested(elements: list[Element], inside: Carrier) -> list[Item]:
+    """Records in XML that stand inside the container without being escaped."""
+    found: list[Item] = []
+    for element in elements:
+        for unit in _NESTED[element.name](element, inside):
+            labels.check(unit.record, inside.label)
+            found.append(unit)
+    return found
 
 
 def _sealed(inside: Carrier, text: str, where: str) -> Item:
@@ -205,9 +224,10 @@ def _enclosed(text: str, stated: str | None, inside: Carrier, encoding: str | No
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER).
+    """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER, X and Y).
 
-    Without ``context`` there is no label: a record that holds begin and end is neither.
+    Without ``context`` there is no label: a record that holds begin and end is neither. Without key (empty) there is
+    no element for it.
     """
 
     record: bytes
@@ -239,7 +259,8 @@ def write(records: Iterable[Signed], transaction: int | str = 1, *, encoding: st
         lines += [
             f"  <value transactionId={quoteattr(str(transaction))}{label}>",
             f'    <signedData format={quoteattr(signed.format)} encoding="plain">{escape(text)}</signedData>',
-            f'    <publicKey encoding="plain">{signed.public_key.hex()}</publicKey>',
-            "  </value>",
         ]
+        if signed.public_key:
+            lines.append(f'    <publicKey encoding="plain">{signed.public_key.hex()}</publicKey>')
+        lines.append("  </value>")
     return ("\n".join([*lines, "</values>"]) + "\n").encode(encoding)

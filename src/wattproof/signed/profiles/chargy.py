@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
+from wattproof.signed.profiles import chargy_others
 from wattproof.signed.profiles.prediction import (
     INVALID,
     REFUSED,
@@ -57,6 +58,8 @@ def predict(records: Sequence[Record], session: Session | None, surroundings: Su
     record = records[0]
     if record.format == "BSM":
         return first(_BSM, (records, session)) or Prediction(VALID)
+    if record.format in chargy_others.FORMATS:
+        return _other(records, surroundings)
     if record.format != "OCMF":
         return Prediction(UNKNOWN)
     place = ("chargy", record.source)
@@ -64,6 +67,14 @@ def predict(records: Sequence[Record], session: Session | None, surroundings: Su
         values = [other for other in surroundings.file(record) if other.format == "OCMF"]
         surroundings.known[place] = _judge(values)
     return surroundings.known[place]
+
+
+def _other(records: Sequence[Record], surroundings: Surroundings) -> Prediction:
+    """Records of another format: those of the session's charging process, or all of the file."""
+    record = records[0]
+    alone = record.format in (chargy_others.MENNEKES, "PCDF")
+    values = list(records) if alone else [o for o in surroundings.file(record) if o.format == record.format]
+    return first(_CONTAINER, values) or chargy_others.judge(values)
 
 
 def _judge(values: list[Record]) -> Prediction:

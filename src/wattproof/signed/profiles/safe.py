@@ -12,6 +12,7 @@ from wattproof.signed import der, keys
 from wattproof.signed.curves import CURVES, PublicKey
 from wattproof.signed.formats import ocmf_times
 from wattproof.signed.obis_classes import tokens
+from wattproof.signed.profiles import safe_others
 from wattproof.signed.profiles.prediction import (
     INVALID,
     REFUSED,
@@ -59,6 +60,8 @@ class _Values:
 
 def predict(records: Sequence[Record], _session: Session | None, surroundings: Surroundings) -> Prediction:
     """The verdict for a session: of its pair, or the worst of its records, each judged alone."""
+    if records[0].format == safe_others.MENNEKES:  # both measurements stand in one value
+        return first(_CONTAINER, _Values(list(records), False)) or _judge(list(records), surroundings)
     group = surroundings.transaction(records[0])
     numbered = re.fullmatch(r"\s*[+-]?\d+\s*", records[0].transaction or "", re.ASCII)
     if len(group) > 1 and numbered is not None:
@@ -83,6 +86,8 @@ class _Text(OcmfText):
 
 
 def _judge(records: list[Record], surroundings: Surroundings) -> Prediction:
+    if any(record.format in safe_others.FORMATS for record in records):
+        return safe_others.judge(records)
     if any(record.format != "OCMF" for record in records):
         return Prediction(UNKNOWN)
     key = surroundings.key(records[-1])
@@ -116,7 +121,8 @@ def _no_key(values: _Values) -> bool:
     record = values.records[-1]
     if record.signature.verdict is Verdict.NO_KEY:
         return True
-    if _has(record, "F-KEY-SHARED") and record.signature.key_source is not KeySource.TRUSTED:
+    lent = _has(record, "F-KEY-SHARED") and not record.extra.get("embedded_key")
+    if lent and record.signature.key_source is not KeySource.TRUSTED:
         return True
     return record.format == "OCMF" and record.signature.key_source is KeySource.EMBEDDED
 
@@ -144,7 +150,11 @@ _CONTAINER: tuple[Row, ...] = (
         "P-S-CONTAINER",
         REFUSED,
         "it does not know this container",
-        lambda v: any(record.container not in _BARE for record in v.records),
+        lambda v: any(
+            record.container not in _BARE
+            and not (record.container == "MENNEKES-XML" and record.extra.get("root") == "Billing")
+            for record in v.records
+        ),
     ),
     Row(
         "P-S-XML",

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from wattproof.signed.colours import session_verdict
 from wattproof.signed.records import Finding, Severity
-from wattproof.signed.rules import completeness, origin, status, times, values
+from wattproof.signed.rules import bits, completeness, origin, status, times, values
 from wattproof.signed.rules.findings import Check, Thresholds
 from wattproof.signed.rules.flawless import is_flawless
 from wattproof.signed.sessions import Session
@@ -18,7 +18,9 @@ from wattproof.signed.texts import TEXTS
 
 ERROR, WARNING, INFO, INCOMPLETE = Severity.ERROR, Severity.WARNING, Severity.INFO, Severity.INCOMPLETE
 ALL = frozenset[str]()  # every format
-OCMF, BSM = frozenset({"OCMF"}), frozenset({"BSM"})
+OCMF, BSM, ALFEN, PCDF, ISA = (frozenset({name}) for name in ("OCMF", "BSM", "ALFEN", "PCDF", "ISA_EDL_40_P"))
+EDL = origin.EDL
+PAGED = OCMF | BSM | ALFEN | ISA | EDL
 
 
 class Rule(NamedTuple):
@@ -36,6 +38,7 @@ RULES = (
     Rule("S-BEGIN-MISSING", INCOMPLETE, completeness.snapshot_order, BSM),
     Rule("S-END-MISSING", INCOMPLETE, completeness.bounds),
     Rule("S-END-MISSING", INCOMPLETE, completeness.snapshot_order, BSM),
+    Rule("S-END-MISSING", INCOMPLETE, completeness.charging_state, PCDF),
     Rule("S-BEGIN-MULTIPLE", ERROR, completeness.bounds),
     Rule("S-BEGIN-REDUNDANT", INFO, completeness.repetitions),
     Rule("S-END-MULTIPLE", ERROR, completeness.bounds),
@@ -48,17 +51,19 @@ RULES = (
     Rule("S-DUPLICATE", WARNING, completeness.repetitions),
     Rule("S-REPEATED", INFO, completeness.repetitions),
     Rule("S-FISCAL", INFO, completeness.fiscal, OCMF, fiscal=True),
-    Rule("S-PAGE-FORMAT", WARNING, origin.pages, OCMF | BSM),
-    Rule("S-PAGE-CONTEXT", ERROR, origin.pages, OCMF | BSM),
-    Rule("S-PAGE-ORDER", ERROR, origin.pages, OCMF | BSM),
-    Rule("S-PAGE-GAP", ERROR, origin.pages, OCMF | BSM),
-    Rule("S-PAGE-SKIPPED", INFO, origin.pages, OCMF | BSM),
+    Rule("S-PAGE-FORMAT", WARNING, origin.pages, PAGED),
+    Rule("S-PAGE-CONTEXT", ERROR, origin.pages, PAGED),
+    Rule("S-PAGE-ORDER", ERROR, origin.pages, PAGED),
+    Rule("S-PAGE-GAP", ERROR, origin.pages, PAGED),
+    Rule("S-PAGE-SKIPPED", INFO, origin.pages, PAGED),
     Rule("S-METER-MISMATCH", ERROR, origin.identity),
     Rule("S-GATEWAY-MISMATCH", ERROR, origin.identity),
     Rule("S-SESSION-MISMATCH", ERROR, origin.identity),
     Rule("S-EVSE-MISMATCH", ERROR, origin.identity),
     Rule("S-EVSE-MISMATCH", ERROR, origin.container),
     Rule("S-IDENT-MISMATCH", ERROR, origin.identity),
+    Rule("S-IDENT-TIME", WARNING, origin.contract, EDL),
+    Rule("S-IDENT-MARKER", INFO, origin.contract, EDL),
     Rule("S-KEY-MISMATCH", ERROR, origin.identity),
     Rule("S-FIRMWARE-CHANGED", WARNING, origin.identity),
     Rule("S-TARIFF-CHANGED", WARNING, origin.identity),
@@ -69,29 +74,39 @@ RULES = (
     Rule("S-VALUE-DECREASE", ERROR, values.growth, fiscal=True),
     Rule("S-UNIT", ERROR, values.readings),
     Rule("S-UNIT-CHANGED", WARNING, values.readings),
+    Rule("S-UNIT-CHANGED", WARNING, values.scalers, EDL | ALFEN | ISA),
     Rule("S-OBIS-CHANGED", WARNING, values.readings),
     Rule("S-OBIS-MISMATCH", ERROR, completeness.bounds),
     Rule("S-EXPORT-ONLY", INFO, completeness.bounds),
+    Rule("S-EXPORT-ONLY", INFO, bits.edl, EDL),
     Rule("S-REGISTER-NOT-RESET", INFO, values.amount),
     Rule("S-REGISTER-DISAGREE", WARNING, values.amount),
     Rule("S-LOSS", WARNING, values.loss, OCMF),
     Rule("S-ZERO-ENERGY", INFO, values.amount),
+    Rule("S-ZERO-ENERGY", INFO, values.data_set, ISA),
     Rule("S-ENERGY-HIGH", WARNING, values.amount),
     Rule("S-POWER-HIGH", WARNING, values.amount),
     Rule("S-TIME-FORMAT", ERROR, times.plausible),
     Rule("S-TIME-ORDER", ERROR, times.order, fiscal=True),
     Rule("S-TIME-ORDER", ERROR, times.snapshot_clock, BSM),
+    Rule("S-TIME-ORDER", ERROR, times.second_index, EDL | ALFEN),
     Rule("S-TIME-UNSYNC", WARNING, times.clock_status),
+    Rule("S-TIME-UNSYNC", WARNING, times.clock_bits, EDL | ALFEN),
     Rule("S-TIME-INFORMATIVE", INFO, times.clock_status),
     Rule("S-TIME-RELATIVE", INFO, times.clock_status),
     Rule("S-TIME-RELATIVE-LOST", ERROR, times.clock_status),
     Rule("S-TIME-SET", WARNING, times.snapshot_clock, BSM),
     Rule("S-TIME-IMPLAUSIBLE", WARNING, times.plausible),
+    Rule("S-DURATION", WARNING, times.duration, PCDF),
     Rule("S-STATUS", ERROR, status.meter),
     Rule("S-STATUS-MISSING", ERROR, status.meter),
+    Rule("S-STATUS-MISMATCH", ERROR, bits.alfen, ALFEN),
+    Rule("S-STATUS-MAGNET", WARNING, bits.edl, EDL),
+    Rule("S-STATUS-INFO", INFO, bits.alfen, ALFEN),
     Rule("S-ERRORFLAG", ERROR, status.meter),
     Rule("S-ERRORFLAG-TIME", WARNING, status.meter),
     Rule("S-EVENT-COUNTER", ERROR, status.event_counter),
+    Rule("S-BILLING-INVALID", ERROR, completeness.charging_state, PCDF),
     Rule("S-IDENT-LEVEL", ERROR, status.assignment),
     Rule("S-IDENT-NONE", INFO, status.assignment),
     Rule("S-END-ABNORMAL", INFO, completeness.reasons),

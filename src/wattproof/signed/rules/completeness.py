@@ -8,6 +8,9 @@ from wattproof.signed.registers import Register, is_event
 from wattproof.signed.rules.findings import Say, Thresholds
 from wattproof.signed.sessions import BEGIN_LABEL, END_LABEL, Session
 
+#: Formats whose own elements are named begin and end: a label around both of them says nothing (2.6).
+_SAYS_ITSELF = frozenset({"EDL_40_MENNEKES"})
+
 
 def bounds(session: Session, say: Say, _: Thresholds) -> None:
     """Begin and end of every energy register."""
@@ -56,6 +59,16 @@ def snapshot_order(session: Session, say: Say, _: Thresholds) -> None:
         say("S-END-MISSING", "last snapshot")
 
 
+def charging_state(session: Session, say: Say, _: Thresholds) -> None:
+    """What a PCDF line says about itself: billable, and ended (2.8)."""
+    for entry in session.counted:
+        billable, state = entry.record.extra.get("BV"), entry.record.extra.get("SP")
+        if billable != "1":
+            say("S-BILLING-INVALID", f"BV {billable}"[:40])
+        if state not in ("0", "1"):
+            say("S-END-MISSING", f"SP {state}"[:40], Severity.ERROR)
+
+
 def labels(session: Session, say: Say, _: Thresholds) -> None:
     """Labels of the container count only where two or more records have to be told apart."""
     counted = session.counted
@@ -66,6 +79,8 @@ def labels(session: Session, say: Say, _: Thresholds) -> None:
         return
     for entry in counted:
         label = entry.record.context
+        if entry.record.format in _SAYS_ITSELF:
+            continue
         if (label == BEGIN_LABEL and entry.ends) or (label == END_LABEL and entry.begins):
             say("S-CONTEXT", label)
 

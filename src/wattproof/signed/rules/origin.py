@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import pairwise
 
-from wattproof.signed.records import Record
+from wattproof.signed.records import Record, Severity
 from wattproof.signed.rules.findings import Say, Thresholds
 from wattproof.signed.sessions import Session
 
 _BSM_GATEWAY, _BSM_MODEL = "BAUER Electronic BSM-WS36A", "BSM-WS36A"
+#: Formats that sign the 320-byte block of section 2.3.
+EDL = frozenset({"EDL_40_P", "EDL_40_SIG", "EDL_40_MENNEKES", "EMH"})
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -36,7 +38,7 @@ def pages(session: Session, say: Say, _: Thresholds) -> None:
         elif before.redundant or signed_by_bsm(after.record):
             say("S-PAGE-SKIPPED", detail)
         else:
-            say("S-PAGE-GAP", detail)
+            say("S-PAGE-GAP", detail, None if after.record.format == "OCMF" else Severity.WARNING)
 
 
 def signed_by_bsm(record: Record) -> bool:
@@ -48,24 +50,48 @@ def signed_by_bsm(record: Record) -> bool:
     )
 
 
+def _identification(record: Record) -> str | None:
+    """Hexadecimal card numbers are compared without case; an empty one contradicts nothing."""
+    text = record.identification
+    if not text:
+        return None
+    if record.format in EDL:
+        return _unmarked(text)
+    return text.lower() if _HEX.issuperset(text) else text
+
+
+def _unmarked(contract: str) -> str:
+    """A contract id of the EDL family, in hexadecimal, without the begin or end marker of newer meters (2.3)."""
+    return contract[2:] if contract[:2] in ("01", "02") else contract
+
+
+def contract(session: Session, say: Say, _: Thresholds) -> None:
+    """Contract ids of the EDL family: markers in front of them, and when the user was identified.
+
+    Meters that mark begin and end identify the user twice, so their times differ.
+    """
+    stated: dict[str, dict[object, None]] = {}
+    for entry in session.entries:
+        text = entry.record.identification or ""
+        stated.setdefault(text, {})[entry.record.extra.get("contract_time")] = None
+    if len(stated) > 1 and len({_unmarked(text) for text in stated if text}) == 1 and "" not in stated:
+        say("S-IDENT-MARKER", " / ".join(text[:40] for text in stated))
+    for times in stated.values():
+        if len(times) > 1:
+            say("S-IDENT-TIME", " / ".join(map(str, times)))
+
+
 #: What must be equal in all records of a session; ``None`` from a row means "not stated", which is no contradiction.
 _EQUAL: tuple[tuple[str, Callable[[Record], object]], ...] = (
     ("S-METER-MISMATCH", lambda record: record.meter_serial or ""),
     ("S-GATEWAY-MISMATCH", lambda record: record.gateway_serial or ""),
     ("S-SESSION-MISMATCH", lambda record: record.session),
     ("S-EVSE-MISMATCH", lambda record: record.evse or None),
-    ("S-IDENT-MISMATCH", lambda record: _identification(record.identification)),
+    ("S-IDENT-MISMATCH", _identification),
     ("S-KEY-MISMATCH", lambda record: record.signature.public_key),
     ("S-FIRMWARE-CHANGED", lambda record: tuple(text or "" for text in record.firmware)),
     ("S-TARIFF-CHANGED", lambda record: record.tariff or ""),
 )
-
-
-def _identification(text: str | None) -> str | None:
-    """Hexadecimal card numbers are compared without case; an empty one contradicts nothing."""
-    if not text:
-        return None
-    return text.lower() if _HEX.issuperset(text) else text
 
 
 def identity(session: Session, say: Say, _: Thresholds) -> None:

@@ -9,15 +9,21 @@ from wattproof.signed.sessions import Session
 
 #: Assignment levels that say: this user was not, or is no longer, assigned (OCMF table of IL).
 FAILED_LEVELS = frozenset({"MISMATCH", "INVALID", "OUTDATED", "UNKNOWN"})
+#: Formats whose readings have no status at all, or none whose bits are documented.
+WITHOUT_STATUS = frozenset({"ChargePoint", "GDF", "ISA_EDL_40_P", "PCDF"})
 
 
 def meter(session: Session, say: Say, _: Thresholds) -> None:
     """Status and error flags of every reading; those of registers that are not billed only warn."""
+    stateless = session.entries[0].record.format in WITHOUT_STATUS
     for reading in session.readings:
         status, flags = reading.status, reading.error_flags
         if status == "G" and not flags:
             continue
-        severity = Severity.ERROR if classify(reading.register).energy else Severity.WARNING
+        if not status and stateless:
+            continue
+        kind = reading.counts or classify(reading.register)
+        severity = Severity.ERROR if kind.energy else Severity.WARNING
         if not status:
             say("S-STATUS-MISSING", _at(reading), severity)
         elif status != "G":

@@ -54,6 +54,30 @@ def snapshot_clock(session: Session, say: Say, _: Thresholds) -> None:
                 say("S-TIME-SET", f"{name} {before.extra.get(name)} -> {after.extra.get(name)}")
 
 
+def second_index(session: Session, say: Say, _: Thresholds) -> None:
+    """The meter's own count of seconds never goes backwards (2.2, 2.3)."""
+    records = [entry.record for entry in session.entries if not entry.duplicate]
+    for before, after in pairwise(records):
+        first, second = before.extra.get("second_index"), after.extra.get("second_index")
+        if isinstance(first, int) and isinstance(second, int) and second < first:
+            say("S-TIME-ORDER", f"second index {first} -> {second}")
+
+
+def clock_bits(session: Session, say: Say, _: Thresholds) -> None:
+    """Formats with a bit for the clock: every reading counts, also one that is neither begin nor end."""
+    for reading in session.readings:
+        if reading.clock is Clock.UNKNOWN:
+            say("S-TIME-UNSYNC", reading.time_text or "")
+
+
+def duration(session: Session, say: Say, _: Thresholds) -> None:
+    """The stated duration is the difference of the times, to one second (2.8)."""
+    for entry in session.counted:
+        match entry.record.extra.get("seconds"):
+            case (int(measured), int(stated)) if abs(measured - stated) > 1:
+                say("S-DURATION", f"{stated} s stated, {measured} s between the times")
+
+
 def plausible(session: Session, say: Say, thresholds: Thresholds) -> None:
     """Begin and end have a readable time; no time lies before such meters existed or in the future."""
     latest = thresholds.now + DAY

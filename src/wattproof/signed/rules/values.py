@@ -43,6 +43,26 @@ def _spelling(register: Register, say: Say) -> None:
         say("S-OBIS-CHANGED", " / ".join(sorted(text or "" for text in texts)))
 
 
+def scalers(session: Session, say: Say, _: Thresholds) -> None:
+    """Binary formats state a power of ten instead of a unit; it may change, but does not without reason."""
+    found: dict[object, None] = {}
+    for entry in session.counted:
+        stated = entry.record.extra.get("scalers")
+        if isinstance(stated, tuple):
+            found.update(dict.fromkeys(stated))
+    if len(found) > 1:
+        say("S-UNIT-CHANGED", "scalers " + " / ".join(map(str, found)))
+
+
+def data_set(session: Session, say: Say, _: Thresholds) -> None:
+    """An ISA data set whose actual value is still the one at the start (2.7)."""
+    for register in session.registers.values():
+        if register.begins and not register.ends and len(register.readings) > 1:
+            first, last = register.energies[register.begins[0]], register.energies[-1]
+            if first is not None and first == last:
+                say("S-ZERO-ENERGY", str(register.readings[-1].register))
+
+
 def growth(session: Session, say: Say, _: Thresholds) -> None:
     """No energy register ever runs backwards, intermediate readings included."""
     for register in session.registers.values():
