@@ -20,7 +20,7 @@ FOLDER = (
 )
 NOW = 1_800_000_000
 #: Formats and containers of the specification that this version recognises and reports as unsupported.
-LATER = ("EMH", "ChargePoint", "OCPP", "OCPI", "PTB")
+LATER = ("EMH",)
 #: Tokens of the report.
 FORMATS = frozenset(
     "OCMF OCMF-SEALED ALFEN EDL_40_P EDL_40_SIG EDL_40_MENNEKES ISA_EDL_40_P PCDF BSM EMH GDF ChargePoint "

@@ -38,9 +38,10 @@ def command(
 ) -> int:
     """Check signed meter values: is the signature right, is the session complete, and if not, why.
 
-    Reads OCMF texts, S.A.F.E. transparency XML, and Chargy (chargeIT) JSON with BSM snapshots; also written in
-    hexadecimal, Base64 or Base32. A record is green only with a key that you give: a key inside the file proves
-    only that key and record belong together.
+    Reads OCMF texts, S.A.F.E. transparency XML, Chargy and chargeIT JSON, PTB containers, OCPI and OCPP messages, and
+    ChargePoint records with the signature in a file beside them; also written in hexadecimal, Base64 or Base32. A
+    record is green only with a key that you give: a key inside the file proves only that key and record belong
+    together.
 
     Exit codes: 0 green or yellow; 1 red (with --strict also yellow); 2 misuse or a file that cannot be read;
     3 grey: nothing red, but something cannot be judged.
@@ -84,8 +85,7 @@ def command(
     from wattproof.signed.examination import Examination
 
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
-    for name in files:
-        _add(examination, name)
+    _add_all(examination, files)
     report = examination.report()
     if json:
         output.print_json(_printable(report.as_dict()))
@@ -94,18 +94,38 @@ def command(
     return report.exit_status(strict=strict)
 
 
-def _add(examination: Examination, name: str) -> None:
-    """Read one named file; what cannot be read is said at once and counted, the others go on."""
+#: Names of files that may belong to another one, which is read first.
+_COMPANIONS = (".sign", ".pem")
+
+
+def _add_all(examination: Examination, files: tuple[str, ...]) -> None:
+    """Read all named files; one that was read as part of a record before it is no file of its own."""
+    known: set[Path] = set()
+    for name in sorted(files, key=lambda name: name.lower().endswith(_COMPANIONS)):
+        path = Path(name)
+        if name != "-" and path in known:
+            continue
+        known.update(path.parent / other for other in _add(examination, name))
+
+
+def _add(examination: Examination, name: str) -> frozenset[str]:
+    """Read one named file; what cannot be read is said at once and counted, the others go on.
+
+    Returns the names of files beside it that were read with it.
+    """
     from wattproof.signed.examination import read_file
 
     try:
-        data = read_file(sys.stdin.buffer if name == "-" else Path(name))
+        if name != "-":
+            return examination.add_file(Path(name), source=name)
+        data = read_file(sys.stdin.buffer)
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
         examination.unreadable(name, reason)
-        return
+        return frozenset()
     examination.add(data, source=name)
+    return frozenset()
 
 
 def _argument(text: str, option: str) -> bytes | str:

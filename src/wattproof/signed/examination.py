@@ -13,10 +13,11 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
 from wattproof.signed import keys, recognise, verification
@@ -33,6 +34,9 @@ from wattproof.signed.rules.findings import Thresholds
 from wattproof.signed.sessions import Session, form
 from wattproof.signed.texts import HEADLINES, REASONS, TEST_KEY, VERDICTS
 from wattproof.signed.units import Carrier, KeyText, Unit
+
+if TYPE_CHECKING:
+    from wattproof.signed.formats.chargepoint_files import Beside
 
 Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str]"
 KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
@@ -53,7 +57,8 @@ class Examination:
     ``public_key``: the key you trust, in any form of text or DER (hexadecimal, Base64, Base32, PEM), or a file.
     ``allow_test_keys``: published test keys count like others. ``profile``: the incumbent whose prediction counts.
     ``now``: the moment that "in the future" is measured from (Unix seconds or a datetime with zone).
-    ``energy_limit`` in kWh and ``power_limit`` in kW: beyond them a session is remarkable.
+    ``energy_limit`` in kWh and ``power_limit`` in kW: beyond them a session is remarkable. ``experimental`` reads
+    formats of which no genuine record was ever verified (GDF).
     """
 
     def __init__(
@@ -66,19 +71,24 @@ class Examination:
         energy_limit: Decimal | int = 500,
         power_limit: Decimal | int = 1000,
         limits: Limits = DEFAULT,
+        experimental: bool = False,
     ) -> None:
         if profile is not None and profile not in PROFILES:
             raise UnknownName(f"no profile {profile!r}: take one of {', '.join(PROFILES)}")
         self._trusted = _trusted(public_key)
         self._limits = limits
+        self._experimental = experimental
         moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
         self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile, trusted=self._trusted)
         self._test_keys: set[bytes] = set()
 
-    def add(self, data: bytes, source: str = DATA) -> None:
-        """Examine one document: a file's content, a record."""
-        records = [self._verified(unit) for unit in recognise.read(data, _carrier(source), self._limits)]
+    def add(self, data: bytes, source: str = DATA, beside: Beside | None = None) -> None:
+        """Examine one document: a file's content, a record; ``beside`` is what files beside it say about it."""
+        carrier = _carrier(source, self._experimental)
+        if beside is not None and beside.names:
+            carrier = replace(carrier, detached=beside.detached, keys=beside.keys)
+        records = [self._verified(unit) for unit in recognise.read(data, carrier, self._limits)]
         for index, record in enumerate(records):
             record.index = index
             if verification.is_test_key(record) and record.signature.public_key:
@@ -90,6 +100,13 @@ class Examination:
         report.records += records
         report.sessions += sessions
         report.loose += loose
+
+    def add_file(self, path: os.PathLike[str], source: str | None = None) -> frozenset[str]:
+        """Examine one file, with those beside it that belong to the same record; their names. Raises ``OSError``."""
+        data = read_file(path, self._limits)
+        beside = _beside(path, data, self._limits)
+        self.add(data, source or os.fspath(path), beside)
+        return frozenset() if beside is None else beside.names
 
     def unreadable(self, source: str, reason: str) -> None:
         """Count an input that could not be opened or read."""
@@ -108,7 +125,10 @@ class Examination:
 
     def _verified(self, unit: Unit) -> Record:
         try:
-            return verification.verify(unit, self._trusted)
+            record = verification.verify(unit, self._trusted)
+            if unit.doubt is not None and record.signature.verdict is not Verdict.VALID:
+                unit.doubt(record)
+            return record
         except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
             return recognise.failed(unit.record, error)
 
@@ -135,8 +155,8 @@ def _key_text(key: bytes | str) -> KeyText:
 
 
 @lru_cache(maxsize=16)
-def _carrier(source: str) -> Carrier:
-    return Carrier(source=source)
+def _carrier(source: str, experimental: bool) -> Carrier:
+    return Carrier(source=source, experimental=experimental)
 
 
 def _read(path: os.PathLike[str]) -> bytes:
@@ -154,6 +174,30 @@ def read_file(path: os.PathLike[str] | BinaryIO, limits: Limits = DEFAULT) -> by
     return path.read(limits.document + 1)
 
 
+def _beside(path: os.PathLike[str], data: bytes, limits: Limits) -> Beside | None:
+    """What the files beside a file say about it (2.13); they are looked for only if it may be such a record."""
+    from wattproof.signed.formats import chargepoint_files
+
+    if not chargepoint_files.may_be_record(data):
+        return None
+    folder = Path(path).parent
+
+    def content(name: str, most: int) -> bytes | None:
+        try:
+            if not (folder / name).is_file():
+                return None
+            with (folder / name).open("rb") as file:
+                return file.read(most)
+        except OSError:
+            return None
+
+    try:
+        names = [found.name for found in folder.iterdir()]
+    except OSError:
+        names = []
+    return chargepoint_files.beside(Path(path).name, data, names, content, limits)
+
+
 def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None = None, **options: Any) -> Report:
     """Examine one document. Never raises on bad content: what cannot be read is a finding of the report.
 
@@ -166,14 +210,21 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
     if isinstance(data, str):
         content = data.encode("utf-8", "surrogatepass")
         if not recognise.is_recognised(content) and _names_file(data):
-            examination.add(_read(Path(data)), source or data)
+            _add_file(examination, Path(data), source or data)
         else:
             examination.add(content, source or DATA)
     elif isinstance(data, os.PathLike):
-        examination.add(_read(data), source or os.fspath(data))
+        _add_file(examination, data, source or os.fspath(data))
     else:
         examination.add(bytes(data), source or DATA)
     return examination.report()
+
+
+def _add_file(examination: Examination, path: os.PathLike[str], source: str) -> None:
+    try:
+        examination.add_file(path, source)
+    except OSError as error:
+        raise StorageError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
 
 
 def _names_file(text: str) -> bool:

@@ -58,6 +58,12 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
     if key is None:
         record.signature = _refused(unit, algorithm, deciding, decoded.reason, found[1:], curve)
         return record
+    if algorithm.by_curve is not None:
+        by_curve = algorithm.by_curve.get(key.curve.name if isinstance(key, PublicKey) else "")
+        if by_curve is None:
+            record.signature = Signature(Verdict.KEY_ERROR, "V-CURVE-MISMATCH", [], None, key.spki, deciding.source)
+            return record
+        unit.algorithm = algorithm = by_curve
     named = algorithm.name
     if named is None and isinstance(key, PublicKey):
         named = f"ECDSA-{key.curve.name}-{algorithm.hash.upper()}"
