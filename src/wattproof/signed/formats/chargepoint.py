@@ -94,6 +94,21 @@ def signed_file(data: bytes, signature: bytes, carrier: Carrier, limits: Limits 
     return Unit(record, der, BY_KEY, carrier.keys, raw=False)
 
 
+def names(data: bytes, limits: Limits = DEFAULT) -> list[str]:
+    """By which names the key of a record's bytes may be known: its meter, its station with and without outlet."""
+    try:
+        document, _ = jsonscan.load(data[: limits.record], limits)
+    except JsonProblem:
+        return []
+    fields = _fields(document) or {}
+    meter, station, outlet = (
+        enclosing.identifier(fields.get(name)) for name in ("meter_serial", "station_mac", "outlet")
+    )
+    plain = (station or "").replace(":", "")
+    found = [meter, *(f"{plain}{sign}{outlet}" for sign in "_-" if plain and outlet), station, plain]
+    return [name for name in found if name]
+
+
 def _signature(data: bytes, limits: Limits) -> bytes:
     if len(data) > limits.key:
         raise _Stop("F-SIZE", f"a signature of {len(data)} bytes")
