@@ -68,7 +68,23 @@ def _wanted(case: dict[str, Any]) -> list[dict[str, str]]:
 @pytest.mark.proves("T-032", "T-033", "T-034", "T-036", "T-037", "T-039", "T-040", "T-043", "T-044", "T-045", "T-046")
 @pytest.mark.proves("T-048", "T-049", "T-050", "T-051", "T-052", "T-053", "T-054", "T-055", "T-056", "T-057", "T-069")
 @pytest.mark.proves(
-    "T-058", "T-059", "T-060", "T-061", "T-062", "T-063", "T-065", "T-068", "T-074", "T-077", "T-086", "B-145"
+    "T-070",
+    "T-071",
+    "T-072",
+    "T-073",
+    "T-083",
+    "T-058",
+    "T-059",
+    "T-060",
+    "T-061",
+    "T-062",
+    "T-063",
+    "T-065",
+    "T-068",
+    "T-074",
+    "T-077",
+    "T-086",
+    "B-145",
 )
 @pytest.mark.parametrize("case", _named())
 def test_verdicts(case: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ _SCHEMES = {
     "pcdf": "PCDF",
 }
 _ALGORITHMS = {emh.TOKEN: emh.ALGORITHM, GDF: edl.ALGORITHMS[64]}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_TIME, _MOST_SIGNATURES = 40, 16
 
 
@@ -280,7 +281,10 @@ def _instant(text: Any, name: str) -> Stamp:
     offset = None if moment is None else moment.utcoffset()
     if moment is None or offset is None:
         raise Problem("F-FORMAT", f"{name} is no ISO time with an offset", f"/{name}")
-    return Stamp((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1), offset // timedelta(minutes=1))
+    seconds = (moment - _EPOCH) // timedelta(seconds=1)
+    if not 0 <= seconds < 1 << 32:
+        raise Problem("F-FORMAT", f"{name} does not fit four bytes", f"/{name}")
+    return Stamp(seconds, offset // timedelta(minutes=1))
 
 
 def central_europe(seconds: int) -> int:
