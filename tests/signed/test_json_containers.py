@@ -437,3 +437,81 @@ def test_vectors_keep_their_verdicts_when_read_as_text(example: Callable[[str], 
         data = json.dumps(example(name)).encode()
         for encoded in (data.hex().encode(), base64.b64encode(data)):
             assert [session.verdict for session in judged(encoded).sessions] == ["ok"]
+
+
+# -- records of binary formats in containers ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def lines(vectors: Path) -> list[str]:
+    """Start, intermediate and stop of one ALFEN session."""
+    return (vectors / "transparency/other/alfen_synthetic_ok.txt").read_text().split()
+
+
+def test_alfen_lines_in_every_container(lines: list[str], codes: Any) -> None:
+    alone = judged("\n".join(lines))
+    values = [Signed(line.encode(), label, b"", "ALFEN") for line, label in zip(lines, (BEGIN, None, END), strict=True)]
+    for data in (
+        json.dumps({"placeInfo": {}, "signedMeterValues": [{"format": "ALFEN", "payload": line} for line in lines]}),
+        json.dumps({"placeInfo": {}, "signedMeterValues": [{"format": "ALFEN", "payload": "\n".join(lines)}]}),
+        ocpi.write(values, identifier="1"),
+        ocpp_export.write_16(values),
+        ocpp_export.write_201(values),
+        ocpp_export.write_16([Signed("\n".join(lines).encode(), END, b"", "ALFEN")]),
+    ):
+        report = judged(data)
+        (session,) = report.sessions
+        assert session.verdict == "ok" and verdicts(report) == ["valid"] * 3
+        assert [record.signed for record in session.records] == [record.signed for record in alone.records]
+        assert not [code for record in report.records for code in codes(record) if code == "F-FORMAT-LABEL"]
+    changed = [Signed(values[0].record.replace(b"A", b"B", 1), BEGIN, b"", "ALFEN"), *values[1:]]
+    assert "valid" not in verdicts(judged(ocpi.write(changed[:1], identifier="1")))
+
+
+def test_plain_data_of_alfen_is_compared(lines: list[str], codes: Any) -> None:
+    document = json.loads(ocpi.write([Signed(lines[0].encode(), BEGIN, b"", "ALFEN")], identifier="1"))
+    (value,) = document["signed_data"]["signed_values"]
+    assert "F-PLAIN-DIFFERS" not in codes(judged(document).records[0])
+    value["plain_data"] = lines[2]
+    assert "F-PLAIN-DIFFERS" in codes(judged(document).records[0])
+    value["plain_data"] = "AP;0;broken"
+    assert "F-PLAIN-DIFFERS" not in codes(judged(document).records[0])
+
+
+def test_telegrams_of_edl_meters_in_messages(vectors: Path) -> None:
+    """Both telegrams of a container of S.A.F.E., labelled as they are there."""
+    from wattproof.signed import xmlscan
+
+    root = xmlscan.parse((vectors / "transparency/containers/safe_NewEHZSML.xml").read_bytes()).root
+    stated = []
+    for value, label in zip(root.all("value"), (BEGIN, END), strict=True):
+        (data,), (key,) = value.all("signedData"), value.all("publicKey")
+        stated.append((data.text, key.text, label))
+    alone = examine(vectors / "transparency/containers/safe_NewEHZSML.xml", now=NOW)
+    document = {
+        "transactionId": 7,
+        "transactionData": [
+            {
+                "sampledValue": [
+                    {
+                        "format": "SignedData",
+                        "context": label,
+                        "value": json.dumps({"signedMeterData": data, "encodingMethod": "EDL", "publicKey": key}),
+                    }
+                ]
+            }
+            for data, key, label in stated
+        ],
+    }
+    report = judged(document)
+    (session,) = report.sessions
+    assert (session.id, session.verdict) == ("7", alone.sessions[0].verdict)
+    assert [record.signed for record in report.records] == [record.signed for record in alone.records]
+    assert verdicts(report) == ["valid", "valid"]
+
+
+def test_pcdf_lines_in_ocpi(vectors: Path) -> None:
+    data = (vectors / "transparency/containers/safe_valid.pcdf").read_bytes()
+    report = judged(ocpi.write([Signed(data, END, b"", "PCDF")], identifier="1"))
+    (session,) = report.sessions
+    assert verdicts(report) == ["valid"] and session.verdict == examine(data, now=NOW).sessions[0].verdict

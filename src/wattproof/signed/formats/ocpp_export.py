@@ -61,7 +61,8 @@ def write_201(records: Iterable[Signed], transaction: str = "1", *, time: str = 
 
 
 def _object(record: Signed, *, with_key: bool) -> dict[str, str]:
-    wrapped = f"oca:base16:asn1:{record.public_key.hex().upper()}".encode("ascii") if with_key else b""
+    stated = with_key and record.public_key  # some formats hold their key themselves
+    wrapped = f"oca:base16:asn1:{record.public_key.hex().upper()}".encode("ascii") if stated else b""
     return {
         "signedMeterData": base64.b64encode(record.record).decode("ascii"),
         "signingMethod": "",
