@@ -96,6 +96,20 @@ def test_a_curve_that_signs_no_such_record_is_a_key_error() -> None:
         chargepoint_export.sign(data, other)
 
 
+@pytest.mark.proves("T-077")
+@pytest.mark.parametrize("other", ["secp256r1", "secp384r1", "secp256k1", "secp224k1"])
+@pytest.mark.parametrize("curve", ["secp224k1", "secp384r1"])
+def test_keys_on_different_curves(folder: Callable[..., Path], curve: str, other: str, codes: Any) -> None:
+    place = folder(curve=curve)
+    wrong = curves.spki(testkeys.private_key(other, "someone else"))
+    (record,) = examine(place / "secrrct", wrong, now=NOW).records
+    assert (record.signature.verdict, record.signature.reason) == ("key-error", "V-KEY-CONFLICT")
+    assert record.signature.hints == ["would_verify_with_other_key"]
+    (place / "0000b1000000aa00_1.other.pem").write_text(wrong.hex())
+    (record,) = examine(place / "secrrct", curves.spki(key(curve)), now=NOW).records
+    assert record.signature.verdict == "valid" and "F-KEY-DIFFERS" in codes(record)
+
+
 @pytest.mark.parametrize(
     "form",
     [

@@ -62,8 +62,9 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
         by_curve = algorithm.by_curve.get(key.curve.name if isinstance(key, PublicKey) else "")
         if by_curve is None:
             record.signature = Signature(Verdict.KEY_ERROR, "V-CURVE-MISMATCH", [], None, key.spki, deciding.source)
+            _compare(unit, key, found[1:], curve)
             return record
-        unit.algorithm = algorithm = by_curve
+        algorithm = by_curve
     named = algorithm.name
     if named is None and isinstance(key, PublicKey):
         named = f"ECDSA-{key.curve.name}-{algorithm.hash.upper()}"
@@ -101,9 +102,16 @@ def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
 
 
 def _holds(unit: Unit, key: PublicKey, parts: Decoded, signed: bytes, algorithm: str | None = None) -> bool:
-    name = algorithm or (unit.algorithm.hash if unit.algorithm is not None else "sha256")
+    name = algorithm or _hash(unit.algorithm, key)
     digest = _HASHES[name](signed).digest()
     return key.verify(digest, parts.r, parts.s, parts.der)
+
+
+def _hash(algorithm: Algorithm | None, key: PublicKey) -> str:
+    """The hash of an algorithm, which the curve of the key may decide."""
+    if algorithm is not None and algorithm.by_curve is not None:
+        algorithm = algorithm.by_curve.get(key.curve.name)
+    return algorithm.hash if algorithm is not None else "sha256"
 
 
 def _adopt(unit: Unit, signed: bytes, finding: Finding, record: Record | None) -> None:
@@ -194,7 +202,7 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
 
     A conflict needs two keys between which the signature could decide. A signature that no key can verify (its
     encoding, its range) keeps that reason, which says more; a deciding key on another curve than the algorithm names
-    keeps its own reason too, unless another key verifies (T-077).
+    keeps its own reason too, unless another key verifies (T-077): that one beside it is the conflict.
     """
     signature = unit.record.signature
     differing: list[tuple[KeyText, DecodedKey]] = []
@@ -211,7 +219,7 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
         return
     would = any(_would(unit, decoded.key) for _, decoded in differing)
     usable = any(decoded.key is not None for _, decoded in differing)
-    if (signature.reason == "V-MISMATCH" and usable) or (signature.reason == "V-CURVE-MISMATCH" and would):
+    if would or (signature.reason == "V-MISMATCH" and usable):
         signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-KEY-CONFLICT"
     if would:
         signature.hints.append("would_verify_with_other_key")
