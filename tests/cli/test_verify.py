@@ -121,7 +121,8 @@ def test_unreadable_files_are_named_and_the_others_reported(
 @pytest.mark.parametrize("order", [["secrrct"], ["secrrct", "secrrct.sign"], ["secrrct.sign", "KEY", "secrrct"]])
 def test_the_files_of_one_record_are_one_input(verify: Any, tmp_path: Path, order: list[str]) -> None:
     stated = chargepoint_export.Session("M1", "1.0", "2.0", 1_700_000_000, 1_700_003_600)
-    files = chargepoint_export.files(stated, testkeys.private_key("secp224k1", "someone"))
+    private, data = testkeys.private_key("secp224k1", "someone"), chargepoint_export.record(stated)
+    files = chargepoint_export.files(data, chargepoint_export.sign(data, private), curves.public_key(private))
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
     key = next(name for name in files if name.endswith(".pem"))

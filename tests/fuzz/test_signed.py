@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import jsonscan, keys, recognise, testkeys, xmlscan
+from wattproof.signed import curves, jsonscan, keys, recognise, testkeys, xmlscan
 from wattproof.signed.examination import examine
 from wattproof.signed.formats import (
     chargeit,
@@ -21,10 +21,11 @@ from wattproof.signed.formats import (
     ocpp_export,
     ptb,
     safe_xml,
+    samples,
 )
 from wattproof.signed.jsonscan import JsonProblem
 from wattproof.signed.limits import DEFAULT
-from wattproof.signed.records import KeySource, Record, Verdict
+from wattproof.signed.records import KeySource, Moment, Record, Verdict
 from wattproof.signed.units import Carrier, Enclosed, Item, KeyText
 from wattproof.signed.verification import verify
 from wattproof.signed.xmlscan import XmlProblem
@@ -107,15 +108,21 @@ def test_charging_station_json(values: list[Any], place: Any, station: Any) -> N
 
 
 METER, START = "0901454D480000ABCDEF", 1_700_000_000
-READINGS = [emh_export.Reading(METER, 1, 1000, START, contract_time=START), emh_export.Reading(METER, 2, 2000, START)]
+SAMPLES = [samples.Sample(Moment.BEGIN, 100, START, 1), samples.Sample(Moment.END, 200, START, 2)]
+METER_KEY, OUTLET_KEY = testkeys.private_key("secp192r1", METER), testkeys.private_key("secp224k1", "M1")
 RECORD = safe_xml.Signed(b'OCMF|{"PG":"T1","MS":"1","RD":[]}|{"SD":"3006020101020101"}', safe_xml.END, b"")
 CHARGEPOINT = chargepoint_export.Session("M1", "1.0", "2.0", START, START)
 DOCUMENTS = [
     json.loads(data)
     for data in (
-        emh_export.write(READINGS, testkeys.private_key("secp192r1", METER)),
-        chargy_export.write_emh(READINGS, testkeys.private_key("secp192r1", METER)),
-        chargy_export.write_chargepoint(CHARGEPOINT, testkeys.private_key("secp224k1", "M1")),
+        emh_export.write(SAMPLES, METER_KEY, serial=METER),
+        chargy_export.write(SAMPLES, METER_KEY, serial=METER),
+        chargy_export.write(SAMPLES, testkeys.private_key("secp256r1", "G1"), format="GDF", serial="G1"),
+        chargy_export.write_chargepoint(
+            CHARGEPOINT,
+            chargepoint_export.sign(chargepoint_export.record(CHARGEPOINT), OUTLET_KEY),
+            curves.public_key(OUTLET_KEY),
+        ),
         ptb.write(RECORD.record, RECORD.record, b""),
         ocpi.write([RECORD], identifier="1"),
         ocpp_export.write_16([RECORD]),

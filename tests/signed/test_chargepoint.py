@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
+import zipfile
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,9 @@ import pytest
 
 from wattproof.signed import curves, integers, testkeys
 from wattproof.signed.examination import Examination, examine
-from wattproof.signed.formats import chargepoint_export, chargepoint_files
+from wattproof.signed.formats import chargepoint_export, chargepoint_files, samples
 from wattproof.signed.formats.chargepoint_export import Session
+from wattproof.signed.records import Moment
 from wattproof.signed.report import Report
 from wattproof.signed.units import Detached
 
@@ -43,10 +47,15 @@ def signed(document: Any, **options: Any) -> Report:
     return judged(json.dumps(document).encode(), public_key=curves.spki(key()), **options)
 
 
+def files(stated: Session, private: curves.SigningKey) -> dict[str, bytes]:
+    data = chargepoint_export.record(stated)
+    return chargepoint_export.files(data, chargepoint_export.sign(data, private), curves.public_key(private))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[..., Path]:
     def write(stated: Session | None = None, curve: str = "secp224k1") -> Path:
-        for name, data in chargepoint_export.files(stated or session(), key(curve)).items():
+        for name, data in files(stated or session(), key(curve)).items():
             (tmp_path / name).write_bytes(data)
         return tmp_path
 
@@ -203,12 +212,13 @@ def test_names_of_key_files(station: str, outlet: str, expected: str | None) -> 
 
 
 def test_names_in_an_archive() -> None:
-    files = chargepoint_export.files(session(), key())
-    names = {f"x/{name}": data for name, data in files.items()}
+    found = files(session(), key())
+    names = {f"x/{name}": data for name, data in found.items()}
     names["y/secrrct.sign"] = b"of another record"
-    found = chargepoint_files.beside("x/secrrct", names["x/secrrct"], names, lambda name, most: names[name][:most])
-    assert found.names == {"x/secrrct.sign", "x/0000b1000000aa00_1.pem"}
-    assert found.detached is not None and found.detached.signature == files["secrrct.sign"] and len(found.keys) == 1
+    beside = chargepoint_files.beside("x/secrrct", names["x/secrrct"], names, lambda name, most: names[name][:most])
+    assert beside.names == {"x/secrrct.sign", "x/0000b1000000aa00_1.pem"}
+    assert beside.detached is not None and beside.detached.signature == found["secrrct.sign"]
+    assert len(beside.keys) == 1
 
 
 # -- the session --------------------------------------------------------------------------------------------------
@@ -321,3 +331,32 @@ def test_records_of_a_test_key(meter: str, identity: str, codes: Any) -> None:
 def test_readings_to_write_must_be_numbers() -> None:
     with pytest.raises(ValueError, match="decimal"):
         chargepoint_export.record(session(begin="abc"))
+
+
+@pytest.mark.proves("T-107")
+def test_what_is_written(tmp_path: Path, codes: Any) -> None:
+    readings = [
+        samples.Sample(Moment.BEGIN, 100_100, START, 12),
+        samples.Sample(Moment.END, Decimal(112_440), START + 3600, 13),
+    ]
+    private = testkeys.private_key("secp224k1", chargepoint_export.SERIAL)
+
+    def read(**options: Any) -> Report:
+        for found in tmp_path.iterdir():
+            found.unlink()
+        for name, data in chargepoint_export.write(readings, private, **options).items():
+            (tmp_path / name).write_bytes(data)
+        return examine(tmp_path / "secrrct", now=NOW)
+
+    report = read()
+    assert report.sessions[0].verdict == "ok" and "F-TEST-KEY" in codes(report.records[0])
+    assert report.as_dict()["sessions"][0]["energy"]["value"] == "12.340"
+    other = curves.public_key(testkeys.private_key("secp224k1", "x"))
+    assert read(public_key=other).records[0].signature.verdict == "invalid"
+    assert read(embed=False).records[0].signature.verdict == "no-key"
+    for changes in ({"end": "112.441"}, {"meter": "x"}, {"stop": START}, {"unit": "Wh"}):
+        assert read(changes=changes).records[0].signature.verdict == "invalid"
+    packed = chargepoint_export.archive(chargepoint_export.write(readings, private))
+    assert packed == chargepoint_export.archive(chargepoint_export.write(readings, private))
+    with zipfile.ZipFile(io.BytesIO(packed)) as found:
+        assert found.namelist() == ["secrrct", "secrrct.sign", "0000b1000000aa00_1.pem"]

@@ -11,9 +11,10 @@ import pytest
 
 from wattproof.signed import curves, testkeys
 from wattproof.signed.examination import examine
-from wattproof.signed.formats import chargepoint_export, chargy, chargy_export, emh_export
+from wattproof.signed.formats import chargepoint_export, chargy, chargy_export, emh_export, samples
 from wattproof.signed.formats.emh_export import Reading
 from wattproof.signed.limits import Limits
+from wattproof.signed.records import Moment
 from wattproof.signed.report import Report
 
 NOW = 1_800_000_000
@@ -41,12 +42,26 @@ def pair(**end: Any) -> list[Reading]:
     return [first, Reading(**{**{name: getattr(first, name) for name in first.__slots__}, **stated})]
 
 
+def sealed(readings: list[Reading], key: Any = KEY) -> list[tuple[Reading, bytes]]:
+    return [(reading, samples.sign_raw(key, reading.block.encode())) for reading in readings]
+
+
+def value(reading: Reading) -> dict[str, Any]:
+    return emh_export.value(reading, samples.sign_raw(KEY, reading.block.encode()), curves.public_key(KEY))
+
+
+def chargepoint(stated: chargepoint_export.Session) -> Any:
+    key = testkeys.private_key("secp224k1", "x")
+    signature = chargepoint_export.sign(chargepoint_export.record(stated), key)
+    return json.loads(chargy_export.write_chargepoint(stated, signature, curves.public_key(key)))
+
+
 def container(readings: list[Reading] | None = None) -> Any:
-    return json.loads(emh_export.write(readings or pair(), KEY))
+    return json.loads(emh_export.file(value(reading) for reading in readings or pair()))
 
 
-def record(readings: list[Reading] | None = None) -> Any:
-    return json.loads(chargy_export.write_emh(readings or pair(), KEY))
+def record(readings: list[Reading] | None = None, identifier: str = "1") -> Any:
+    return json.loads(chargy_export.session(sealed(readings or pair()), curves.public_key(KEY), identifier=identifier))
 
 
 # -- chargeIT -----------------------------------------------------------------------------------------------------
@@ -212,8 +227,8 @@ def test_the_case_of_a_contract_id_is_no_contradiction(codes: Any) -> None:
 def test_begin_and_end_are_the_first_and_the_last_value(codes: Any) -> None:
     document = container()
     begin, end = document["signedMeterValues"]
-    middle = emh_export.value(pair(page=0x1A, value=111000, time=START + 60, second_index=1758322)[1], KEY)
-    last = emh_export.value(pair(page=0x1B)[1], KEY)
+    middle = value(pair(page=0x1A, value=111000, time=START + 60, second_index=1758322)[1])
+    last = value(pair(page=0x1B)[1])
     document["signedMeterValues"] = [begin, middle, last]
     (session,) = judged(document).sessions
     assert session.verdict == "ok" and [r.moment for r in session.readings] == ["begin", "intermediate", "end"]
@@ -389,12 +404,8 @@ def test_values_of_chargy_that_cannot_be_rebuilt(change: Callable[[Any], Any]) -
 
 
 def test_sessions_of_a_chargy_record_stay_apart(codes: Any) -> None:
-    one, two = record(), json.loads(chargy_export.write_emh(pair(), KEY, identifier="2"))
-    three = json.loads(
-        chargy_export.write_chargepoint(
-            chargepoint_export.Session("M1", "1.5", "2.5", START, START + 60), testkeys.private_key("secp224k1", "x")
-        )
-    )
+    one, two = record(), record(identifier="2")
+    three = chargepoint(chargepoint_export.Session("M1", "1.5", "2.5", START, START + 60))
     document = {
         **one,
         "publicKeys": three["chargingStationOperators"][0]["chargingStations"][0]["EVSEs"][0]["meters"][0][
@@ -427,7 +438,7 @@ def test_sessions_of_a_chargy_record_stay_apart(codes: Any) -> None:
 )
 def test_chargepoint_sessions_that_cannot_be_read(change: Callable[[Any], Any], reason: str) -> None:
     stated = chargepoint_export.Session("M1", "1.5", "2.5", START, START + 60)
-    document = json.loads(chargy_export.write_chargepoint(stated, testkeys.private_key("secp224k1", "x")))
+    document = chargepoint(stated)
     assert verdicts(judged(document)) == ["valid"]
     change(document["chargingSessions"][0])
     assert judged(document).records[0].signature.reason == reason
@@ -470,26 +481,15 @@ def test_a_chargy_record_without_sessions_and_with_too_many_values() -> None:
 # -- GDF ----------------------------------------------------------------------------------------------------------
 
 
-def _gdf() -> Any:
-    """As an EMH record, but of a meter whose id is text, on another curve, and without what GDF does not have."""
-    from dataclasses import replace
+SAMPLES = [
+    samples.Sample(Moment.BEGIN, 100_100, START, 12),
+    samples.Sample(Moment.END, 112_440, START + 3600, 13, second_index=103_600),
+]
 
+
+def _gdf() -> Any:
     key = testkeys.private_key("secp256r1", "GDF0000001")
-    document = record()
-    session = document["chargingSessions"][0]
-    session["@context"] = "https://open.charging.cloud/contexts/SessionSignatureFormats/GDFCrypt01+json"
-    measurement = session["measurements"][0]
-    measurement["energyMeterId"] = "GDF0000001"
-    for reading, value in zip(pair(), measurement["values"], strict=True):
-        block = replace(reading.block, server_id=b"GDF0000001", status=0, second_index=0, pagination=0, log=bytes(2))
-        block = replace(block, contract_id=bytes.fromhex(reading.contract))
-        signature = emh_export.sign(block.encode(), key, "secp256r1").hex()
-        for name in ("infoStatus", "secondsIndex", "paginationId", "logBookIndex"):
-            del value[name]
-        value["signatures"] = [{"r": signature[:64], "s": signature[64:]}]
-    del document["chargingStationOperators"]
-    document["publicKeys"] = [{"value": curves.public_key(key).point.hex()}]
-    return document
+    return json.loads(chargy_export.write(SAMPLES, key, format="GDF", serial="GDF0000001", user="04A1B2C3D4E5F6"))
 
 
 def test_gdf_is_read_only_if_asked_for(codes: Any) -> None:
@@ -513,13 +513,28 @@ def test_gdf_is_read_only_if_asked_for(codes: Any) -> None:
 
 
 @pytest.mark.proves("T-107")
-def test_records_of_test_keys(codes: Any) -> None:
-    key = testkeys.private_key("secp192r1", METER)
-    for data in (emh_export.write(pair(), key), chargy_export.write_emh(pair(), key)):
-        report = judged(data, public_key=curves.public_key(key).point.hex())
-        assert report.summary["yellow"] == 1 and all("F-TEST-KEY" in codes(found) for found in report.records)
-
-
-def test_a_key_of_another_curve_signs_nothing() -> None:
+@pytest.mark.parametrize("write", [emh_export.write, chargy_export.write])
+def test_what_is_written(write: Any, codes: Any) -> None:
+    serial = emh_export.SERIAL
+    key, other = testkeys.private_key("secp192r1", serial), testkeys.private_key("secp192r1", "x")
+    data = write(SAMPLES, key)
+    assert data == write(SAMPLES, key)
+    report = judged(data, public_key=curves.public_key(key).point.hex())
+    assert report.sessions[0].verdict == "ok" and report.as_dict()["sessions"][0]["energy"]["value"] == "12.3400"
+    assert report.summary["yellow"] == 1 and all("F-TEST-KEY" in codes(found) for found in report.records)
+    assert verdicts(judged(write(SAMPLES, other, public_key=curves.public_key(key)))) == ["invalid", "invalid"]
+    assert verdicts(judged(write(SAMPLES, key, embed=False))) == ["no-key", "no-key"]
+    for changes in ({"value": 1}, {"time": START}, {"page": 9}, {"log": b"ab"}, {"status": 0}, {"meter": "09" * 10}):
+        assert verdicts(judged(write(SAMPLES, key, changes=changes, public_key=curves.public_key(key))))[1] != "valid"
     with pytest.raises(ValueError, match="secp192r1"):
-        emh_export.sign(bytes(320), testkeys.private_key("secp256r1", "x"))
+        write(SAMPLES, testkeys.private_key("secp256r1", "x"))
+    with pytest.raises(ValueError, match="20 hexadecimal"):
+        write(SAMPLES, key, serial="no meter")
+
+
+def test_what_of_gdf_cannot_be_written() -> None:
+    key = testkeys.private_key("secp256r1", "x")
+    with pytest.raises(ValueError, match="hexadecimal"):
+        chargy_export.write(SAMPLES, key, format="GDF", serial="x", user="no hex")
+    with pytest.raises(ValueError, match="1 to 10 bytes"):
+        chargy_export.write(SAMPLES, key, format="GDF", serial="x" * 11)

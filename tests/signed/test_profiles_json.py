@@ -9,7 +9,7 @@ import pytest
 
 from wattproof.signed import curves, testkeys
 from wattproof.signed.examination import examine
-from wattproof.signed.formats import chargepoint_export, chargy_export, emh_export, ocpi, ocpp_export, ptb
+from wattproof.signed.formats import chargepoint_export, chargy_export, emh_export, ocpi, ocpp_export, ptb, samples
 from wattproof.signed.formats.emh_export import Reading
 from wattproof.signed.formats.safe_xml import BEGIN, END, Signed
 from wattproof.signed.profiles import chargy_json
@@ -22,6 +22,15 @@ KEY = testkeys.private_key("secp192r1", "a key of these tests")
 READINGS = [Reading(METER, 1, 1000, START), Reading(METER, 2, 3000, START + 3600)]
 
 
+def emh(readings: list[Reading]) -> bytes:
+    public = curves.public_key(KEY)
+    return emh_export.file(emh_export.value(reading, signature, public) for reading, signature in sealed(readings))
+
+
+def sealed(readings: list[Reading]) -> list[tuple[Reading, bytes]]:
+    return [(reading, samples.sign_raw(KEY, reading.block.encode())) for reading in readings]
+
+
 def predicted(data: Any, **options: Any) -> tuple[tuple[str, list[str]], tuple[str, list[str]]]:
     text = data if isinstance(data, bytes) else json.dumps(data).encode()
     (session,) = examine(text, now=NOW, **options).as_dict()["sessions"]
@@ -32,10 +41,10 @@ def predicted(data: Any, **options: Any) -> tuple[tuple[str, list[str]], tuple[s
 @pytest.mark.proves("T-110")
 def test_emh_readings() -> None:
     refused = ("refused", ["P-S-FORMAT"])
-    for data in (emh_export.write(READINGS, KEY), chargy_export.write_emh(READINGS, KEY)):
+    for data in (emh(READINGS), chargy_export.session(sealed(READINGS), curves.public_key(KEY))):
         assert predicted(data) == (refused, ("valid", []))
-    assert predicted(emh_export.write(READINGS[:1], KEY)) == (refused, ("invalid", ["P-C-EMH"]))
-    document = json.loads(emh_export.write(READINGS, KEY))
+    assert predicted(emh(READINGS[:1])) == (refused, ("invalid", ["P-C-EMH"]))
+    document = json.loads(emh(READINGS))
     for value in document["signedMeterValues"]:
         value["meterInfo"]["publicKey"] = curves.spki(KEY).hex()
     assert predicted(document) == (refused, ("invalid", ["P-C-EMH"]))
@@ -49,7 +58,9 @@ def test_emh_readings() -> None:
 @pytest.mark.proves("T-110")
 def test_chargepoint_records() -> None:
     stated = chargepoint_export.Session("M1", "1.5", "2.5", START, START + 3600)
-    data = chargy_export.write_chargepoint(stated, testkeys.private_key("secp224k1", "x"))
+    key = testkeys.private_key("secp224k1", "x")
+    signature = chargepoint_export.sign(chargepoint_export.record(stated), key)
+    data = chargy_export.write_chargepoint(stated, signature, curves.public_key(key))
     assert predicted(data) == (("refused", ["P-S-FORMAT"]), ("valid", []))
     document = json.loads(data)
     document["chargingStationOperators"] = []
@@ -72,12 +83,12 @@ def test_containers_of_ocmf(forge: Any) -> None:
 
 @pytest.mark.proves("T-111")
 def test_a_good_session_warns_of_the_incumbents() -> None:
-    text = json.dumps(examine(emh_export.write(READINGS, KEY), now=NOW).as_dict()["sessions"])
+    text = json.dumps(examine(emh(READINGS), now=NOW).as_dict()["sessions"])
     assert "F-PROFILE" in text and "S.A.F.E." in text
 
 
 def test_what_chargy_holds_and_nobody_reads_is_not_foreseen() -> None:
-    document = json.loads(chargy_export.write_emh(READINGS, KEY))
+    document = json.loads(chargy_export.session(sealed(READINGS), curves.public_key(KEY)))
     document["chargingSessions"][0]["@context"] = "x/GDFCrypt01+json"
     (record,) = examine(json.dumps(document), now=NOW, profile=CHARGY).as_dict()["records"]
     assert record["profiles"][CHARGY] == {"verdict": "unknown", "reasons": []}
