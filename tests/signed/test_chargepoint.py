@@ -119,6 +119,18 @@ def test_keys_on_different_curves(folder: Callable[..., Path], curve: str, other
     assert record.signature.verdict == "valid" and "F-KEY-DIFFERS" in codes(record)
 
 
+@pytest.mark.parametrize("curve", ["secp224k1", "secp256r1", "secp384r1", "secp521r1"])
+def test_a_bare_point_lies_on_the_curve_of_its_size(folder: Callable[..., Path], curve: str, codes: Any) -> None:
+    public = curves.public_key(key(curve))
+    compressed = bytes((2 + public.y % 2,)) + public.point[1 : 1 + public.curve.field_bytes]
+    for text in (public.point.hex(), compressed.hex(), public.point[1:].hex()):
+        (record,) = examine(folder(curve=curve) / "secrrct", text, now=NOW).records
+        assert record.signature.verdict == "valid" and not codes(record)
+    assert (
+        examine(folder(curve=curve) / "secrrct", "04" + "11" * 64, now=NOW).records[0].signature.verdict == "key-error"
+    )
+
+
 @pytest.mark.parametrize(
     "form",
     [

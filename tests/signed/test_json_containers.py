@@ -301,9 +301,20 @@ def test_the_last_key_sent_counts(pair: list[Signed], new_forge: Any) -> None:
 
 def test_both_records_in_one_value_have_no_label(pair: list[Signed]) -> None:
     both = Signed(pair[0].record + b"\n" + pair[1].record, END, pair[0].public_key)
-    report = judged(ocpp_export.write_16([both]))
-    (session,) = report.sessions
-    assert verdicts(report) == ["valid", "valid"] and session.verdict == "ok"
+    for data in (ocpp_export.write_16([both]), ocpp_export.write_201([both]), ocpi.write([both], identifier="1")):
+        report = judged(data)
+        (session,) = report.sessions
+        assert verdicts(report) == ["valid", "valid"] and session.verdict == "ok"
+
+
+def test_many_repeated_keys_cost_no_more_than_their_document(pair: list[Signed]) -> None:
+    document = json.loads(ocpi.write(pair, identifier="1"))
+    document["signed_data"]["signed_values"] = ["@"] * 300
+    repeated = ",".join(f'"k{number}":0,"k{number}":0' for number in range(90))
+    text = json.dumps(document).replace('"@"', "{" + repeated + "}")
+    report = judged(text)
+    assert sum(len(record.findings) for record in report.records) < 12_000
+    assert all(len(record.findings) > 1 for record in report.records)
 
 
 @pytest.mark.parametrize(
@@ -464,6 +475,10 @@ def test_alfen_lines_in_every_container(lines: list[str], codes: Any) -> None:
         assert session.verdict == "ok" and verdicts(report) == ["valid"] * 3
         assert [record.signed for record in session.records] == [record.signed for record in alone.records]
         assert not [code for record in report.records for code in codes(record) if code == "F-FORMAT-LABEL"]
+    for label, expected in (("Alfen Eichrecht", False), ("OCMF", True), ("EDL40 Mennekes", True), (" ", False)):
+        document = json.loads(ocpi.write(values, identifier="1"))
+        document["signed_data"]["encoding_method"] = label
+        assert all(("F-FORMAT-LABEL" in codes(record)) is expected for record in judged(document).records)
     changed = [Signed(values[0].record.replace(b"A", b"B", 1), BEGIN, b"", "ALFEN"), *values[1:]]
     assert "valid" not in verdicts(judged(ocpi.write(changed[:1], identifier="1")))
 

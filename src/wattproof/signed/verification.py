@@ -51,7 +51,7 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
         return record
     deciding = found[0]
     curve: Curve | str | None = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
-    decoded = keys.resolve(deciding, curve)
+    decoded = _resolved(deciding, algorithm, curve)
     key = decoded.key
     if decoded.findings:
         record.findings += decoded.findings
@@ -77,6 +77,17 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
     if len(found) > 1:
         _compare(unit, key, found[1:], curve)
     return unit.record
+
+
+def _resolved(text: KeyText, algorithm: Algorithm | None, curve: Curve | str | None) -> DecodedKey:
+    """The key of a text; a bare point lies on the one curve of the format that has its size."""
+    decoded = keys.resolve(text, curve)
+    if decoded.key is None and algorithm is not None and algorithm.by_curve is not None:
+        for name in algorithm.by_curve:
+            found = keys.resolve(text, CURVES[name])
+            if found.key is not None:
+                return found
+    return decoded
 
 
 def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
@@ -192,7 +203,7 @@ def _refused(
 ) -> Signature:
     """The verdict when the deciding key is no usable key."""
     hints = []
-    if any(_would(unit, keys.resolve(other, curve).key) for other in others):
+    if any(_would(unit, _resolved(other, algorithm, curve).key) for other in others):
         hints.append("would_verify_with_other_key")
     return Signature(Verdict.KEY_ERROR, reason, hints, algorithm.name, None, deciding.source)
 
@@ -207,7 +218,7 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
     signature = unit.record.signature
     differing: list[tuple[KeyText, DecodedKey]] = []
     for other in others:
-        decoded = keys.resolve(other, curve)
+        decoded = _resolved(other, unit.algorithm, curve)
         if decoded.key != key:
             differing.append((other, decoded))
     if not differing:

@@ -306,13 +306,19 @@ def _signature(value: Any, algorithm: Algorithm) -> tuple[bytes, bool]:
         whole = enclosing.text(enclosing.member(signature, "value"))
         try:
             if None not in parts:
-                return b"".join(decode_hex(str(part).strip().rjust(size, "0")) for part in parts), False
+                return b"".join(_integer(str(part), size) for part in parts), False
             if whole is not None:
                 data = decode_hex(whole.strip())
                 return data, len(data) != size
         except (ValueError, binascii.Error):
             continue
     raise Problem("F-SD", "the signature is missing or not hexadecimal", "/signatures")
+
+
+def _integer(digits: str, size: int) -> bytes:
+    """A number in hexadecimal as bytes of at least the usual size, however many zeros stand before it."""
+    digits = digits.strip().lstrip("0")
+    return decode_hex(digits.rjust(max(size, len(digits) + len(digits) % 2), "0"))
 
 
 def _unit(token: str, fields: _Fields, signature: bytes, der: bool, carrier: Carrier) -> Unit:
@@ -325,7 +331,8 @@ def _unit(token: str, fields: _Fields, signature: bytes, der: bool, carrier: Car
         other = fields.signed(offsets)
         if other not in seen:
             seen.add(other)
-            message = f"the meter's clock stood {offsets[0]} minutes before UTC, not {first[0]} as stated"
+            stated, found = (" and ".join(map(str, dict.fromkeys(pair))) for pair in (first, offsets))
+            message = f"the meter's clock stood {found} minutes before UTC, not {stated} as stated"
             finding = Finding("F-TIME-OFFSET", Severity.INFO, message, "timestamp")
             record = partial(_instead, unit, token, other, carrier, offsets[0], fields.meter)
             unit.alternatives.append(Alternative(other, finding, record))

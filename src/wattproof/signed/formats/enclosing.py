@@ -19,6 +19,8 @@ from wattproof.signed.units import Carrier, Enclosed, KeyText, Unit
 
 BEGIN, END = "Transaction.Begin", "Transaction.End"
 _LONGEST_ID = 256
+#: Repeated keys of a whole document that are named; beyond them one for each record.
+_MOST_LISTED = 10_000
 
 
 def member(value: Any, *names: str) -> Any:
@@ -65,11 +67,13 @@ class Repetitions:
         self._own: dict[Path, list[Path]] = {}
         self._around: list[Path] = []
         self._noted = False
+        listed = 0
         for path in jsonscan.repeated_keys(document):
             place = next((path[:end] for end in range(len(path)) if path[:end] in known), None)
             paths = self._around if place is None else self._own.setdefault(place, [])
-            if len(paths) <= jsonscan.MOST_REPEATED:
+            if len(paths) <= (jsonscan.MOST_REPEATED if listed < _MOST_LISTED else 0):
                 paths.append(path)
+                listed += 1
 
     def findings(self, place: Path) -> tuple[Finding, ...]:
         """Those of one record; the first record asked for gets those around all of them too."""
@@ -89,6 +93,13 @@ def mark(units: Iterable[Unit], ambiguous: list[str], group: object = None) -> N
         unit.record.ambiguous += ambiguous
         if group is not None:
             unit.record.group = group
+
+
+def unlabelled(units: list[Unit]) -> None:
+    """A label that stands for several records says nothing about any of them."""
+    if len(units) > 1:
+        for unit in units:
+            unit.record.context = None
 
 
 def where(path: Path) -> str:

@@ -101,6 +101,7 @@ def _item(value: Any, holder: Carrier, place: Path, repeated: Repetitions, group
 
 def _beside(units: list[Unit], plain: Any, ambiguous: list[str], group: str, place: Path) -> None:
     enclosing.mark(units, ambiguous, group)
+    enclosing.unlabelled(units)
     copy = enclosing.text(plain)
     if copy is not None and len(units) == 1 and _contradicts(copy.strip(), units[0].record):
         finding = Finding("F-PLAIN-DIFFERS", Severity.WARNING, _DIFFERS, f"{enclosing.where(place)}/plain_data")

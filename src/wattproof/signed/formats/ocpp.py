@@ -188,11 +188,10 @@ def _lend(value: _Value, keys: tuple[KeyText, ...]) -> None:
 
 
 def _beside(units: list[Unit], ambiguous: list[str], message: dict[str, Any]) -> None:
-    """Labels that stand for several records say nothing about one of them; counters of the message are compared."""
+    """What the message says of the records: its counters are compared."""
     enclosing.mark(units, ambiguous)
+    enclosing.unlabelled(units)
     for unit in units:
-        if len(units) > 1:
-            unit.record.context = None
         for name, moment in (("meterStart", Moment.BEGIN), ("meterStop", Moment.END)):
             if _contradicts(message.get(name), unit.record, moment):
                 text = f"the unsigned {name} of the message contradicts the signed total register"
