@@ -82,10 +82,12 @@ def command(
             raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
+    from wattproof.signed import companions
     from wattproof.signed.examination import Examination
 
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
-    _add_all(examination, files)
+    for name in companions.leading(files):
+        _add(examination, name)
     report = examination.report()
     if json:
         output.print_json(_printable(report.as_dict()))
@@ -94,38 +96,19 @@ def command(
     return report.exit_status(strict=strict)
 
 
-#: Names of files that may belong to another one, which is read first.
-_COMPANIONS = (".sign", ".pem")
-
-
-def _add_all(examination: Examination, files: tuple[str, ...]) -> None:
-    """Read all named files; one that was read as part of a record before it is no file of its own."""
-    known: set[Path] = set()
-    for name in sorted(files, key=lambda name: name.lower().endswith(_COMPANIONS)):
-        path = Path(name)
-        if name != "-" and path in known:
-            continue
-        known.update(path.parent / other for other in _add(examination, name))
-
-
-def _add(examination: Examination, name: str) -> frozenset[str]:
-    """Read one named file; what cannot be read is said at once and counted, the others go on.
-
-    Returns the names of files beside it that were read with it.
-    """
+def _add(examination: Examination, name: str) -> None:
+    """Read one named file; what cannot be read is said at once and counted, the others go on."""
     from wattproof.signed.examination import read_file
 
     try:
-        if name != "-":
-            return examination.add_file(Path(name), source=name)
-        data = read_file(sys.stdin.buffer)
+        if name == "-":
+            examination.add(read_file(sys.stdin.buffer), source=name)
+        else:
+            examination.add_file(Path(name), source=name)
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
         examination.unreadable(name, reason)
-        return frozenset()
-    examination.add(data, source=name)
-    return frozenset()
 
 
 def _argument(text: str, option: str) -> bytes | str:

@@ -101,12 +101,12 @@ class Examination:
         report.sessions += sessions
         report.loose += loose
 
-    def add_file(self, path: os.PathLike[str], source: str | None = None) -> frozenset[str]:
-        """Examine one file, with those beside it that belong to the same record; their names. Raises ``OSError``."""
+    def add_file(self, path: os.PathLike[str], source: str | None = None) -> None:
+        """Examine one file, with those beside it that belong to the same record. Raises ``OSError``."""
+        from wattproof.signed import companions
+
         data = read_file(path, self._limits)
-        beside = _beside(path, data, self._limits)
-        self.add(data, source or os.fspath(path), beside)
-        return frozenset() if beside is None else beside.names
+        self.add(data, source or os.fspath(path), companions.beside(path, data, self._limits))
 
     def unreadable(self, source: str, reason: str) -> None:
         """Count an input that could not be opened or read."""
@@ -172,30 +172,6 @@ def read_file(path: os.PathLike[str] | BinaryIO, limits: Limits = DEFAULT) -> by
         with Path(path).open("rb") as file:
             return file.read(limits.document + 1)
     return path.read(limits.document + 1)
-
-
-def _beside(path: os.PathLike[str], data: bytes, limits: Limits) -> Beside | None:
-    """What the files beside a file say about it (2.13); they are looked for only if it may be such a record."""
-    from wattproof.signed.formats import chargepoint_files
-
-    if not chargepoint_files.may_be_record(data):
-        return None
-    folder = Path(path).parent
-
-    def content(name: str, most: int) -> bytes | None:
-        try:
-            if not (folder / name).is_file():
-                return None
-            with (folder / name).open("rb") as file:
-                return file.read(most)
-        except OSError:
-            return None
-
-    try:
-        names = [found.name for found in folder.iterdir()]
-    except OSError:
-        names = []
-    return chargepoint_files.beside(Path(path).name, data, names, content, limits)
 
 
 def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None = None, **options: Any) -> Report:
