@@ -209,6 +209,27 @@ def test_which_key_files_belong_to_a_record(folder: Callable[..., Path], codes: 
     assert "F-KEY-DIFFERS" in codes(examine(place / "secrrct", curves.spki(key()), now=NOW).records[0])
 
 
+def test_files_of_such_names_that_are_no_keys(folder: Callable[..., Path], codes: Any) -> None:
+    place = folder()
+    (place / "0000b1000000aa00_1_123_payload.tar.bz2").write_bytes(b"BZh9" + bytes(range(256)))
+    (place / "0000b1000000aa00_1.chargy").write_text('{"@context": "https://open.charging.cloud/contexts/CTR+json"}')
+    (place / "0000b1000000aa00_1-broken.chargy").write_text("{")
+    (place / "0000b1000000aa00_1-empty.txt").write_text("")
+    (place / "0000b1000000aa00_1-large.txt").write_text("0" * 70_000)
+    (record,) = examine(place / "secrrct", now=NOW).records
+    assert record.signature.verdict == "valid" and not codes(record)
+
+
+def test_a_key_as_a_json_object(folder: Callable[..., Path]) -> None:
+    place = folder()
+    (place / "0000b1000000aa00_1.pem").unlink()
+    assert examine(place / "secrrct", now=NOW).records[0].signature.verdict == "no-key"
+    for value in (curves.public_key(key()).point.hex(), curves.spki(key()).hex()):
+        stated = {"@context": "https://open.charging.cloud/contexts/publicKey+json", "value": value}
+        (place / "0000b1000000aa00_1-publicKey.chargy").write_text(json.dumps(stated))
+        assert examine(place / "secrrct", now=NOW).records[0].signature.verdict == "valid"
+
+
 @pytest.mark.parametrize(
     ("station", "outlet", "expected"),
     [

@@ -15,12 +15,13 @@ from typing import Any
 from wattproof.signed import jsonscan
 from wattproof.signed.formats import chargepoint, enclosing
 from wattproof.signed.jsonscan import JsonProblem
+from wattproof.signed.keys import looks_like_key
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.records import KeySource
 from wattproof.signed.units import Detached, KeyText
 
 SUFFIX = ".sign"
-_MOST_KEYS = 16
+_MOST_KEYS, _MOST_NAMED = 16, 64
 _NOT_IN_NAMES = re.compile(r"[^0-9a-z]")
 _STATION = re.compile(r"[0-9a-z]{6,64}")
 
@@ -67,12 +68,12 @@ def beside(name: str, data: bytes, names: Iterable[str], read: Open, limits: Lim
             signature = read(other, limits.key + 1)
             used.add(other)
     keys: list[KeyText] = []
-    for other in around:
-        if other not in used and _is_key_of(PurePosixPath(other).name, document) and len(keys) < _MOST_KEYS:
-            content = read(other, limits.key + 1)
-            if content:
-                keys.append(KeyText(_text(content), KeySource.CONTAINER))
-                used.add(other)
+    named = [other for other in around if other not in used and _is_key_of(PurePosixPath(other).name, document)]
+    for other in named[:_MOST_NAMED]:
+        key = _key(read(other, limits.key + 1) or b"", limits) if len(keys) < _MOST_KEYS else None
+        if key is not None:
+            keys.append(KeyText(key, KeySource.CONTAINER))
+            used.add(other)
     return Beside(None if signature is None else Detached(data, signature), tuple(keys), frozenset(used))
 
 
@@ -93,5 +94,16 @@ def _is_key_of(name: str, document: Any) -> bool:
     return start is not None and lower.startswith(start) and not lower[len(start) : len(start) + 1].isdigit()
 
 
-def _text(content: bytes) -> str | bytes:
+def _key(content: bytes, limits: Limits) -> str | bytes | None:
+    """The key that a file holds, alone or as ``value`` of a JSON object; archives and records have such names, too."""
+    if len(content) > limits.key:
+        return None
+    if content.lstrip()[:1] == b"{":
+        try:
+            stated = enclosing.text(enclosing.member(jsonscan.load(content, limits)[0], "value"))
+        except JsonProblem:
+            return None
+        content = (stated or "").encode("utf-8", "replace")
+    if not content or not looks_like_key(content):
+        return None
     return content.decode("ascii").strip() if content.isascii() else content

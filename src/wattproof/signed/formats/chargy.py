@@ -29,6 +29,7 @@ from wattproof.signed.units import NO_CARRIER, Algorithm, Alternative, Carrier, 
 
 CONTAINER = "Chargy-CTR"
 CONTEXT = "https://open.charging.cloud/contexts/CTR+json"
+_CONTEXT = CONTEXT.removesuffix("+json")
 GDF = "GDF"
 #: Scheme of a session, in lower case, to the format that it signs.
 _SCHEMES = {
@@ -50,7 +51,7 @@ def detect(document: Any) -> bool:
     """Whether a parsed JSON document is such a record."""
     context = document.get("@context") if isinstance(document, dict) else None
     stated = context if isinstance(context, list) else [context]
-    return any(type(text) is str and text.strip().startswith(CONTEXT) for text in stated)
+    return any(type(text) is str and text.strip().startswith(_CONTEXT) for text in stated)
 
 
 def read(document: Any, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Item]:
