@@ -37,6 +37,7 @@ from wattproof.signed.units import Carrier, KeyText, Unit
 
 if TYPE_CHECKING:
     from wattproof.signed.formats.chargepoint_files import Beside
+    from wattproof.signed.register import KeyRegister
 
 Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str]"
 KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
@@ -57,6 +58,7 @@ class Examination:
     ``public_key``: the key you trust, in any form of text or DER (hexadecimal, Base64, Base32, PEM), or a file.
     ``allow_test_keys``: published test keys count like others. ``profile``: the incumbent whose prediction counts.
     ``now``: the moment that "in the future" is measured from (Unix seconds or a datetime with zone).
+    ``register`` (or its file): keys that you trust for certain meters, asked where ``public_key`` is not given.
     ``energy_limit`` in kWh and ``power_limit`` in kW: beyond them a session is remarkable. ``experimental`` reads
     formats of which no genuine record was ever verified (GDF).
     """
@@ -70,12 +72,14 @@ class Examination:
         now: float | datetime.datetime | None = None,
         energy_limit: Decimal | int = 500,
         power_limit: Decimal | int = 1000,
+        register: KeyRegister | os.PathLike[str] | None = None,
         limits: Limits = DEFAULT,
         experimental: bool = False,
     ) -> None:
         if profile is not None and profile not in PROFILES:
             raise UnknownName(f"no profile {profile!r}: take one of {', '.join(PROFILES)}")
         self._trusted = _trusted(public_key)
+        self._register = _loaded(register)
         self._limits = limits
         self._experimental = experimental
         moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
@@ -125,18 +129,39 @@ class Examination:
 
     def _verified(self, unit: Unit) -> Record:
         try:
-            record = verification.verify(unit, self._trusted)
+            if self._register is None:
+                record = verification.verify(unit, self._trusted)
+            else:
+                record = self._registered(unit, self._register)
             if unit.doubt is not None and record.signature.verdict is not Verdict.VALID:
                 unit.doubt(record)
             return record
         except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
             return recognise.failed(unit.record, error)
 
+    def _registered(self, unit: Unit, register: KeyRegister) -> Record:
+        """The same with a key register: the user's own key decides, else one that is trusted for this signer."""
+        from wattproof.signed import registered
+
+        trusted = self._trusted or registered.trusted_key(register, unit)
+        record = verification.verify(unit, trusted)
+        record.findings += registered.findings(register, record)
+        return record
+
 
 @lru_cache(maxsize=16)
 def _thousand(value: Decimal | int) -> Decimal:
     """Kilowatts as watts."""
     return Decimal(value) * 1000
+
+
+def _loaded(register: KeyRegister | os.PathLike[str] | None) -> KeyRegister | None:
+    """The register, read if it is a file. An empty one knows nothing and costs nothing."""
+    if isinstance(register, os.PathLike):
+        from wattproof.signed.register import KeyRegister
+
+        register = KeyRegister.load(register)
+    return register or None
 
 
 def _trusted(key: KeyLike | None) -> KeyText | None:

@@ -173,11 +173,11 @@ def _judge_unusual(unit: Unit, key: Key, curve: Curve | str | None, signature: S
         signature.reason = "V-MISMATCH" if len(unit.signature) == size else "V-SIG-ENCODING"
         return
     signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-CURVE-MISMATCH"
-    if isinstance(key, PublicKey) and isinstance(curve, Curve) and _would(unit, key):
+    if isinstance(key, PublicKey) and isinstance(curve, Curve) and would_verify(unit, key):
         signature.hints.append("would_verify_with_key_curve")
 
 
-def _would(unit: Unit, key: Key | None) -> bool:
+def would_verify(unit: Unit, key: Key | None) -> bool:
     """Whether the signature verifies with another key than the deciding one, whatever the algorithm says of curves."""
     if isinstance(key, EdwardsKey):
         try:
@@ -203,7 +203,7 @@ def _refused(
 ) -> Signature:
     """The verdict when the deciding key is no usable key."""
     hints = []
-    if any(_would(unit, _resolved(other, algorithm, curve).key) for other in others):
+    if any(would_verify(unit, _resolved(other, algorithm, curve).key) for other in others):
         hints.append("would_verify_with_other_key")
     return Signature(Verdict.KEY_ERROR, reason, hints, algorithm.name, None, deciding.source)
 
@@ -228,7 +228,7 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
         message = f"the {names} key is another one than the key that verifies"
         unit.record.findings.append(Finding("F-KEY-DIFFERS", Severity.WARNING, message, "key"))
         return
-    would = any(_would(unit, decoded.key) for _, decoded in differing)
+    would = any(would_verify(unit, decoded.key) for _, decoded in differing)
     usable = any(decoded.key is not None for _, decoded in differing)
     if would or (signature.reason == "V-MISMATCH" and usable):
         signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-KEY-CONFLICT"
@@ -262,4 +262,4 @@ def _unkept_spki(name: str, identity: str) -> bytes:
     return curves.public_key(curves.private_key(CURVES[name], testkeys.derive.__wrapped__(name, identity))).spki
 
 
-__all__ = ["KeySource", "is_test_key", "verify"]
+__all__ = ["KeySource", "is_test_key", "verify", "would_verify"]
