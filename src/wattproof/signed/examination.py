@@ -133,6 +133,7 @@ class Examination:
                 record = verification.verify(unit, self._trusted)
             else:
                 record = self._registered(unit, self._register)
+            record.signature.value = unit.signature
             if unit.doubt is not None and record.signature.verdict is not Verdict.VALID:
                 unit.doubt(record)
             return record

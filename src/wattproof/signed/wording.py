@@ -57,6 +57,13 @@ REGISTERED = Text(
     "The key is trusted in your key register.",
     "Der Schlüssel ist in Ihrem Schlüsselregister als vertrauenswürdig eingetragen.",
 )
+#: The same as a few words.
+SOURCES: dict[KeySource | None, Text] = {
+    KeySource.TRUSTED: Text("known to you", "Ihnen bekannt"),
+    KeySource.CONTAINER: Text("stood beside the record", "stand neben dem Datensatz"),
+    KeySource.EMBEDDED: Text("stood inside the record", "stand im Datensatz selbst"),
+    None: Text("there is none", "gibt es nicht"),
+}
 UNREADABLE = Text("The record cannot be read, see the findings.", "Der Datensatz ist nicht lesbar, siehe die Befunde.")
 
 #: What would make a signature verify, in words; none of it changes a verdict.
@@ -162,15 +169,17 @@ def say(text: Text, language: Language) -> str:
     return text.de if language == "de" else text.en
 
 
-def message(finding: Finding, language: Language) -> str:
-    """What a finding says: its sentence and the values concerned."""
+def message(finding: Finding, language: Language, *, beside: bool = False) -> str:
+    """What a finding says: its sentence and the values concerned. ``beside``: the English one stands beside it."""
     if language == "en":
         return finding.message
     known = TEXTS.get(finding.code)
     if known is not None:
         return known.de + finding.message.removeprefix(known.en) if finding.message.startswith(known.en) else known.de
     sentence = GERMAN.get(finding.code.partition(":")[0])
-    return finding.message if sentence is None else f"{sentence} [{finding.message}]"
+    if sentence is None:
+        return finding.message
+    return sentence if beside else f"{sentence} [{finding.message}]"
 
 
 def key_origin(record: Record, language: Language) -> str:
