@@ -50,9 +50,12 @@ footer{color:var(--soft);font-size:.82rem;border-top:1px solid var(--line);margi
 @page{size:A4;margin:9mm}
 @media print{:root{color-scheme:light;--ink:#000;--paper:#fff;--soft:#444;--line:#bbb;--wash:#fff;
 --green:#136c34;--yellow:#7a4f00;--red:#a01510;--grey:#444}
-body{font-size:8pt;line-height:1.22;padding:0;max-width:none}
+body{font-size:7.8pt;line-height:1.2;padding:0;max-width:none}
 article{margin:0;break-after:page}article:last-of-type{break-after:auto}
-header{padding:1.5mm 3mm}h2{margin:2mm 0 .6mm}h3{margin:1.4mm 0 .4mm}svg{max-height:32mm}
+header{padding:1mm 3mm}header b{font-size:16pt}h1{font-size:11pt}p{margin:.4mm 0}dl{margin:.6mm 0}
+th,td{padding-top:.2mm;padding-bottom:.2mm}
+h2{margin:2mm 0 .6mm}h3{margin:1.4mm 0 .4mm}svg{max-height:28mm}
+.facts{grid-template-columns:max-content 1fr max-content 1fr}.facts .big{grid-column:2/5}
 code{font-size:5.4pt;line-height:1.15;padding:0}table{font-size:7.5pt}h3{font-size:8pt}h2{font-size:9pt}
 ul{margin:0}.other{font-size:.9em}
 h3{break-after:avoid}dl{gap:0 3mm}dd.big{font-size:12pt}footer{margin-top:2mm;padding-top:1mm;font-size:6.5pt}
@@ -171,7 +174,7 @@ class _Page:
         for position, (label, text) in enumerate(sheet.facts):
             big = ' class="big"' if position == 0 and sheet.used else ""
             rows.append(f"<dt>{self.both(label)}</dt><dd{big}>{escape(text)}</dd>")
-        return f"<dl>{''.join(rows)}</dl>\n" if rows else ""
+        return f'<dl class="facts">{"".join(rows)}</dl>\n' if rows else ""
 
     def notes(self, notes: list[Note]) -> str:
         items = (
@@ -187,20 +190,19 @@ class _Page:
         if found.reason is not None:
             lines.append(f"<p>{self.both(found.reason)}</p>\n")
         left = f" ({found.left_out} {self.both(PARTS['bytes left out'])})" if found.left_out else ""
+        print_of_key = f", {self.first(PARTS['fingerprint'])} {found.fingerprint}" if found.fingerprint else ""
         rows = [
             (PARTS["algorithm"], escape(found.algorithm), ""),
             (PARTS["signed"], "", found.signed),
             (PARTS["hash"], escape(found.hash_name), found.hash),
             (PARTS["signature"], "", found.signature),
-            (PARTS["key"], self.both(found.origin), found.key),
+            (PARTS["key"], self.both(found.origin) + print_of_key, found.key),
         ]
         lines.append("<dl>")
         for label, text, code in rows:
             extra = left if label is PARTS["signed"] else ""
             shown = f"<code>{code}</code>" if code else ""
             lines.append(f"<dt>{self.both(label)}</dt><dd>{text or ('' if code else '-')}{extra}{shown}</dd>")
-        if found.fingerprint:
-            lines.append(f"<dt>{self.both(PARTS['fingerprint'])}</dt><dd><code>{found.fingerprint}</code></dd>")
         lines.append("</dl>\n")
         if found.notes:
             lines.append(self.notes(found.notes))
