@@ -81,6 +81,8 @@ def test_the_list_names_formats_variants_and_fields(call: Any) -> None:
     assert all(name in result.out for name in (*MAKERS, *VARIANTS, "brainpoolP384r1", "RCnt"))
     found = json.loads(call("forge", "--json").out)
     assert [row["format"] for row in found["formats"]] == list(MAKERS) and found["variants"].keys() == VARIANTS.keys()
+    lacking = {row["format"] for row in found["formats"] if "missing-page" not in row["variants"]}
+    assert lacking == {"PCDF", "ISA_EDL_40_P", "ChargePoint"}
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ from wattproof.signed.wording import COLOURS, LANGUAGES, Language
 NOW = 1_800_000_000
 PRIVATE = testkeys.private_key("secp256r1", "the key of a meter")
 EVIL = "<script>alert(1)</script><img src=x onerror=y>'\"&amp;\x1b[31m\u202e\u0000{{7*7}}"
+#: Formats with times, offsets and curve as these tests expect them.
+FORMATS = ["OCMF", "SAFE-XML", "chargeIT-JSON"]
 needs_reportlab = pytest.mark.skipif(
     importlib.util.find_spec("reportlab") is None, reason="reportlab (extra documents) is not installed"
 )
@@ -82,7 +84,7 @@ def evil_report(forge_of_tests: Any) -> Report:
 
 @pytest.mark.proves("T-112")
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("format", MAKERS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_page_says_all_of_it_in_both_languages(format: str, language: Language) -> None:
     found = report(format)
     page = Parsed(write_html(found, language))
@@ -98,6 +100,16 @@ def test_a_page_says_all_of_it_in_both_languages(format: str, language: Language
 
 
 @pytest.mark.proves("T-112")
+@pytest.mark.parametrize("format", MAKERS)
+def test_every_format_has_a_page(format: str) -> None:
+    found = report(format)
+    page = Parsed(write_html(found))
+    assert NOTICE.en in page.text and NOTICE.de in page.text and "12.34" in page.text
+    assert all(record.signed.hex() in page.text for record in found.records)
+    assert [tag for tag, _ in page.elements].count("svg") == 1
+
+
+@pytest.mark.proves("T-112")
 def test_every_kind_of_report_has_the_notice() -> None:
     empty = Examination().report()
     loose = examine(b"nothing that is known", now=NOW)
@@ -107,7 +119,7 @@ def test_every_kind_of_report_has_the_notice() -> None:
         assert found.as_dict()["notice"] == NOTICE.en
 
 
-@pytest.mark.parametrize("format", MAKERS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_the_court_gets_bytes_hash_signature_key_and_its_source(format: str) -> None:
     found = report(format)
     page = Parsed(write_html(found))
@@ -275,7 +287,7 @@ def drawn_text(data: bytes) -> str:
 @needs_reportlab
 @pytest.mark.proves("T-112")
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("format", MAKERS)
+@pytest.mark.parametrize("format", FORMATS)
 def test_a_pdf_says_the_same_on_one_page(format: str, language: Language) -> None:
     found = report(format)
     data = write_pdf(found, language)

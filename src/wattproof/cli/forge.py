@@ -47,7 +47,7 @@ def command(
     Parameters
     ----------
     format
-        OCMF, SAFE-XML or chargeIT-JSON (also: bsm).
+        Such as OCMF, SAFE-XML, chargeIT-JSON (also: bsm), ALFEN, EDL_40_P or PCDF; `wattproof forge` lists all.
     variant
         valid, tampered:FIELD, wrong-key, wrong-order, missing-page, other-curve or no-key.
     serial
@@ -98,7 +98,13 @@ def _list(json: bool) -> None:
     makers = [maker(name) for name in MAKERS]
     if json:
         formats = [
-            {"format": made.token, "curves": list(made.curves), "fields": [*made.fields, SIGNATURE]} for made in makers
+            {
+                "format": made.token,
+                "curves": list(made.curves),
+                "fields": [*made.fields, SIGNATURE],
+                "variants": [name for name in VARIANTS if name not in made.lacks],
+            }
+            for made in makers
         ]
         output.print_json({"formats": formats, "variants": VARIANTS})
         return

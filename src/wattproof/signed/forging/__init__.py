@@ -27,9 +27,30 @@ MAKERS = {
     "OCMF": "wattproof.signed.forging.ocmf:OCMF",
     "SAFE-XML": "wattproof.signed.forging.ocmf:SAFE_XML",
     "chargeIT-JSON": "wattproof.signed.forging.chargeit:CHARGEIT_JSON",
+    "ALFEN": "wattproof.signed.forging.alfen:ALFEN",
+    "PCDF": "wattproof.signed.forging.pcdf:PCDF",
+    "EDL_40_P": "wattproof.signed.forging.edl:EDL_40_P",
+    "EDL_40_SIG": "wattproof.signed.forging.edl:EDL_40_SIG",
+    "EDL_40_MENNEKES": "wattproof.signed.forging.edl:EDL_40_MENNEKES",
+    "ISA_EDL_40_P": "wattproof.signed.forging.isa:ISA_EDL_40_P",
+    "EMH": "wattproof.signed.forging.emh:EMH",
+    "ChargePoint": "wattproof.signed.forging.chargepoint:CHARGEPOINT",
+    "PTB": "wattproof.signed.forging.ocmf:PTB",
+    "OCPI": "wattproof.signed.forging.ocmf:OCPI",
+    "OCPP-1.6": "wattproof.signed.forging.ocmf:OCPP_16",
+    "OCPP-2.0.1": "wattproof.signed.forging.ocmf:OCPP_201",
 }
 #: Other names of a format, lower case.
-_ALIASES = {"xml": "SAFE-XML", "safe": "SAFE-XML", "bsm": "chargeIT-JSON", "chargy": "chargeIT-JSON"}
+_ALIASES = {
+    "xml": "SAFE-XML",
+    "safe": "SAFE-XML",
+    "bsm": "chargeIT-JSON",
+    "chargy": "chargeIT-JSON",
+    "mennekes": "EDL_40_MENNEKES",
+    "isa": "ISA_EDL_40_P",
+    "edl": "EDL_40_P",
+    "ocpp": "OCPP-1.6",
+}
 
 #: Variant to what is wrong with it. ``tampered`` takes the name of a field after a colon.
 VARIANTS = {
@@ -59,7 +80,7 @@ class Forged:
 
 def maker(format: str) -> Maker:
     """The maker of a format, its name in any case. Raises ``UnknownName``."""
-    names = {**{name.lower(): name for name in MAKERS}, **_ALIASES}
+    names = {**{name.lower().replace("_", "-"): name for name in MAKERS}, **_ALIASES}
     name = names.get(format.lower().replace("_", "-"))
     if name is None:
         raise UnknownName(f"the forge has no format {format!r}: take one of {', '.join(MAKERS)}")
@@ -94,21 +115,21 @@ def forge(
     curve = curve or made.curves[0]
     if curve not in made.curves:
         raise UnknownName(f"{made.token} is not signed on {curve!r}: take one of {', '.join(made.curves)}")
-    story = Story(serial or made.serial, curve, wrong_order=kind == "wrong-order", missing_page=kind == "missing-page")
-    right = key if key is not None else testkeys.private_key(curve, story.serial)
+    identity = serial or made.serial
+    right = key if key is not None else testkeys.private_key(curve, identity)
     signing = beside = right
     if kind == "wrong-key":
-        signing = testkeys.private_key(curve, story.serial + " wrong")
+        signing = testkeys.private_key(curve, identity + " wrong")
     elif kind == "other-curve":
-        signing = beside = testkeys.private_key(_other(curve), story.serial)
+        signing = beside = testkeys.private_key(_other(curve, made.curves), identity)
     public = curves.public_key(beside)
-    drafts = made.drafts(story)
+    shown = None if kind == "no-key" else public
+    story = Story(identity, curve, kind == "wrong-order", kind == "missing-page", shown)
     sealed = [
-        Sealed(draft, _sign(signing, made.signed(draft, story)), None if kind == "no-key" else public)
-        for draft in drafts
+        Sealed(draft, _sign(signing, made.signed(draft, story)), public.curve, shown) for draft in made.drafts(story)
     ]
     if kind == "tampered":
-        sealed[-1] = _tampered(sealed[-1], field, signing)
+        sealed[-1] = _tampered(sealed[-1], field)
     return Forged(made.token, variant, made.file(sealed, story), story.serial, curve, public.spki)
 
 
@@ -118,6 +139,8 @@ def _variant(made: Maker, variant: str) -> tuple[str, str]:
     if kind not in VARIANTS or bool(colon) != (kind == "tampered"):
         known = ", ".join("tampered:FIELD" if name == "tampered" else name for name in VARIANTS)
         raise UnknownName(f"no variant {variant!r}: take one of {known}")
+    if kind in made.lacks:
+        raise UnknownName(f"{made.token} has no variant {kind}: its records have no place for it")
     if kind != "tampered":
         return kind, ""
     fields = {name.lower(): name for name in (*made.fields, SIGNATURE)}
@@ -128,20 +151,24 @@ def _variant(made: Maker, variant: str) -> tuple[str, str]:
     return kind, fields[field.lower()]
 
 
-def _other(curve: str) -> str:
-    """A curve of another size, so that no reader can take one for the other, and whose signatures fit everywhere."""
-    return "secp192r1" if CURVES[curve].field_bytes != 24 else "secp256r1"
+def _other(curve: str, known: tuple[str, ...]) -> str:
+    """A curve of another size, so that no reader can take one for the other; if possible one the format does not know.
+
+    Of what remains the smallest, whose signatures fit everywhere.
+    """
+    size = CURVES[curve].field_bytes
+    sizes = [name for name in ("secp192r1", "secp256r1", "secp384r1") if CURVES[name].field_bytes != size]
+    return next((name for name in sizes if name not in known), sizes[0])
 
 
 def _sign(key: SigningKey, signed: bytes) -> bytes:
     return curves.sign_digest(key, hashlib.sha256(signed).digest())
 
 
-def _tampered(sealed: Sealed, field: str, signing: SigningKey) -> Sealed:
+def _tampered(sealed: Sealed, field: str) -> Sealed:
     if field != SIGNATURE:
         return replace(sealed, draft=changed(sealed.draft, field))
-    curve = curves.public_key(signing).curve
-    parts = decode(curve, sealed.signature)
+    parts = decode(sealed.curve, sealed.signature)
     s = parts.s - 1 if parts.s > 1 else 2
     return replace(sealed, signature=curves.encode_signature(parts.r, s))
 

@@ -44,6 +44,7 @@ class ChargeitMaker:
     curves: tuple[str, ...] = ("secp256r1",)
     fields: tuple[str, ...] = tuple(field.name for field in CURRENT)
     serial: str = "001BZR9900000001"
+    lacks: tuple[str, ...] = ()
 
     def drafts(self, story: Story) -> list[Draft]:
         if not (story.serial.isascii() and story.serial.isprintable() and 0 < len(story.serial) <= _LONGEST_SERIAL):

@@ -1,21 +1,21 @@
-"""OCMF records, bare or in the S.A.F.E. container: begin and end of a session, one record each.
+"""OCMF records of begin and end: bare, in the containers of S.A.F.E. and PTB, or in messages of OCPI and OCPP.
 
 A bare record has no place for a key. The forge writes it as a fourth section, which once existed informally, so that
-the file can be judged alone. Source: verifier specification, 1.1 to 1.11 and 2.1.
+the file can be judged alone. Source: verifier specification, 1.1 to 1.11, 2.1, 2.15 to 2.17.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from xml.sax.saxutils import escape
 
 from wattproof.errors import InvalidValue
 from wattproof.signed.forging.maker import Draft, Literal, Sealed, Story
-from wattproof.signed.formats import ocmf, safe_xml
+from wattproof.signed.formats import ocmf, ocpi, ocpp_export, ptb, safe_xml
+from wattproof.signed.formats.safe_xml import Signed
 
 #: Curve to the name that OCMF, or the widest known extension of it, has for it.
 ALGORITHMS = {
@@ -53,19 +53,20 @@ def _time(seconds: int, offset: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OcmfMaker:
-    """``contained``: in the S.A.F.E. container, where labels and not pages give the order."""
+    """``write``: the container, where labels and not pages give the order; a bare file without it."""
 
     token: str
-    contained: bool
+    write: Callable[[list[Signed]], bytes] | None = None
     curves: tuple[str, ...] = tuple(ALGORITHMS)
     fields: tuple[str, ...] = _FIELDS
     serial: str = "TEST0099000001"
+    lacks: tuple[str, ...] = ()
 
     def drafts(self, story: Story) -> list[Draft]:
         if not 0 < len(story.serial) <= _LONGEST_SERIAL or not story.serial.isprintable():
             raise InvalidValue(f"a serial of OCMF is a printable text of 1 to {_LONGEST_SERIAL} characters")
         pages = story.pages
-        if story.wrong_order and not self.contained:
+        if story.wrong_order and self.write is None:
             pages = pages[::-1]
         return [
             _payload(story, page, code, seconds, reading)
@@ -77,8 +78,10 @@ class OcmfMaker:
 
     def file(self, records: Sequence[Sealed], story: Story) -> bytes:
         texts = [_record(sealed, ALGORITHMS[story.curve]) for sealed in records]
-        if self.contained:
-            return _container(texts, records, story)
+        if self.write is not None:
+            labels = (safe_xml.END, safe_xml.BEGIN) if story.wrong_order else (safe_xml.BEGIN, safe_xml.END)
+            key = story.public_key.spki if story.public_key is not None else b""
+            return self.write([Signed(text.encode(), label, key) for text, label in zip(texts, labels, strict=True)])
         keys = [f"|{sealed.public_key.spki.hex()}" if sealed.public_key else "" for sealed in records]
         return "".join(f"{text}{key}\n" for text, key in zip(texts, keys, strict=True)).encode()
 
@@ -120,22 +123,23 @@ def _record(sealed: Sealed, algorithm: str) -> str:
     return f"{ocmf.TOKEN}|{text_of(sealed.draft)}|{section}"
 
 
-def _container(texts: Sequence[str], records: Sequence[Sealed], story: Story) -> bytes:
-    labels = (safe_xml.BEGIN, safe_xml.END)
-    labels = labels[::-1] if story.wrong_order else labels
-    if all(sealed.public_key is not None for sealed in records):
-        values = [
-            safe_xml.Signed(text.encode(), label, sealed.public_key.spki)
-            for text, label, sealed in zip(texts, labels, records, strict=True)
-            if sealed.public_key is not None
-        ]
-        return safe_xml.write(values, encoding="utf-8")
-    lines = ['<?xml version="1.0" encoding="UTF-8" standalone="yes"?>', "<values>"]
-    for text, label in zip(texts, labels, strict=True):
-        signed = f'<signedData format="OCMF" encoding="plain">{escape(text)}</signedData>'
-        lines.append(f'  <value transactionId="1" context="{label}">{signed}</value>')
-    return ("\n".join([*lines, "</values>"]) + "\n").encode()
+def _safe(records: list[Signed]) -> bytes:
+    return safe_xml.write(records, encoding="utf-8")
 
 
-OCMF = OcmfMaker("OCMF", contained=False)
-SAFE_XML = OcmfMaker("SAFE-XML", contained=True)
+def _ocpi(records: list[Signed]) -> bytes:
+    return ocpi.write(records, identifier="1")
+
+
+def _ptb(records: list[Signed]) -> bytes:
+    """The records in the places that their labels name."""
+    begin, end = sorted(records, key=lambda signed: signed.context != safe_xml.BEGIN)
+    return ptb.write(begin.record, end.record, begin.public_key)
+
+
+OCMF = OcmfMaker("OCMF")
+SAFE_XML = OcmfMaker("SAFE-XML", _safe)
+OCPP_16 = OcmfMaker("OCPP-1.6", ocpp_export.write_16)
+OCPP_201 = OcmfMaker("OCPP-2.0.1", ocpp_export.write_201)
+OCPI = OcmfMaker("OCPI", _ocpi)
+PTB = OcmfMaker("PTB", _ptb)
