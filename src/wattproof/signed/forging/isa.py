@@ -33,7 +33,8 @@ class IsaMaker:
         told = samples(story)
         if story.wrong_order:
             told.reverse()
-        found = asdict(isa_export.data_set(*told, serial=story.serial, user=story.user))
+        first, last = told
+        found = asdict(isa_export.data_set(first, last, serial=story.serial, user=story.user))
         return [_flat(found)]
 
     def signed(self, draft: Draft, story: Story) -> bytes:
@@ -60,12 +61,11 @@ def _flat(found: dict[str, Any]) -> Draft:
 
 
 def _data_set(draft: Draft) -> DataSet:
-    own = {name: value for name, value in draft.items() if "." not in name}
-    values = {
-        name: Value(**{key.partition(".")[2]: value for key, value in draft.items() if key.startswith(name + ".")})
-        for name in _VALUES
-    }
-    return DataSet(**own, **values)
+    nested: Draft = {name: value for name, value in draft.items() if "." not in name}
+    for name in _VALUES:
+        parts = {key.partition(".")[2]: value for key, value in draft.items() if key.startswith(name + ".")}
+        nested[name] = Value(**parts)
+    return DataSet(**nested)
 
 
 ISA_EDL_40_P = IsaMaker()
