@@ -100,6 +100,10 @@ def test_first_seen_keys_are_pinned_on_request_only(call: Any, session: Path, tm
     assert "F-KEY-CHANGED" in result.out and "first seen" not in result.err
     assert rows(call) == [(SERIAL, "seen", KEY.hex())]
     assert call("verify", session, "--pin", "--keys", "none").code == 2
+    missing = call("verify", session, "--keys", tmp_path / "missing.json")
+    assert missing.code == 2 and "no such key register" in missing.err
+    assert call("verify", session, "--keys", tmp_path / "new.json", "--pin").code == 0
+    assert (tmp_path / "new.json").is_file()
 
 
 @pytest.mark.parametrize("format", ["OCMF", "SAFE-XML", "chargeIT-JSON"])

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wattproof.cli import output
-from wattproof.cli.keeping import write_durably
 
 if TYPE_CHECKING:
     from wattproof.signed.register import KeyRegister
@@ -40,6 +39,7 @@ def changing(path: Path) -> Iterator[KeyRegister]:
 
     Another command waits meanwhile, so that neither loses what the other did. Raises ``StorageError``.
     """
+    from wattproof.cli.keeping import write_durably
     from wattproof.signed.register import KeyRegister
 
     with output.writing(path):

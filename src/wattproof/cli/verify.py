@@ -100,7 +100,10 @@ def command(
     known = register_path(register)
     if pin and known is None:
         raise UsageError("--pin needs a key register: name one with --keys")
-    examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile, register=known)
+    there = known is not None and known.exists()
+    if register is not None and known is not None and not there and not pin:
+        raise UsageError(f"--keys {escape(register)}: there is no such key register")
+    examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile, register=known if there else None)
     for name in companions.leading(files):
         _add(examination, name)
     report = examination.report()
