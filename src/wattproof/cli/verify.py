@@ -84,7 +84,7 @@ def command(
     """
     key = _argument(public_key, "--public-key") if public_key is not None else None
     if digest is not None or signature is not None:
-        return _bare(files, digest, signature, key, json)
+        return _bare(files, digest, signature, key, json, _language(language))
     for name in files:
         if name.startswith("-") and name != "-":
             raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
@@ -195,7 +195,12 @@ def _argument(text: str, option: str) -> bytes | str:
 
 
 def _bare(
-    files: tuple[str, ...], digest: str | None, signature: str | None, key: bytes | str | None, json: bool
+    files: tuple[str, ...],
+    digest: str | None,
+    signature: str | None,
+    key: bytes | str | None,
+    json: bool,
+    language: Language,
 ) -> int:
     """A digest, a signature, a key: nothing else is known, so the answer is yes or no."""
     if files or digest is None or signature is None or key is None:
@@ -218,7 +223,8 @@ def _bare(
     else:
         from wattproof.cli.verdicts import headline, reason
 
-        output.say("signature valid" if valid else f"{headline(verdict.verdict.value)}: {reason(verdict.reason)}")
+        words = headline(verdict.verdict.value, language)
+        output.say(words if valid else f"{words}: {reason(verdict.reason, language)}")
     return 0 if valid else 1
 
 
