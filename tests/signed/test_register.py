@@ -12,8 +12,9 @@ import pytest
 from wattproof.errors import InvalidValue, StorageError, UnknownName
 from wattproof.signed import KeyRegister, curves, testkeys
 from wattproof.signed.examination import examine
-from wattproof.signed.forging import forge
+from wattproof.signed.forging import MAKERS, forge
 from wattproof.signed.register import ANY, State, read_key
+from wattproof.signed.registered import signer
 from wattproof.signed.report import Report
 
 NOW = 1_800_000_000
@@ -110,6 +111,22 @@ def test_a_record_without_key_says_that_one_waits() -> None:
 def test_the_users_key_comes_before_the_register() -> None:
     report = judged("SAFE-XML", register((OTHER, SERIAL, "trusted")), public_key=KEY.hex())
     assert summary(report) == ({"valid"}, {"trusted"}, {"green"}) and told(report) == {"F-KEY-CHANGED"}
+
+
+@pytest.mark.parametrize("format", MAKERS)
+def test_the_signer_of_every_format_is_found_again(format: str) -> None:
+    forged = forge(format)
+    bare = examine(forged.data, now=NOW)
+    names = {signer(record) for record in bare.records}
+    assert names == {forged.identity}
+    trusted = register((forged.public_key, forged.identity, "trusted"))
+    assert summary(examine(forged.data, register=trusted, now=NOW, allow_test_keys=True))[2] == {"green"}
+    assert summary(examine(forge(format, "no-key").data, register=trusted, now=NOW))[1] == {"trusted"}
+    foreign = register((forged.public_key, "SOMEBODY ELSE", "trusted"))
+    assert told(examine(forged.data, register=foreign, now=NOW)) >= {"F-KEY-SERIAL"}
+    other = curves.spki(testkeys.private_key(forged.curve, "another key"))
+    changed = examine(forged.data, register=register((other, forged.identity, "trusted")), now=NOW)
+    assert {record.signature.reason for record in changed.records} == {"V-KEY-CONFLICT"}
 
 
 @pytest.mark.proves("T-107")

@@ -32,16 +32,18 @@ _SHOWN = 64
 
 def serials(record: Record) -> tuple[str, ...]:
     """Serial numbers under which a record's signer may be registered."""
-    names = record.identity_texts or (record.meter_serial or "", record.gateway_serial or "")
+    names = (*record.identity_texts, record.meter_serial or "", record.gateway_serial or "")
     return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def signer(record: Record) -> str | None:
-    """The serial number to register a record's key for: that of the meter, else of the gateway (0.8)."""
-    for name in (record.meter_serial, record.gateway_serial, *record.identity_texts):
-        if name and name.strip():
-            return name.strip()
-    return None
+    """The serial number to register a record's key for: the meter's if that identifies the signer, else the signer's
+    own (0.8)."""
+    names = serials(record)
+    meter = (record.meter_serial or "").strip()
+    if meter and meter in [name.strip() for name in record.identity_texts]:
+        return meter
+    return names[0] if names else None
 
 
 def trusted_key(register: KeyRegister, unit: Unit) -> KeyText | None:
@@ -54,7 +56,11 @@ def trusted_key(register: KeyRegister, unit: Unit) -> KeyText | None:
     if not own and not any_meter:
         return None
     curve = unit.algorithm.curve if unit.algorithm.method == "ECDSA" else unit.algorithm.method
-    beside = {decoded.key.spki for text in unit.keys if (decoded := keys.resolve(text, curve)).key is not None}
+    beside = {
+        decoded.key.spki
+        for text in unit.keys
+        if (decoded := verification.resolved(text, unit.algorithm, curve)).key is not None
+    }
     for row in (*own, *any_meter):
         if row.key in beside:
             return _key_text(row)

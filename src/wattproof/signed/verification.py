@@ -51,7 +51,7 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
         return record
     deciding = found[0]
     curve: Curve | str | None = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
-    decoded = _resolved(deciding, algorithm, curve)
+    decoded = resolved(deciding, algorithm, curve)
     key = decoded.key
     if decoded.findings:
         record.findings += decoded.findings
@@ -79,7 +79,7 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
     return unit.record
 
 
-def _resolved(text: KeyText, algorithm: Algorithm | None, curve: Curve | str | None) -> DecodedKey:
+def resolved(text: KeyText, algorithm: Algorithm | None, curve: Curve | str | None) -> DecodedKey:
     """The key of a text; a bare point lies on the one curve of the format that has its size."""
     decoded = keys.resolve(text, curve)
     if decoded.key is None and algorithm is not None and algorithm.by_curve is not None:
@@ -203,7 +203,7 @@ def _refused(
 ) -> Signature:
     """The verdict when the deciding key is no usable key."""
     hints = []
-    if any(would_verify(unit, _resolved(other, algorithm, curve).key) for other in others):
+    if any(would_verify(unit, resolved(other, algorithm, curve).key) for other in others):
         hints.append("would_verify_with_other_key")
     return Signature(Verdict.KEY_ERROR, reason, hints, algorithm.name, None, deciding.source)
 
@@ -218,7 +218,7 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
     signature = unit.record.signature
     differing: list[tuple[KeyText, DecodedKey]] = []
     for other in others:
-        decoded = _resolved(other, unit.algorithm, curve)
+        decoded = resolved(other, unit.algorithm, curve)
         if decoded.key != key:
             differing.append((other, decoded))
     if not differing:
@@ -262,4 +262,4 @@ def _unkept_spki(name: str, identity: str) -> bytes:
     return curves.public_key(curves.private_key(CURVES[name], testkeys.derive.__wrapped__(name, identity))).spki
 
 
-__all__ = ["KeySource", "is_test_key", "verify", "would_verify"]
+__all__ = ["KeySource", "is_test_key", "resolved", "verify", "would_verify"]
