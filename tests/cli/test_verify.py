@@ -17,6 +17,7 @@ import pytest
 
 from wattproof.cli import output, run
 from wattproof.signed import curves, testkeys
+from wattproof.signed.formats import chargepoint_export
 from wattproof.signed.texts import NOTICE
 
 PRIVATE = testkeys.private_key("secp256r1", "a key of these tests")
@@ -116,6 +117,24 @@ def test_unreadable_files_are_named_and_the_others_reported(
 
 
 @pytest.mark.proves("T-094")
+@pytest.mark.proves("T-071")
+@pytest.mark.parametrize("order", [["secrrct"], ["secrrct", "secrrct.sign"], ["secrrct.sign", "KEY", "secrrct"]])
+def test_the_files_of_one_record_are_one_input(verify: Any, tmp_path: Path, order: list[str]) -> None:
+    stated = chargepoint_export.Session("M1", "1.0", "2.0", 1_700_000_000, 1_700_003_600)
+    private, data = testkeys.private_key("secp224k1", "someone"), chargepoint_export.record(stated)
+    files = chargepoint_export.files(data, chargepoint_export.sign(data, private), curves.public_key(private))
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    key = next(name for name in files if name.endswith(".pem"))
+    result = verify(*(tmp_path / (key if name == "KEY" else name) for name in order), "--json")
+    assert result.code == 0
+    found = json.loads(result.out)
+    assert found["summary"]["sessions"] == found["summary"]["yellow"] == 1 and not found["summary"]["loose_records"]
+    assert found["records"][0]["source"] == str(tmp_path / "secrrct")
+    alone = verify(tmp_path / "secrrct.sign", "--json")
+    assert alone.code == 1 and json.loads(alone.out)["records"][0]["format"] == "unknown"
+
+
 def test_red_beats_grey(verify: Any, tampered: Path, tmp_path: Path) -> None:
     sealed = tmp_path / "sealed.xml"
     sealed.write_text("<values><value><encodedData>30820100</encodedData></value></values>")

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import jsonscan, keys, recognise, xmlscan
-from wattproof.signed.formats import chargeit, ocmf, safe_xml
+from wattproof.signed import curves, jsonscan, keys, recognise, testkeys, xmlscan
+from wattproof.signed.examination import examine
+from wattproof.signed.formats import (
+    chargeit,
+    chargepoint_export,
+    chargy_export,
+    emh_export,
+    ocmf,
+    ocpi,
+    ocpp_export,
+    ptb,
+    safe_xml,
+    samples,
+)
 from wattproof.signed.jsonscan import JsonProblem
 from wattproof.signed.limits import DEFAULT
-from wattproof.signed.records import KeySource, Verdict
+from wattproof.signed.records import KeySource, Moment, Record, Verdict
 from wattproof.signed.units import Carrier, Enclosed, Item, KeyText
 from wattproof.signed.verification import verify
 from wattproof.signed.xmlscan import XmlProblem
@@ -92,6 +105,83 @@ def test_charging_station_json(values: list[Any], place: Any, station: Any) -> N
         return
     assert chargeit.detect(parsed)
     judge(chargeit.read(parsed, Carrier(), DEFAULT))
+
+
+METER, START = "0901454D480000ABCDEF", 1_700_000_000
+SAMPLES = [samples.Sample(Moment.BEGIN, 100, START, 1), samples.Sample(Moment.END, 200, START, 2)]
+METER_KEY, OUTLET_KEY = testkeys.private_key("secp192r1", METER), testkeys.private_key("secp224k1", "M1")
+RECORD = safe_xml.Signed(b'OCMF|{"PG":"T1","MS":"1","RD":[]}|{"SD":"3006020101020101"}', safe_xml.END, b"")
+CHARGEPOINT = chargepoint_export.Session("M1", "1.0", "2.0", START, START)
+DOCUMENTS = [
+    json.loads(data)
+    for data in (
+        emh_export.write(SAMPLES, METER_KEY, serial=METER),
+        chargy_export.write(SAMPLES, METER_KEY, serial=METER),
+        chargy_export.write(SAMPLES, testkeys.private_key("secp256r1", "G1"), format="GDF", serial="G1"),
+        chargy_export.write_chargepoint(
+            CHARGEPOINT,
+            chargepoint_export.sign(chargepoint_export.record(CHARGEPOINT), OUTLET_KEY),
+            curves.public_key(OUTLET_KEY),
+        ),
+        ptb.write(RECORD.record, RECORD.record, b""),
+        ocpi.write([RECORD], identifier="1"),
+        ocpp_export.write_16([RECORD]),
+        ocpp_export.write_201([RECORD]),
+        chargepoint_export.record(CHARGEPOINT),
+    )
+]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of everything inside a JSON value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, item in items for found in ((*path, key), *places(item, (*path, key)))]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.sampled_from(DOCUMENTS), st.integers(0, 10_000), JSON, st.integers(0, 10_000))
+def test_containers_with_anything_in_one_place(document: Any, place: int, value: Any, other: int) -> None:
+    """One value is replaced by anything, or by one from another place of the document; shown is what was signed."""
+    changed = copy.deepcopy(document)
+    paths = places(changed)
+    *path, last = paths[place % len(paths)]
+    holder = changed
+    for key in path:
+        holder = holder[key]
+    if value is None:
+        value = document
+        for key in paths[other % len(paths)]:
+            value = value[key]
+    holder[last] = value
+    signed = {record.signed: shown(record) for record in examine(json.dumps(document), experimental=True).records}
+    report = examine(json.dumps(changed), experimental=True)
+    json.dumps(report.as_dict())
+    for record in report.records:
+        assert not any("internal error" in finding.message for finding in record.findings)
+        if record.signature.verdict is Verdict.VALID:
+            assert shown(record) == signed[record.signed]
+
+
+def shown(record: Record) -> tuple[Any, ...]:
+    """What is displayed of the signed content; the zone of an EMH meter's clock is not signed."""
+    return (
+        record.meter_serial,
+        record.gateway_serial,
+        record.identification,
+        record.page,
+        [
+            (
+                r.register,
+                r.value,
+                r.literal,
+                r.unit,
+                r.status,
+                r.clock,
+                r.time and r.time.seconds + 60 * (r.time.offset or 0),
+            )
+            for r in record.readings
+        ],
+    )
 
 
 @settings(max_examples=300, deadline=None)

@@ -1,4 +1,4 @@
-"""The vector folder's own list of verdicts, for every format this version reads; the others are named, not guessed."""
+"""The vector folder's own list of verdicts, for every format."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ FOLDER = (
     / "transparency"
 )
 NOW = 1_800_000_000
-#: Formats and containers of the specification that this version recognises and reports as unsupported.
-LATER = ("EMH", "ChargePoint", "OCPP", "OCPI", "PTB")
 #: Tokens of the report.
 FORMATS = frozenset(
     "OCMF OCMF-SEALED ALFEN EDL_40_P EDL_40_SIG EDL_40_MENNEKES ISA_EDL_40_P PCDF BSM EMH GDF ChargePoint "
@@ -38,12 +36,8 @@ def _cases() -> list[dict[str, Any]]:
     return json.loads(path.read_text("utf-8"))["cases"] if path.is_file() else []
 
 
-def _is_later(case: dict[str, Any]) -> bool:
-    return any(name in part for name in LATER for part in case["format"].split("/"))
-
-
-def _named(later: bool) -> list[Any]:
-    return [pytest.param(case, id=case["file"]) for case in _cases() if _is_later(case) is later]
+def _named() -> list[Any]:
+    return [pytest.param(case, id=case["file"]) for case in _cases()]
 
 
 @pytest.fixture(autouse=True)
@@ -74,9 +68,25 @@ def _wanted(case: dict[str, Any]) -> list[dict[str, str]]:
 @pytest.mark.proves("T-032", "T-033", "T-034", "T-036", "T-037", "T-039", "T-040", "T-043", "T-044", "T-045", "T-046")
 @pytest.mark.proves("T-048", "T-049", "T-050", "T-051", "T-052", "T-053", "T-054", "T-055", "T-056", "T-057", "T-069")
 @pytest.mark.proves(
-    "T-058", "T-059", "T-060", "T-061", "T-062", "T-063", "T-065", "T-068", "T-074", "T-077", "T-086", "B-145"
+    "T-070",
+    "T-071",
+    "T-072",
+    "T-073",
+    "T-083",
+    "T-058",
+    "T-059",
+    "T-060",
+    "T-061",
+    "T-062",
+    "T-063",
+    "T-065",
+    "T-068",
+    "T-074",
+    "T-077",
+    "T-086",
+    "B-145",
 )
-@pytest.mark.parametrize("case", _named(later=False))
+@pytest.mark.parametrize("case", _named())
 def test_verdicts(case: dict[str, Any]) -> None:
     report = _report(case)
     assert [record.signature.verdict for record in report.records] == _listed(case["signature"])
@@ -93,26 +103,15 @@ def test_verdicts(case: dict[str, Any]) -> None:
     assert set(case["findings"]) <= codes
 
 
-@pytest.mark.parametrize("case", _named(later=True))
-def test_formats_of_later_versions_are_named_and_never_guessed(case: dict[str, Any]) -> None:
-    report = _report(case)
-    assert report.loose and not report.sessions
-    for record in report.loose:
-        assert record.signature.verdict == "unsupported" and record.signature.reason in ("V-ALG", "V-EXTRA")
-        (finding,) = (f for f in record.findings if f.code in ("F-EXTRA", "F-FORMAT"))
-        assert "recognise" in finding.message
-    assert report.exit_status() == 3
-
-
 @pytest.mark.proves("T-097")
-@pytest.mark.parametrize("case", [*_named(later=False), *_named(later=True)])
+@pytest.mark.parametrize("case", _named())
 def test_tokens(case: dict[str, Any]) -> None:
     container, _, format = case["format"].rpartition("/")
     for record in _report(case).records:
         assert record.format in FORMATS and record.container in CONTAINERS
-        if container and not _is_later(case):
+        if container:
             assert record.container == container
-        if not _is_later(case) and case["session"] and format in FORMATS:
+        if case["session"] and format in FORMATS:
             assert record.format == format
 
 

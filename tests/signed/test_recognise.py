@@ -82,12 +82,6 @@ def test_wrappers_are_named(data: bytes, container: str, named: str) -> None:
 @pytest.mark.parametrize(
     ("data", "format", "container"),
     [
-        ('{"@context":"https://open.charging.cloud/contexts/CTR+json"}', "unknown", "Chargy-CTR"),
-        ('{"format":"ptb","ocmfBegin":"","ocmfEnd":""}', "OCMF", "PTB"),
-        ('{"encoding_method":"OCMF","signed_values":[]}', "unknown", "OCPI"),
-        ('[2,"1","MeterValues",{"meterValue":[{"sampledValue":[{"format":"SignedData"}]}]}]', "unknown", "OCPP-1.6"),
-        ('{"meterValue":[{"sampledValue":[{"signedMeterValue":{"signedMeterData":""}}]}]}', "unknown", "OCPP-2.0.1"),
-        ('{"outlet":1,"session_id":2,"station_mac":"0"}', "ChargePoint", "CHARGEPOINT"),
         ('{"ocmf":"OCMF|{}|{}"}\n{"ocmf":"OCMF|{}|{}"}', "unknown", "JSONL"),
         ("transaction_id;Signed Data\n1;OCMF|", "unknown", "CSV"),
     ],
@@ -98,6 +92,31 @@ def test_formats_of_later_versions_are_named(data: bytes | str, format: str, con
     assert (record.format, record.container) == (format, container)
     (finding,) = record.findings
     assert finding.code == "F-EXTRA" and "recognises" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("data", "format", "container", "code"),
+    [
+        ('{"format":"ptb","ocmfBegin":"","ocmfEnd":""}', "OCMF", "PTB", "F-EMPTY"),
+        ('{"encoding_method":"OCMF","signed_values":[]}', "unknown", "OCPI", "F-EMPTY"),
+        (
+            '[2,"1","MeterValues",{"meterValue":[{"sampledValue":[{"format":"SignedData","value":""}]}]}]',
+            "unknown",
+            "OCPP-1.6",
+            "F-EMPTY",
+        ),
+        (
+            '{"meterValue":[{"sampledValue":[{"signedMeterValue":{"signedMeterData":""}}]}]}',
+            "unknown",
+            "OCPP-2.0.1",
+            "F-EMPTY",
+        ),
+        ('{"outlet":1,"session_id":2,"station_mac":"0"}', "ChargePoint", "CHARGEPOINT", "F-SD"),
+    ],
+)
+def test_containers_of_json_are_told_apart(data: str, format: str, container: str, code: str) -> None:
+    for record in examine(data).records:
+        assert (record.format, record.container, record.signature.reason) == (format, container, code)
 
 
 @pytest.mark.proves("T-076")

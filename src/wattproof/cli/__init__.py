@@ -27,6 +27,8 @@ COMMANDS = {
     "charge": ("charge", "METER_URL [OPTIONS]", "Take a signed charging session."),
     "logbook": ("logbook", "METER_URL [OPTIONS]", "Fetch the signed records and events that a meter has stored."),
     "verify": ("verify", "FILE|-... [OPTIONS]", "Check signed meter values and say why."),
+    "forge": ("forge", "[FORMAT] [OPTIONS]", "Make signed records for tests, right or wrong in a chosen way."),
+    "keys": ("keys", "add|list|trust|revoke|import [OPTIONS]", "Keep the public keys of meters that you trust."),
     "proxy": ("proxy", "LISTEN_URL... --to BUS_URL [OPTIONS]", "Let several masters share one line."),
     "gateway": ("gateway", "[acquire|serve] [OPTIONS]", "Gather meters behind the G13 JSON interface."),
     "export": ("export", "readings|profiles|records [OPTIONS]", "Export what a gateway has stored as CSV or Parquet."),

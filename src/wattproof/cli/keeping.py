@@ -95,15 +95,18 @@ def attempt(action: Callable[[], None]) -> StorageError | None:
     return None
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file whole or not at all, and have it on disk afterwards, its name included.
 
+    ``private``: nobody but its owner may ever read or write it (mode 0600).
     Raises :class:`~wattproof.errors.StorageError`.
     """
     scratch = path.with_name(path.name + ".writing")
     with output.writing(path):
         try:
-            with scratch.open("wb") as file:
+            if private:
+                scratch.unlink(missing_ok=True)
+            with open(scratch, "wb", opener=_private if private else None) as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -116,3 +119,7 @@ def write_durably(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_EXCL, 0o600)

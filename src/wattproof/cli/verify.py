@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,17 +12,12 @@ from wattproof.cli import output
 from wattproof.errors import UsageError
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
-    from wattproof.signed.records import Record
+    from wattproof.signed.examination import Examination
     from wattproof.signed.report import Report
-    from wattproof.signed.sessions import Session
+    from wattproof.signed.wording import Language
 
-_SHOWN = 400  # characters of one text of a record
-
-_MARKS = {"green": "✔", "yellow": "!", "red": "✘", "grey": "?"}
-_STYLES = {"green": "bold green", "yellow": "bold yellow", "red": "bold red", "grey": "bold bright_black"}
-_SEVERITY_STYLES = {"error": "red", "incomplete": "bright_black", "warning": "yellow", "info": "dim"}
+#: Endings of --report to the name of the writer.
+_REPORTS = {".html": "html", ".htm": "html", ".pdf": "pdf"}
 
 
 def command(
@@ -32,18 +26,23 @@ def command(
     strict: Annotated[bool, Parameter(negative=())] = False,
     profile: Literal["safe-1.4.1", "chargy-0.12"] | None = None,
     allow_test_keys: Annotated[bool, Parameter(negative=())] = False,
+    report_file: Annotated[Path | None, Parameter(name="--report")] = None,
+    language: Literal["en", "de", "auto"] = "en",
+    register: Annotated[str | None, Parameter(name="--keys")] = None,
+    pin: Annotated[bool, Parameter(negative=())] = False,
     digest: str | None = None,
     signature: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> int:
     """Check signed meter values: is the signature right, is the session complete, and if not, why.
 
-    Reads OCMF texts, S.A.F.E. transparency XML, and Chargy (chargeIT) JSON with BSM snapshots; also written in
-    hexadecimal, Base64 or Base32. A record is green only with a key that you give: a key inside the file proves
-    only that key and record belong together.
+    Reads OCMF texts, S.A.F.E. transparency XML, Chargy and chargeIT JSON, PTB containers, OCPI and OCPP messages, and
+    ChargePoint records with the signature in a file beside them; also written in hexadecimal, Base64 or Base32. A
+    record is green only with a key that you give or trust in your key register (`wattproof keys`): a key inside the
+    file proves only that key and record belong together.
 
     Exit codes: 0 green or yellow; 1 red (with --strict also yellow); 2 misuse or a file that cannot be read;
-    3 grey: nothing red, but something cannot be judged.
+    3 grey: nothing red, but something cannot be judged; 5 the report cannot be written, or the key register not read.
 
     Examples:
 
@@ -52,6 +51,8 @@ def command(
         wattproof verify begin.ocmf end.ocmf --public-key 3059301306072A86... --strict
         wattproof verify - < session.json
         wattproof verify session.xml --profile safe-1.4.1 --json
+        wattproof verify session.xml --report report.html --language de
+        wattproof verify *.xml --report report.pdf
         wattproof verify --digest 4b2d... --signature 3045... --public-key @meter.der
 
     Parameters
@@ -66,6 +67,14 @@ def command(
         Also predict what this program in wide use would say; its refusal counts as red.
     allow_test_keys
         Accept records signed with the published test keys of virtual meters.
+    report_file
+        Also write a report of one page a session: FILE.html, or FILE.pdf (needs the extra `documents`).
+    language
+        Words for people: en, de, or auto for that of the locale. Reports carry both, this one first.
+    register
+        The key register, or none (default: WATTPROOF_KEYS, or ~/.local/share/wattproof/keys.json).
+    pin
+        Keep keys that came with valid records of unknown meters in the register, as seen, not as trusted.
     digest
         Verify a bare digest instead of files (hexadecimal, or @FILE); needs --signature and --public-key.
     signature
@@ -75,23 +84,88 @@ def command(
     """
     key = _argument(public_key, "--public-key") if public_key is not None else None
     if digest is not None or signature is not None:
-        return _bare(files, digest, signature, key, json)
+        return _bare(files, digest, signature, key, json, _language(language))
     for name in files:
         if name.startswith("-") and name != "-":
             raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
+    spoken = _language(language)
+    if report_file is not None:
+        _report_kind(report_file)
+    from wattproof.cli.keyfile import register_path
+    from wattproof.signed import companions
     from wattproof.signed.examination import Examination
 
-    examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
-    for name in files:
+    known = register_path(register)
+    if pin and known is None:
+        raise UsageError("--pin needs a key register: name one with --keys")
+    there = known is not None and known.exists()
+    if register is not None and known is not None and not there and not pin:
+        raise UsageError(f"--keys {escape(register)}: there is no such key register")
+    examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile, register=known if there else None)
+    for name in companions.leading(files):
         _add(examination, name)
     report = examination.report()
     if json:
         output.print_json(_printable(report.as_dict()))
     else:
-        show(report)
+        from wattproof.cli.verdicts import show
+
+        show(report, spoken)
+    if report_file is not None:
+        _write_report(report, report_file, spoken, quiet=json)
+    if pin and known is not None:
+        _pin(report, known)
     return report.exit_status(strict=strict)
+
+
+def _language(wanted: Literal["en", "de", "auto"]) -> Language:
+    """The language that was asked for; a locale counts only where somebody says so."""
+    if wanted != "auto":
+        return wanted
+    import os
+
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return "de" if (next(filter(None, names), "")).lower().startswith("de") else "en"
+
+
+def _report_kind(path: Path) -> str:
+    """Which report the ending asks for, before anything is verified. Raises ``UsageError``."""
+    kind = _REPORTS.get(path.suffix.lower())
+    if kind is None:
+        raise UsageError(f"--report {path}: the name ends with .html or .pdf")
+    if kind == "pdf":
+        from wattproof.signed.paper.pdf import require
+
+        require()
+    return kind
+
+
+def _write_report(report: Report, path: Path, language: Language, *, quiet: bool) -> None:
+    from wattproof.cli.keeping import write_durably
+
+    if _report_kind(path) == "pdf":
+        from wattproof.signed.paper.pdf import write_pdf
+
+        data = write_pdf(report, language)
+    else:
+        from wattproof.signed.paper.html import write_html
+
+        data = write_html(report, language)
+    write_durably(path, data)
+    if not quiet:
+        output.note(f"wrote {path}")
+
+
+def _pin(report: Report, path: Path) -> None:
+    """First-seen keys into the register."""
+    from wattproof.cli.keys import pin
+    from wattproof.cli.keysources import record_keys
+
+    found = [(offer.key, offer.serial, offer.source) for offer in record_keys(report.records)]
+    if found:
+        pin(path, found)
 
 
 def _add(examination: Examination, name: str) -> None:
@@ -99,13 +173,14 @@ def _add(examination: Examination, name: str) -> None:
     from wattproof.signed.examination import read_file
 
     try:
-        data = read_file(sys.stdin.buffer if name == "-" else Path(name))
+        if name == "-":
+            examination.add(read_file(sys.stdin.buffer), source=name)
+        else:
+            examination.add_file(Path(name), source=name)
     except (OSError, ValueError) as error:
         reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
         sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
         examination.unreadable(name, reason)
-        return
-    examination.add(data, source=name)
 
 
 def _argument(text: str, option: str) -> bytes | str:
@@ -120,7 +195,12 @@ def _argument(text: str, option: str) -> bytes | str:
 
 
 def _bare(
-    files: tuple[str, ...], digest: str | None, signature: str | None, key: bytes | str | None, json: bool
+    files: tuple[str, ...],
+    digest: str | None,
+    signature: str | None,
+    key: bytes | str | None,
+    json: bool,
+    language: Language,
 ) -> int:
     """A digest, a signature, a key: nothing else is known, so the answer is yes or no."""
     if files or digest is None or signature is None or key is None:
@@ -141,7 +221,10 @@ def _bare(
             }
         )
     else:
-        output.say("signature valid" if valid else f"{_headline(verdict.verdict.value)}: {_reason(verdict.reason)}")
+        from wattproof.cli.verdicts import headline, reason
+
+        words = headline(verdict.verdict.value, language)
+        output.say(words if valid else f"{words}: {reason(verdict.reason, language)}")
     return 0 if valid else 1
 
 
@@ -159,13 +242,9 @@ def _octets(text: str, option: str) -> bytes:
         raise UsageError(f"{option}: give hexadecimal digits, or @FILE") from None
 
 
-# -- what people see ----------------------------------------------------------------------------------------------
-
-
 def escape(text: str) -> str:
-    """Text of a record, made harmless for a terminal: control characters are shown, not obeyed."""
-    shown = output.harmless(text[:_SHOWN]).replace("\n", "\\u000a")
-    return shown + ("..." if len(text) > _SHOWN else "")
+    """A name of the command line, made harmless for a terminal."""
+    return output.harmless(text).replace("\n", "\\u000a")
 
 
 def _printable(value: object) -> object:
@@ -175,140 +254,3 @@ def _printable(value: object) -> object:
     if isinstance(value, dict):
         return {key: _printable(item) for key, item in value.items()}
     return [_printable(item) for item in value] if isinstance(value, list) else value
-
-
-def show(report: Report) -> None:
-    """Print a report for people: a block for each session and loose record, totals, and the notice."""
-    from wattproof.signed.texts import NOTICE
-
-    console = output.console()
-    for line in _lines(report):
-        console.print(line, soft_wrap=True)
-    counts = report.summary
-    parts = [f"{counts[colour]} {colour}" for colour in ("green", "yellow", "red", "grey") if counts[colour]]
-    sessions, loose = counts["sessions"], counts["loose_records"]
-    total = f"{sessions} session{'s' * (sessions != 1)}"
-    if loose:
-        total += f", {loose} record{'s' * (loose != 1)} outside a session"
-    if counts["unreadable"]:
-        total += f", {counts['unreadable']} unreadable"
-    output.say(f"{total}: {', '.join(parts) or 'nothing to judge'}")
-    output.say(NOTICE.en)
-
-
-def _lines(report: Report) -> Iterator[Text]:
-    for session in report.sessions:
-        yield from _session_lines(report, session)
-    for record in report.loose:
-        yield from _loose_lines(report, record)
-
-
-def _line(text: str, style: str = "") -> Text:
-    from rich.text import Text
-
-    return Text(escape(text), style=style)
-
-
-def _session_lines(report: Report, session: Session) -> Iterator[Text]:
-    from wattproof.signed.report import energy, time_text
-    from wattproof.signed.texts import NOT_BACKED, VERDICTS
-
-    colour = report.session_colour(session).value
-    records = session.records
-    yield _line(f"{_MARKS[colour]} {colour.upper()}  {records[0].source}  session {session.id}", _STYLES[colour])
-    backed = all(record.signature.verdict == "valid" for record in records)
-    verdict = session.verdict.value
-    yield _line(f"  {VERDICTS[verdict].en}" + ("" if backed else f" ({NOT_BACKED.en})"))
-    for name, reading in (("begin", session.begin), ("end", session.end)):
-        if reading is not None:
-            value = f"{reading.literal or '-'} {reading.unit or ''}".strip()
-            when = time_text(reading.time) or reading.time_text or "-"
-            yield _line(f"  {name:<7} {when}  {value}  {reading.register or ''}".rstrip())
-    used = energy(session)
-    if used is not None:
-        yield _line(f"  {'energy':<7} {used['value']} {used['unit']}", "bold")
-    for name, texts in (
-        ("user", [record.identification for record in records]),
-        ("point", [record.evse for record in records]),
-        ("tariff", [record.tariff for record in records]),
-    ):
-        if stated := " / ".join(dict.fromkeys(text for text in texts if text)):
-            yield _line(f"  {name:<7} {stated}")
-    for record in records:
-        yield from _record_lines(report, record)
-    yield from _key_lines(records)
-    for finding in report.findings(session):
-        yield _line(
-            f"  {finding.severity.value:<10} {finding.code}: {finding.message}",
-            _SEVERITY_STYLES[finding.severity.value],
-        )
-    yield from _prediction_lines(report, session)
-    yield _line("")
-
-
-def _record_lines(report: Report, record: Record) -> Iterator[Text]:
-    signature = record.signature
-    colour = report.record_colour(record).value
-    meter = record.meter_serial or record.gateway_serial or "unknown"
-    page = f" page {record.page_text or record.page}" if record.page_text or record.page is not None else ""
-    kind = record.format if record.container == "none" else f"{record.format} in {record.container}"
-    yield _line(
-        f"  {_MARKS[colour]} record {record.index}: {kind}, meter {meter}{page}: {_headline(signature.verdict.value)}"
-        + (f" ({signature.algorithm})" if signature.algorithm else ""),
-        _STYLES[colour].removeprefix("bold "),
-    )
-    if signature.reason:
-        yield _line(f"      {signature.reason}: {_reason(signature.reason)}")
-    for hint in signature.hints:
-        yield _line(f"      hint: {hint.replace('_', ' ')}")
-    for finding in record.findings:
-        where = f" at {finding.where}" if finding.where else ""
-        yield _line(
-            f"      {finding.severity.value:<8} {finding.code}: {finding.message}{where}",
-            _SEVERITY_STYLES[finding.severity.value],
-        )
-
-
-def _key_lines(records: list[Record]) -> Iterator[Text]:
-    """Where the keys came from and what that proves, each said once."""
-    from wattproof.signed.texts import KEY_ORIGIN, TEST_KEY
-
-    with_key = [record.signature for record in records if record.signature.public_key is not None]
-    for origin in dict.fromkeys(signature.key_source for signature in with_key):
-        known = origin == "trusted"
-        yield _line(f"  key     {KEY_ORIGIN[origin.value if origin else None].en}", "" if known else "yellow")
-    if any(signature.test_key for signature in with_key):
-        yield _line(f"  key     {TEST_KEY.en}", "yellow")
-
-
-def _loose_lines(report: Report, record: Record) -> Iterator[Text]:
-    colour = report.record_colour(record).value
-    yield _line(f"{_MARKS[colour]} {colour.upper()}  {record.source}  no session", _STYLES[colour])
-    yield from _record_lines(report, record)
-    yield from _key_lines([record])
-    yield from _prediction_lines(report, record)
-    yield _line("")
-
-
-def _prediction_lines(report: Report, unit: Session | Record) -> Iterator[Text]:
-    from wattproof.signed.profiles import PROFILES
-
-    if report.profile is not None:
-        prediction = report.predictions(unit)[report.profile]
-        yield _line(f"  {PROFILES[report.profile].program} would say: {prediction}")
-
-
-def _headline(verdict: str) -> str:
-    from wattproof.signed.texts import HEADLINES
-
-    return HEADLINES[verdict].en
-
-
-def _reason(code: str | None) -> str:
-    from wattproof.signed.texts import REASONS
-
-    return REASONS[code].en if code in REASONS else "the record cannot be read, see the findings"
-
-
-if TYPE_CHECKING:
-    from wattproof.signed.examination import Examination

@@ -5,6 +5,7 @@
 ``verify(data, public_key, ...)``    the same, but raises ``VerificationError`` unless everything that counts holds
 ``verify_digest(...)``               a bare digest, its signature and a key
 ``Examination(...)``                 one run over several files
+``KeyRegister``                      keys of meters: first seen, trusted, revoked
 ``Report``                           records, sessions, colours; ``as_dict()`` is what ``verify --json`` prints
 ===================================  =============================================================================
 
@@ -17,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from wattproof.signed.examination import Examination, examine, verify, verify_digest
+    from wattproof.signed.register import KeyRegister
     from wattproof.signed.report import Report
 
-__all__ = ["Examination", "Report", "examine", "verify", "verify_digest"]
+__all__ = ["Examination", "KeyRegister", "Report", "examine", "verify", "verify_digest"]
 
 _HOMES = {
     "Examination": "wattproof.signed.examination",
+    "KeyRegister": "wattproof.signed.register",
     "Report": "wattproof.signed.report",
     "examine": "wattproof.signed.examination",
     "verify": "wattproof.signed.examination",

@@ -13,10 +13,11 @@ from __future__ import annotations
 import datetime
 import os
 import time
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
 from wattproof.signed import keys, recognise, verification
@@ -33,6 +34,10 @@ from wattproof.signed.rules.findings import Thresholds
 from wattproof.signed.sessions import Session, form
 from wattproof.signed.texts import HEADLINES, REASONS, TEST_KEY, VERDICTS
 from wattproof.signed.units import Carrier, KeyText, Unit
+
+if TYPE_CHECKING:
+    from wattproof.signed.formats.chargepoint_files import Beside
+    from wattproof.signed.register import KeyRegister
 
 Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str]"
 KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
@@ -53,7 +58,9 @@ class Examination:
     ``public_key``: the key you trust, in any form of text or DER (hexadecimal, Base64, Base32, PEM), or a file.
     ``allow_test_keys``: published test keys count like others. ``profile``: the incumbent whose prediction counts.
     ``now``: the moment that "in the future" is measured from (Unix seconds or a datetime with zone).
-    ``energy_limit`` in kWh and ``power_limit`` in kW: beyond them a session is remarkable.
+    ``register`` (or its file): keys that you trust for certain meters, asked where ``public_key`` is not given.
+    ``energy_limit`` in kWh and ``power_limit`` in kW: beyond them a session is remarkable. ``experimental`` reads
+    formats of which no genuine record was ever verified (GDF).
     """
 
     def __init__(
@@ -65,20 +72,27 @@ class Examination:
         now: float | datetime.datetime | None = None,
         energy_limit: Decimal | int = 500,
         power_limit: Decimal | int = 1000,
+        register: KeyRegister | os.PathLike[str] | None = None,
         limits: Limits = DEFAULT,
+        experimental: bool = False,
     ) -> None:
         if profile is not None and profile not in PROFILES:
             raise UnknownName(f"no profile {profile!r}: take one of {', '.join(PROFILES)}")
         self._trusted = _trusted(public_key)
+        self._register = _loaded(register)
         self._limits = limits
+        self._experimental = experimental
         moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
         self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile, trusted=self._trusted)
         self._test_keys: set[bytes] = set()
 
-    def add(self, data: bytes, source: str = DATA) -> None:
-        """Examine one document: a file's content, a record."""
-        records = [self._verified(unit) for unit in recognise.read(data, _carrier(source), self._limits)]
+    def add(self, data: bytes, source: str = DATA, beside: Beside | None = None) -> None:
+        """Examine one document: a file's content, a record; ``beside`` is what files beside it say about it."""
+        carrier = _carrier(source, self._experimental)
+        if beside is not None and beside.names:
+            carrier = replace(carrier, detached=beside.detached, keys=beside.keys)
+        records = [self._verified(unit) for unit in recognise.read(data, carrier, self._limits)]
         for index, record in enumerate(records):
             record.index = index
             if verification.is_test_key(record) and record.signature.public_key:
@@ -90,6 +104,13 @@ class Examination:
         report.records += records
         report.sessions += sessions
         report.loose += loose
+
+    def add_file(self, path: os.PathLike[str], source: str | None = None) -> None:
+        """Examine one file, with those beside it that belong to the same record. Raises ``OSError``."""
+        from wattproof.signed import companions
+
+        data = read_file(path, self._limits)
+        self.add(data, source or os.fspath(path), companions.beside(path, data, self._limits))
 
     def unreadable(self, source: str, reason: str) -> None:
         """Count an input that could not be opened or read."""
@@ -108,15 +129,40 @@ class Examination:
 
     def _verified(self, unit: Unit) -> Record:
         try:
-            return verification.verify(unit, self._trusted)
+            if self._register is None:
+                record = verification.verify(unit, self._trusted)
+            else:
+                record = self._registered(unit, self._register)
+            record.signature.value = unit.signature
+            if unit.doubt is not None and record.signature.verdict is not Verdict.VALID:
+                unit.doubt(record)
+            return record
         except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
             return recognise.failed(unit.record, error)
+
+    def _registered(self, unit: Unit, register: KeyRegister) -> Record:
+        """The same with a key register: the user's own key decides, else one that is trusted for this signer."""
+        from wattproof.signed import registered
+
+        trusted = self._trusted or registered.trusted_key(register, unit)
+        record = verification.verify(unit, trusted)
+        record.findings += registered.findings(register, record)
+        return record
 
 
 @lru_cache(maxsize=16)
 def _thousand(value: Decimal | int) -> Decimal:
     """Kilowatts as watts."""
     return Decimal(value) * 1000
+
+
+def _loaded(register: KeyRegister | os.PathLike[str] | None) -> KeyRegister | None:
+    """The register, read if it is a file. An empty one knows nothing and costs nothing."""
+    if isinstance(register, os.PathLike):
+        from wattproof.signed.register import KeyRegister
+
+        register = KeyRegister.load(register)
+    return register or None
 
 
 def _trusted(key: KeyLike | None) -> KeyText | None:
@@ -135,8 +181,8 @@ def _key_text(key: bytes | str) -> KeyText:
 
 
 @lru_cache(maxsize=16)
-def _carrier(source: str) -> Carrier:
-    return Carrier(source=source)
+def _carrier(source: str, experimental: bool) -> Carrier:
+    return Carrier(source=source, experimental=experimental)
 
 
 def _read(path: os.PathLike[str]) -> bytes:
@@ -166,14 +212,21 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
     if isinstance(data, str):
         content = data.encode("utf-8", "surrogatepass")
         if not recognise.is_recognised(content) and _names_file(data):
-            examination.add(_read(Path(data)), source or data)
+            _add_file(examination, Path(data), source or data)
         else:
             examination.add(content, source or DATA)
     elif isinstance(data, os.PathLike):
-        examination.add(_read(data), source or os.fspath(data))
+        _add_file(examination, data, source or os.fspath(data))
     else:
         examination.add(bytes(data), source or DATA)
     return examination.report()
+
+
+def _add_file(examination: Examination, path: os.PathLike[str], source: str) -> None:
+    try:
+        examination.add_file(path, source)
+    except OSError as error:
+        raise StorageError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
 
 
 def _names_file(text: str) -> bool:

@@ -84,10 +84,21 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
         else:
             decoded = item.decoded
             content = decoded if decoded is not None and _means_something(decoded) else item.content
-            for unit in _units(content, item.carrier, limits, nested + 1):
+            found = _units(content, item.carrier, limits, nested + 1)
+            for unit in found:
                 labels.check(unit.record, item.carrier.label)
-                units.append(unit)
+            if item.then is not None:
+                _finish(item.then, found)
+            units += found
     return units
+
+
+def _finish(then: Callable[[list[Unit]], None], found: list[Unit]) -> None:
+    """What the container says about the units; a crash there ends neither the run nor the file."""
+    try:
+        then(found)
+    except Exception as error:
+        found[0].record.findings.append(_crash(error))
 
 
 def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequence[Item]:
@@ -158,9 +169,6 @@ def _means_something(data: bytes) -> bool:
 
 # -- JSON documents -----------------------------------------------------------------------------------------------
 
-_OCPP_201 = re.compile(rb'"signedMeterData"')
-_OCPP_16 = re.compile(rb'"(?:SignedData|signedMeterValue)"')
-
 
 def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
     """Row m: a JSON document, told apart by the keys it has."""
@@ -174,9 +182,6 @@ def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
             return list(row.read(value, carrier, limits))
     repeated = jsonscan.repeated_findings(jsonscan.repeated_keys(value))
     carrier = replace(carrier, findings=(*carrier.findings, *repeated))
-    for test, format, container, name in _JSON_KINDS:
-        if test(body, value):
-            return [_unsupported(carrier, format, container, name)]
     return [stopped("unknown", "F-FORMAT", "JSON, but no container of signed meter values", carrier=carrier)]
 
 
@@ -196,26 +201,6 @@ def _is_json_lines(body: bytes) -> bool:
     except JsonProblem:
         return False
     return True
-
-
-def _has(*names: str) -> Callable[[bytes, Any], bool]:
-    return lambda _, value: isinstance(value, dict) and all(name in value for name in names)
-
-
-def _context(text: str) -> Callable[[bytes, Any], bool]:
-    return lambda _, value: isinstance(value, dict) and text in str(value.get("@context"))
-
-
-#: Test, format, container, and the name that the sentence uses.
-_JSON_KINDS: tuple[tuple[Callable[[bytes, Any], bool], str, str, str], ...] = (
-    (_context("CTR+json"), "unknown", "Chargy-CTR", "a Chargy charge transparency record"),
-    (_has("ocmfBegin", "ocmfEnd"), "OCMF", "PTB", "a PTB container"),
-    (_has("signed_values"), "unknown", "OCPI", "OCPI signed data"),
-    (_has("signed_data"), "unknown", "OCPI", "OCPI signed data"),
-    (lambda body, _: _OCPP_201.search(body) is not None, "unknown", "OCPP-2.0.1", "an OCPP 2.0.1 message"),
-    (lambda body, _: _OCPP_16.search(body) is not None, "unknown", "OCPP-1.6", "an OCPP 1.6 message"),
-    (_has("outlet", "session_id"), "ChargePoint", "CHARGEPOINT", "a ChargePoint record"),
-)
 
 
 # -- XML documents ------------------------------------------------------------------------------------------------

@@ -132,6 +132,7 @@ class Signature:
     public_key: bytes | None = None  # SubjectPublicKeyInfo, DER
     key_source: KeySource | None = None
     test_key: bool = False
+    value: bytes = b""  # the signature itself, as it was found
 
 
 _UNREAD = Verdict.FORMAT_ERROR

@@ -27,9 +27,11 @@ BEGIN_LABEL, END_LABEL = "Transaction.Begin", "Transaction.End"
 _LABEL_ORDER = {BEGIN_LABEL: 0, END_LABEL: 2}
 
 #: Containers whose records are one session, whatever they hold (rule 3).
-ONE_SESSION_CONTAINERS = frozenset({"chargeIT-JSON"})
+ONE_SESSION_CONTAINERS = frozenset({"chargeIT-JSON", "PTB"})
+#: Containers that say which of their records are one charging session; it is formed like a transaction (rule 2).
+ONE_PART_CONTAINERS = frozenset({"OCPI", "Chargy-CTR"})
 #: Formats whose records may be a charging session without a single reading: then the session is incomplete.
-_MAY_BE_EMPTY = frozenset({"OCMF"})
+_MAY_BE_EMPTY = frozenset({"OCMF", "ChargePoint"})
 #: Formats whose pages have no letter and still say the order (rule 4).
 _BY_PAGE = frozenset({"EDL_40_P", "ISA_EDL_40_P"})
 _NEVER = -(1 << 80)
@@ -112,7 +114,9 @@ def _group(record: Record) -> tuple[str, object]:
         return "container", ""
     if record.transaction is not None:
         return "transaction", record.transaction
-    return ("loose", "") if record.group is None else ("container", record.group)
+    if record.group is None:
+        return "loose", ""
+    return "group" if record.container in ONE_PART_CONTAINERS else "container", record.group
 
 
 def _together(entries: Sequence[Entry], *, collected: bool) -> list[list[Entry]]:

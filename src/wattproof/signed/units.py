@@ -5,7 +5,7 @@ A parser never verifies, and verification never parses: :class:`Unit` is the sea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from wattproof.signed.parameters import Curve
@@ -22,11 +22,21 @@ class KeyText:
 
 
 @dataclass(frozen=True, slots=True)
+class Detached:
+    """A signature in a file of its own and the content of the file that it signs (ChargePoint, 2.13)."""
+
+    data: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Carrier:
     """What the surroundings of a record say about it; nothing of this is signed.
 
     ``label`` and ``encoding`` are what the container calls the record's format and encoding, which are only hints.
     ``text_encoding`` is the single-byte encoding that an XML file declares, whose bytes may be the signed ones.
+    ``detached`` is what a file beside this one says about it. ``experimental`` asks for formats of which no genuine
+    record was ever verified.
     """
 
     container: str = "none"
@@ -39,6 +49,8 @@ class Carrier:
     session: str | None = None
     text_encoding: str | None = None
     findings: tuple[Finding, ...] = ()
+    detached: Detached | None = None
+    experimental: bool = False
 
     def extra(self) -> dict[str, object]:
         """What predictions of other programs ask about the surroundings: label, encoding, key text and its encoding."""
@@ -63,12 +75,14 @@ class Algorithm:
     """How a record was signed. ``curve`` is ``None`` where the key alone decides it.
 
     ``name`` is canonical (``ECDSA-secp256r1-SHA256``); ``method`` is ``ECDSA``, ``Ed25519`` or ``Ed448``.
+    ``by_curve`` are the only algorithms there are, by the name of the curve that the key decides; empty: any.
     """
 
     name: str | None
     method: str = "ECDSA"
     curve: Curve | None = None
     hash: str = "sha256"
+    by_curve: Mapping[str, Algorithm] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +103,8 @@ class Unit:
 
     ``raw`` says whether r and s side by side are the format's own form (``True``), a deviation that is accepted
     (``None``), or refused (``False``); ``der`` whether DER is accepted. A unit that stopped (``format-error``,
-    ``unsupported``) has its verdict in the record and no algorithm.
+    ``unsupported``) has its verdict in the record and no algorithm. ``doubt`` takes back what the record may not say
+    unless its signature is valid.
     """
 
     record: Record
@@ -99,6 +114,7 @@ class Unit:
     der: bool = True
     raw: bool | None = None
     alternatives: list[Alternative] = field(default_factory=list)
+    doubt: Callable[[Record], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +122,13 @@ class Enclosed:
     """A record that a container holds as text or bytes, to be recognised by its content.
 
     ``decoded`` is what the text means in the encoding that the container states, taken if that is recognised.
+    ``then`` gets the units that the content turned out to be, to note what the container says about them.
     """
 
     content: bytes
     carrier: Carrier
     decoded: bytes | None = None
+    then: Callable[[list[Unit]], None] | None = None
 
 
 Item = Unit | Enclosed

@@ -51,13 +51,20 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
         return record
     deciding = found[0]
     curve: Curve | str | None = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
-    decoded = keys.resolve(deciding, curve)
+    decoded = resolved(deciding, algorithm, curve)
     key = decoded.key
     if decoded.findings:
         record.findings += decoded.findings
     if key is None:
         record.signature = _refused(unit, algorithm, deciding, decoded.reason, found[1:], curve)
         return record
+    if algorithm.by_curve is not None:
+        by_curve = algorithm.by_curve.get(key.curve.name if isinstance(key, PublicKey) else "")
+        if by_curve is None:
+            record.signature = Signature(Verdict.KEY_ERROR, "V-CURVE-MISMATCH", [], None, key.spki, deciding.source)
+            _compare(unit, key, found[1:], curve)
+            return record
+        algorithm = by_curve
     named = algorithm.name
     if named is None and isinstance(key, PublicKey):
         named = f"ECDSA-{key.curve.name}-{algorithm.hash.upper()}"
@@ -70,6 +77,17 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
     if len(found) > 1:
         _compare(unit, key, found[1:], curve)
     return unit.record
+
+
+def resolved(text: KeyText, algorithm: Algorithm | None, curve: Curve | str | None) -> DecodedKey:
+    """The key of a text; a bare point lies on the one curve of the format that has its size."""
+    decoded = keys.resolve(text, curve)
+    if decoded.key is None and algorithm is not None and algorithm.by_curve is not None:
+        for name in algorithm.by_curve:
+            found = keys.resolve(text, CURVES[name])
+            if found.key is not None:
+                return found
+    return decoded
 
 
 def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
@@ -95,9 +113,16 @@ def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
 
 
 def _holds(unit: Unit, key: PublicKey, parts: Decoded, signed: bytes, algorithm: str | None = None) -> bool:
-    name = algorithm or (unit.algorithm.hash if unit.algorithm is not None else "sha256")
+    name = algorithm or _hash(unit.algorithm, key)
     digest = _HASHES[name](signed).digest()
     return key.verify(digest, parts.r, parts.s, parts.der)
+
+
+def _hash(algorithm: Algorithm | None, key: PublicKey) -> str:
+    """The hash of an algorithm, which the curve of the key may decide."""
+    if algorithm is not None and algorithm.by_curve is not None:
+        algorithm = algorithm.by_curve.get(key.curve.name)
+    return algorithm.hash if algorithm is not None else "sha256"
 
 
 def _adopt(unit: Unit, signed: bytes, finding: Finding, record: Record | None) -> None:
@@ -148,11 +173,11 @@ def _judge_unusual(unit: Unit, key: Key, curve: Curve | str | None, signature: S
         signature.reason = "V-MISMATCH" if len(unit.signature) == size else "V-SIG-ENCODING"
         return
     signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-CURVE-MISMATCH"
-    if isinstance(key, PublicKey) and isinstance(curve, Curve) and _would(unit, key):
+    if isinstance(key, PublicKey) and isinstance(curve, Curve) and would_verify(unit, key):
         signature.hints.append("would_verify_with_key_curve")
 
 
-def _would(unit: Unit, key: Key | None) -> bool:
+def would_verify(unit: Unit, key: Key | None) -> bool:
     """Whether the signature verifies with another key than the deciding one, whatever the algorithm says of curves."""
     if isinstance(key, EdwardsKey):
         try:
@@ -178,7 +203,7 @@ def _refused(
 ) -> Signature:
     """The verdict when the deciding key is no usable key."""
     hints = []
-    if any(_would(unit, keys.resolve(other, curve).key) for other in others):
+    if any(would_verify(unit, resolved(other, algorithm, curve).key) for other in others):
         hints.append("would_verify_with_other_key")
     return Signature(Verdict.KEY_ERROR, reason, hints, algorithm.name, None, deciding.source)
 
@@ -188,12 +213,12 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
 
     A conflict needs two keys between which the signature could decide. A signature that no key can verify (its
     encoding, its range) keeps that reason, which says more; a deciding key on another curve than the algorithm names
-    keeps its own reason too, unless another key verifies (T-077).
+    keeps its own reason too, unless another key verifies (T-077): that one beside it is the conflict.
     """
     signature = unit.record.signature
     differing: list[tuple[KeyText, DecodedKey]] = []
     for other in others:
-        decoded = keys.resolve(other, curve)
+        decoded = resolved(other, unit.algorithm, curve)
         if decoded.key != key:
             differing.append((other, decoded))
     if not differing:
@@ -203,9 +228,9 @@ def _compare(unit: Unit, key: Key, others: Iterable[KeyText], curve: Curve | str
         message = f"the {names} key is another one than the key that verifies"
         unit.record.findings.append(Finding("F-KEY-DIFFERS", Severity.WARNING, message, "key"))
         return
-    would = any(_would(unit, decoded.key) for _, decoded in differing)
+    would = any(would_verify(unit, decoded.key) for _, decoded in differing)
     usable = any(decoded.key is not None for _, decoded in differing)
-    if (signature.reason == "V-MISMATCH" and usable) or (signature.reason == "V-CURVE-MISMATCH" and would):
+    if would or (signature.reason == "V-MISMATCH" and usable):
         signature.verdict, signature.reason = Verdict.KEY_ERROR, "V-KEY-CONFLICT"
     if would:
         signature.hints.append("would_verify_with_other_key")
@@ -237,4 +262,4 @@ def _unkept_spki(name: str, identity: str) -> bytes:
     return curves.public_key(curves.private_key(CURVES[name], testkeys.derive.__wrapped__(name, identity))).spki
 
 
-__all__ = ["KeySource", "is_test_key", "verify"]
+__all__ = ["KeySource", "is_test_key", "resolved", "verify", "would_verify"]

@@ -55,7 +55,21 @@ Row = FormatRow | JsonRow | XmlRow
 @cache
 def own_rows() -> tuple[Row, ...]:
     """This package's rows."""
-    from wattproof.signed.formats import alfen, chargeit, edl_sml, edl_xml, mennekes, ocmf, pcdf, safe_xml
+    from wattproof.signed.formats import (
+        alfen,
+        chargeit,
+        chargepoint,
+        chargy,
+        edl_sml,
+        edl_xml,
+        mennekes,
+        ocmf,
+        ocpi,
+        ocpp,
+        pcdf,
+        ptb,
+        safe_xml,
+    )
 
     return (
         FormatRow(ocmf.TOKEN, ocmf.detect, ocmf.parse),
@@ -66,6 +80,11 @@ def own_rows() -> tuple[Row, ...]:
         XmlRow(mennekes.CONTAINER, mennekes.detect, mennekes.read),
         XmlRow(edl_xml.CONTAINER, edl_xml.detect, edl_xml.read),
         JsonRow(chargeit.CONTAINER, chargeit.detect, chargeit.read),
+        JsonRow(chargy.CONTAINER, chargy.detect, chargy.read),
+        JsonRow(ptb.CONTAINER, ptb.detect, ptb.read),
+        JsonRow(ocpi.CONTAINER, ocpi.detect, ocpi.read),
+        JsonRow("OCPP", ocpp.detect, ocpp.read),
+        JsonRow(chargepoint.CONTAINER, chargepoint.detect, chargepoint.read),
     )
 
 

@@ -10,14 +10,14 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from wattproof.signed import jsonscan
-from wattproof.signed.formats import bsm_json
+from wattproof.signed.formats import bsm_json, emh, enclosing
 from wattproof.signed.formats.bsm_json import Surroundings
 from wattproof.signed.limits import DEFAULT, Limits
-from wattproof.signed.records import Severity, Verdict
 from wattproof.signed.units import NO_CARRIER, Carrier, Enclosed, Item, Unit, stopped
 
 CONTAINER = "chargeIT-JSON"
@@ -50,26 +50,34 @@ def read(document: Any, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT)
     items = [
         _item(value, inside, surroundings, f"/signedMeterValues/{position}") for position, value in enumerate(values)
     ]
-    _note_repeated(document, items)
-    return items
+    emh.place([item if isinstance(item, Unit) and item.record.format == emh.TOKEN else None for item in items])
+    return _note_repeated(document, items)
 
 
-def _note_repeated(document: dict[str, Any], items: list[Item]) -> None:
+def _note_repeated(document: dict[str, Any], items: list[Item]) -> list[Item]:
     """Keys that occur more than once: those of a value at its record, those around the values at the first one.
 
     A repeated key around the values makes every record ambiguous, for which one path is enough.
     """
     around = jsonscan.Repeated(document, signedMeterValues=None)
     around.keys_repeated = getattr(document, "keys_repeated", ())
-    units = [(position, item) for position, item in enumerate(items) if isinstance(item, Unit)]
-    if units:
-        units[0][1].record.findings += jsonscan.repeated_findings(jsonscan.repeated_keys(around))
     shared = [jsonscan.path_text(path) for path in islice(jsonscan.repeated_keys(around), 1)]
-    for position, unit in units:
+    first = jsonscan.repeated_findings(jsonscan.repeated_keys(around))
+    noted: list[Item] = []
+    for position, item in enumerate(items):
         value, where = document["signedMeterValues"][position], f"/signedMeterValues/{position}/"
-        unit.record.findings += jsonscan.repeated_findings(jsonscan.repeated_keys(value), where)
+        findings = [*first, *jsonscan.repeated_findings(jsonscan.repeated_keys(value), where)]
+        first = []
         own = islice(jsonscan.repeated_keys(value), jsonscan.MOST_REPEATED)
-        unit.record.ambiguous = [*shared, *(where + jsonscan.path_text(path) for path in own)]
+        ambiguous = [*shared, *(where + jsonscan.path_text(path) for path in own)]
+        if isinstance(item, Unit):
+            item.record.findings += findings
+            item.record.ambiguous = ambiguous
+        else:
+            carrier = replace(item.carrier, findings=(*item.carrier.findings, *findings))
+            item = replace(item, carrier=carrier, then=partial(enclosing.mark, ambiguous=ambiguous))
+        noted.append(item)
+    return noted
 
 
 def _surroundings(document: dict[str, Any]) -> Surroundings:
@@ -95,16 +103,7 @@ def _item(value: Any, inside: Carrier, surroundings: Surroundings, where: str) -
         if type(payload) is not str or not payload.strip():
             return stopped("ALFEN", "F-EMPTY", "the payload is missing or empty", carrier=inside, where=where)
         return Enclosed(jsonscan.whole(payload).encode(), replace(inside, label="ALFEN"))
-    return stopped(
-        "EMH",
-        "F-FORMAT",
-        "a reading of an EMH meter: it is recognised, but not verified by this version",
-        carrier=inside,
-        where=where,
-        verdict=Verdict.UNSUPPORTED,
-        reason="V-ALG",
-        severity=Severity.INFO,
-    )
+    return emh.read(value, inside, where)
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

@@ -121,7 +121,7 @@ def write(
             raise InvalidValue(str(error)) from None
         signed.append((sample, found, signature))
     if format == mennekes.TOKEN:
-        return _billing(signed, public)
+        return billing(signed, public)
     records = []
     for sample, found, signature in signed:
         if format == edl_sml.TOKEN:
@@ -133,7 +133,8 @@ def write(
     return safe_xml.write(records, transaction)
 
 
-def _billing(signed: Sequence[tuple[Sample, Block, bytes]], key: PublicKey | None) -> bytes:
+def billing(signed: Sequence[tuple[Sample, Block, bytes]], key: PublicKey | None) -> bytes:
+    """A Mennekes billing file of readings with their blocks and signatures (r and s side by side)."""
     first = signed[0][1]
     names = {moment: name for name, moment in mennekes.MEASUREMENTS}
     lines = [

@@ -20,6 +20,10 @@ LABELS = {
     "edl_40_mennekes": frozenset({"EDL_40_MENNEKES"}),
     "pcdf": frozenset({"PCDF"}),
     "edl": _EDL,
+    # names that the description of OCPI lists
+    "alfen eichrecht": frozenset({"ALFEN"}),
+    "edl40 e-mobility extension": _EDL,
+    "edl40 mennekes": _EDL,
 }
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from wattproof.signed.profiles import chargy_others
+from wattproof.signed.profiles import chargy_json, chargy_others
 from wattproof.signed.profiles.prediction import (
     INVALID,
     REFUSED,
@@ -58,22 +58,29 @@ def predict(records: Sequence[Record], session: Session | None, surroundings: Su
     record = records[0]
     if record.format == "BSM":
         return first(_BSM, (records, session)) or Prediction(VALID)
+    if record.format in chargy_json.FORMATS:
+        return first(_CONTAINER, list(records)) or chargy_json.judge(records)
     if record.format in chargy_others.FORMATS:
         return _other(records, surroundings)
     if record.format != "OCMF":
         return Prediction(UNKNOWN)
     place = ("chargy", record.source)
     if place not in surroundings.known:
-        values = [other for other in surroundings.file(record) if other.format == "OCMF"]
-        surroundings.known[place] = _judge(values)
+        surroundings.known[place] = _judge(_read(record, surroundings))
     return surroundings.known[place]
+
+
+def _read(record: Record, surroundings: Surroundings) -> list[Record]:
+    """Records of the file in the same format; of OCPI signed data only the first value is read."""
+    values = [other for other in surroundings.file(record) if other.format == record.format]
+    return values[:1] if values[0].container == "OCPI" else values
 
 
 def _other(records: Sequence[Record], surroundings: Surroundings) -> Prediction:
     """Records of another format: those of the session's charging process, or all of the file."""
     record = records[0]
     alone = record.format in (chargy_others.MENNEKES, "PCDF")
-    values = list(records) if alone else [o for o in surroundings.file(record) if o.format == record.format]
+    values = list(records) if alone else _read(record, surroundings)
     return first(_CONTAINER, values) or chargy_others.judge(values)
 
 

@@ -18,7 +18,9 @@ from wattproof.signed.texts import TEXTS
 
 ERROR, WARNING, INFO, INCOMPLETE = Severity.ERROR, Severity.WARNING, Severity.INFO, Severity.INCOMPLETE
 ALL = frozenset[str]()  # every format
-OCMF, BSM, ALFEN, PCDF, ISA = (frozenset({name}) for name in ("OCMF", "BSM", "ALFEN", "PCDF", "ISA_EDL_40_P"))
+OCMF, BSM, ALFEN, PCDF, ISA, CHARGEPOINT = (
+    frozenset({name}) for name in ("OCMF", "BSM", "ALFEN", "PCDF", "ISA_EDL_40_P", "ChargePoint")
+)
 EDL = origin.EDL
 PAGED = OCMF | BSM | ALFEN | ISA | EDL
 
@@ -81,6 +83,7 @@ RULES = (
     Rule("S-EXPORT-ONLY", INFO, bits.edl, EDL),
     Rule("S-REGISTER-NOT-RESET", INFO, values.amount),
     Rule("S-REGISTER-DISAGREE", WARNING, values.amount),
+    Rule("S-REGISTER-DISAGREE", WARNING, values.stated_total, CHARGEPOINT),
     Rule("S-LOSS", WARNING, values.loss, OCMF),
     Rule("S-ZERO-ENERGY", INFO, values.amount),
     Rule("S-ZERO-ENERGY", INFO, values.data_set, ISA),

@@ -56,8 +56,16 @@ def _identification(record: Record) -> str | None:
     if not text:
         return None
     if record.format in EDL:
-        return _unmarked(text)
+        return _unmarked(_contract_id(record))
     return text.lower() if _HEX.issuperset(text) else text
+
+
+def _contract_id(record: Record) -> str:
+    """The signed bytes of a contract id in hexadecimal; those of EMH are a text, whose digits have no case (2.11)."""
+    text = record.identification or ""
+    if record.format != "EMH":
+        return text
+    return (text.lower() if _HEX.issuperset(text) else text).encode("utf-8", "surrogatepass").hex().upper()
 
 
 def _unmarked(contract: str) -> str:
@@ -72,8 +80,7 @@ def contract(session: Session, say: Say, _: Thresholds) -> None:
     """
     stated: dict[str, dict[object, None]] = {}
     for entry in session.entries:
-        text = entry.record.identification or ""
-        stated.setdefault(text, {})[entry.record.extra.get("contract_time")] = None
+        stated.setdefault(_contract_id(entry.record), {})[entry.record.extra.get("contract_time")] = None
     if len(stated) > 1 and len({_unmarked(text) for text in stated if text}) == 1 and "" not in stated:
         say("S-IDENT-MARKER", " / ".join(text[:40] for text in stated))
     for times in stated.values():

@@ -137,6 +137,18 @@ def _agreement(session: Session, say: Say) -> None:
             say("S-REGISTER-DISAGREE", f"{first.energy_text()} kWh / {second.energy_text()} kWh")
 
 
+def stated_total(session: Session, say: Say, _: Thresholds) -> None:
+    """ChargePoint states the energy beside its readings: it is their difference, to the last printed digit (2.13)."""
+    billing, total = session.billing, session.counted[0].record.extra.get("total_energy")
+    if billing is None or billing.energy is None or not isinstance(total, Decimal):
+        return
+    power = WATT_HOUR_EXPONENTS[billing.readings[0].unit or ""]
+    stated = EXACT.scaleb(total, power)
+    step = max(billing.step, int(stated.as_tuple().exponent))
+    if abs(EXACT.subtract(stated, billing.energy)) > Decimal(1).scaleb(step):
+        say("S-REGISTER-DISAGREE", f"{billing.energy_text()} kWh / {total} {billing.readings[0].unit}")
+
+
 def _named(reading: Reading) -> str:
     value = reading.literal if reading.literal is not None else "no value"
     return f"{reading.register}: {value} {reading.unit or ''}".rstrip()

@@ -1,0 +1,190 @@
+"""Where keys for the register come from: arguments, texts of front codes, lists, records, gateways."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from wattproof.cli import output
+from wattproof.errors import InvalidValue, UsageError
+
+#: A line of a list: serial number, and a key without blanks.
+_LINE = re.compile(r"(?P<serial>\S{1,200})[ \t;,]+(?P<key>\S{40,})")
+_MOST_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A key that was found: SubjectPublicKeyInfo, the meter's serial number, where, and when if that is known."""
+
+    key: bytes
+    serial: str
+    source: str
+    time: str | None = None
+
+
+def given(text: str, serial: str, source: str | None) -> Offer:
+    """A key of the command line, or with a leading @ of a file. Raises ``UsageError``, ``InvalidValue``."""
+    from wattproof.signed.register import read_key
+
+    data: str | bytes = _file(text[1:]) if text.startswith("@") else text
+    if isinstance(data, bytes) and data.isascii():
+        data = data.decode("ascii")
+    return Offer(read_key(data).spki, serial, source or (text[1:] if text.startswith("@") else "command line"))
+
+
+def read(name: str, serial: str | None, source: str | None) -> list[Offer]:
+    """All keys in a file or a gateway's data directory (``-``: standard input).
+
+    ``serial`` is for keys that come without one; keys that come with another are left out. Raises ``UsageError`` if
+    there is none.
+    """
+    path = Path(name)
+    try:
+        folder = name != "-" and path.is_dir()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {name}: {error}") from error
+    if folder:
+        found = _of_gateway(path)
+    else:
+        data = _file(name)
+        found = _of_text(data, serial) or _of_records(data, name)
+    offers = [
+        Offer(offer.key, offer.serial, source or offer.source or name, offer.time)
+        for offer in found
+        if serial in (None, "", offer.serial) or not offer.serial
+    ]
+    if not offers:
+        raise UsageError(f"{name} holds no key" + (f" of meter {serial}" if serial else " that could be imported"))
+    return offers
+
+
+def _file(name: str) -> bytes:
+    try:
+        if name == "-":
+            return sys.stdin.buffer.read(_MOST_BYTES)
+        with Path(name).open("rb") as file:
+            return file.read(_MOST_BYTES)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UsageError(f"cannot read {name}: {reason}") from error
+
+
+# -- texts --------------------------------------------------------------------------------------------------------
+
+
+def _of_text(data: bytes, serial: str | None) -> list[Offer]:
+    """One key and nothing else, lines of serial number and key, or JSON objects that name both."""
+    from wattproof.signed.keys import decode
+
+    whole = decode(data.decode("ascii").strip() if data.isascii() else data).key
+    if whole is not None:
+        if serial is None:
+            raise UsageError("the file holds a key, but not whose it is: give the meter's --serial, or --any-meter")
+        return [Offer(whole.spki, serial, "")]
+    text = data.decode("utf-8", "replace").removeprefix("\ufeff")
+    found = []
+    for line in text.splitlines():
+        if line.lstrip().startswith("{"):
+            found += list(_of_object(line))
+            continue
+        match = _LINE.fullmatch(line.strip())
+        key = decode(match["key"]).key if match else None
+        if match and key is not None:
+            found.append(Offer(key.spki, match["serial"], ""))
+    return found or list(_of_object(text))
+
+
+def _of_object(text: str) -> Iterator[Offer]:
+    """JSON with ``serial`` and ``public_key``, also below ``meters``: what ``wattproof simulate --json`` prints."""
+    from wattproof.signed.keys import decode
+
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    items = [document, *_list_in(document, "meters"), *_list_in(document, "keys")]
+    for item in items:
+        if isinstance(item, dict):
+            serial, stated = item.get("serial"), item.get("public_key")
+            key = decode(stated).key if type(stated) is str else None
+            if type(serial) is str and serial.strip() and key is not None:
+                yield Offer(key.spki, serial.strip(), "")
+
+
+def _list_in(document: Any, name: str) -> list[Any]:
+    found = document.get(name) if isinstance(document, dict) else None
+    return found if isinstance(found, list) else []
+
+
+# -- records ------------------------------------------------------------------------------------------------------
+
+
+def _of_records(data: bytes, name: str) -> list[Offer]:
+    """Keys beside or inside valid records: they prove that record and key belong together, so they are seen there."""
+    from wattproof.signed.examination import examine
+
+    return record_keys(examine(data, source=name).records)
+
+
+def record_keys(records: list[Any]) -> list[Offer]:
+    """The key and the signer's serial number of every valid record whose key came with it."""
+    from wattproof.signed.registered import signer
+
+    found: dict[tuple[bytes, str], Offer] = {}
+    for record in records:
+        signature = record.signature
+        serial = signer(record)
+        if signature.verdict == "valid" and signature.key_source != "trusted" and serial and signature.public_key:
+            key = (signature.public_key, serial)
+            found.setdefault(key, Offer(*key, f"a record in {record.source}"))
+    return list(found.values())
+
+
+# -- gateways -----------------------------------------------------------------------------------------------------
+
+
+def _of_gateway(data: Path) -> list[Offer]:
+    """The keys that a gateway saw when it took signed records, with the time when it first did."""
+    try:
+        from wattproof.cli.gateway import settings_of
+        from wattproof.cli.simulate import run_loop
+        from wattproof.gateway.store.opening import FILE
+    except ImportError as error:
+        raise UsageError("a gateway's store needs the extra: pip install 'wattproof[gateway]'") from error
+    if not (data / FILE).is_file() and not (data / "gateway.toml").is_file():
+        raise UsageError(f"{data} is no data directory of a gateway: it holds neither {FILE} nor gateway.toml")
+    found: list[Offer] = []
+    run_loop(_collect(settings_of(None, data), found))
+    return found
+
+
+async def _collect(settings: Any, found: list[Offer]) -> int:
+    from wattproof.gateway.store.opening import open_reader
+
+    reader = await open_reader(settings.store_url, settings.data, password_file=settings.store_password_file)
+    try:
+        for meter in await reader.meters(active=False):
+            rows = await reader.keys(meter.serial)
+            found += [offer for row in rows if (offer := _seen_by_gateway(row, settings.data)) is not None]
+    finally:
+        await reader.close()
+    return 0
+
+
+def _seen_by_gateway(row: Any, data: Path) -> Offer | None:
+    from wattproof.signed.register import read_key
+
+    try:
+        key = read_key(bytes(row.key)).spki
+    except InvalidValue as error:
+        output.warn(f"the gateway's key of meter {row.serial} is left out: {error}")
+        return None
+    seen = datetime.fromtimestamp(row.seen / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Offer(key, row.serial, f"gateway {data}", seen)
