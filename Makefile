@@ -52,6 +52,7 @@ docs: $(VENV)/.dev ## the manual as HTML in docs/_build
 pages: $(VENV)/.dev ## the web pages of the gateway, built from frontend/ (needs node 20.19 or newer)
 	$(BIN)/python frontend/findings.py
 	cd frontend && npm ci --no-audit --no-fund && npm run check && npm run build
+	$(BIN)/python frontend/selfcontained.py
 	$(BIN)/python frontend/manifest.py --write
 
 statements: $(VENV)/.dev ## which statements of the specifications no test proves yet

@@ -16,7 +16,17 @@ FRONTEND = Path(__file__).resolve().parent
 PAGES = FRONTEND.parent / "src" / "wattproof" / "gateway" / "serve" / "pages"
 MANIFEST = PAGES / "manifest.json"
 #: What a build depends on, below ``frontend/``.
-SOURCES = ("index.html", "package.json", "package-lock.json", "svelte.config.js", "tsconfig.json", "vite.config.ts")
+SOURCES = (
+    "index.html",
+    "verify.html",
+    "package.json",
+    "package-lock.json",
+    "svelte.config.js",
+    "tsconfig.json",
+    "vite.config.ts",
+    "vite.verify.config.ts",
+    "selfcontained.py",
+)
 FOLDERS = ("src", "public")
 
 

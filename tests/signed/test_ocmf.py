@@ -293,6 +293,9 @@ def test_edwards_signatures_cover_the_payload_itself(name: str) -> None:
     short = one(signed(text, SA=f"EdDSA-{name}", SD=signature[:-1].hex()), trusted)
     assert (short.signature.verdict, short.signature.reason) == (Verdict.INVALID, "V-SIG-ENCODING")
     assert one(signed(text, **fields), key()).signature.reason == "V-CURVE-MISMATCH"
+    other = b"|" + str(key("secp384r1").text).encode()  # keys of curves that EdDSA has nothing to do with
+    beside = one(signed(text, SA=f"EdDSA-{name}") + other, key())
+    assert (beside.signature.verdict, beside.signature.reason) == (Verdict.KEY_ERROR, "V-CURVE-MISMATCH")
 
 
 # --- signatures -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from wattproof.signed.finding_texts import FINDINGS
 from wattproof.signed.records import Verdict
 from wattproof.signed.rules import RULES
 from wattproof.signed.texts import HEADLINES, NOTICE, REASONS, TEXTS, VERDICTS
@@ -43,3 +44,12 @@ def test_every_verdict_has_words() -> None:
     assert HEADLINES.keys() == {verdict.value for verdict in Verdict}
     assert VERDICTS.keys() == {"ok", "warn", "fail", "incomplete", "not-applicable"}
     assert all(code.startswith("V-") for code in REASONS)
+
+
+def test_every_finding_of_the_specification_has_both_sentences() -> None:
+    for text in FINDINGS.values():
+        assert text.en.endswith(".") and text.de.endswith(".") and text.en != text.de
+    if not SPECIFICATION.is_file():
+        pytest.skip(f"no specification at {SPECIFICATION}: set WATTPROOF_SPECS")
+    chapter = SPECIFICATION.read_text("utf-8").partition("### 3.4")[2].partition("### 3.5")[0]
+    assert set(re.findall(r"`(F-[A-Z0-9-]+)", chapter)) <= FINDINGS.keys()

@@ -417,6 +417,7 @@ export const pages: Record<keyof typeof english, string> = {
   'session.begin-time': 'Beginn',
   'session.beginning': 'Ladevorgang wird begonnen; der Zähler signiert',
   'session.begun': 'Ladevorgang {id} begonnen',
+  'session.check': 'Selbst prüfen',
   'session.course': 'Wirkleistung während des Ladevorgangs',
   'session.end': 'Ladevorgang beenden',
   'session.end-text': 'Der Zähler nimmt den Endstand und signiert ihn. Das Laden endet.',

@@ -415,6 +415,7 @@ export const pages = {
   'session.begin-time': 'Begin',
   'session.beginning': 'Beginning the session; the meter signs',
   'session.begun': 'Session {id} begun',
+  'session.check': 'Check it yourself',
   'session.course': 'Active power during the session',
   'session.end': 'End session',
   'session.end-text': 'The meter takes its end reading and signs it. Charging stops.',

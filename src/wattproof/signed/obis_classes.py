@@ -25,9 +25,9 @@ MAINS, DEVICE = "mains", "device"
 TOTAL, SESSION = "total", "session"
 
 #: Last group of a total register whose C token is 1 or 2.
-_TOTAL_ENDINGS = frozenset({None, "0", "ff", "255", "200"})
+TOTAL_ENDINGS = frozenset({None, "0", "ff", "255", "200"})
 #: C token to (direction, point, scope) where the last group does not matter.
-_BY_QUANTITY = {
+BY_QUANTITY = {
     "b0": (IMPORT, MAINS, TOTAL),
     "b1": (IMPORT, DEVICE, TOTAL),
     "b2": (IMPORT, MAINS, SESSION),
@@ -42,7 +42,9 @@ _BY_QUANTITY = {
     "8c": (IMPORT, MAINS, TOTAL),
 }
 #: C tokens that OCMF reserves for later energy registers: shown, never billed.
-_RESERVED = frozenset({"b4", "b5", "b6", "b7", "b8", "b9", "ba", "bb", "bc", "bd", "be", "bf", "c4", "c5", "c6", "c7"})
+RESERVED_QUANTITIES = frozenset(
+    {"b4", "b5", "b6", "b7", "b8", "b9", "ba", "bb", "bc", "bd", "be", "bf", "c4", "c5", "c6", "c7"}
+)
 
 #: Which register is billed: the first complete one in this order.
 BILLING_ORDER = tuple(
@@ -120,12 +122,12 @@ def classify(text: str | None) -> RegisterClass:
     groups = tokens(text) if text else None
     if groups is None or groups.a != "1" or groups.d != "8":
         return INFORMATIVE
-    if groups.c in _RESERVED:
+    if groups.c in RESERVED_QUANTITIES:
         return RESERVED
-    kind = _BY_QUANTITY.get(groups.c)
+    kind = BY_QUANTITY.get(groups.c)
     if kind is None and groups.c in ("1", "2"):
         direction = IMPORT if groups.c == "1" else EXPORT
-        if groups.f in _TOTAL_ENDINGS:
+        if groups.f in TOTAL_ENDINGS:
             kind = (direction, MAINS, TOTAL)
         elif groups.f == "198" and groups.c == "1":
             kind = (IMPORT, MAINS, SESSION)

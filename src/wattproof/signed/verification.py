@@ -184,7 +184,7 @@ def would_verify(unit: Unit, key: Key | None) -> bool:
             return key.verify(unit.record.signed, unit.signature)
         except ValueError:
             return False
-    if key is None:
+    if key is None or (unit.algorithm is not None and unit.algorithm.hash not in _HASHES):  # EdDSA hashes by itself
         return False
     try:
         parts = decode(key.curve, unit.signature, der=unit.der, raw=unit.raw is not False)

@@ -28,6 +28,16 @@ async def test_what_the_page_names_is_there(rig: Rig) -> None:
         assert answer.status == 200 and (answer.header("content-type") or "").startswith(kind)
 
 
+@pytest.mark.parametrize("path", ["/verify", "/ui/verify.html"])
+async def test_the_verification_page_has_its_own_policy(rig: Rig, path: str) -> None:
+    answer = await rig.ask("GET", path, user=None)
+    assert answer.status == 200 and answer.header("content-type") == "text/html; charset=utf-8"
+    policy = answer.header("content-security-policy") or ""
+    assert "default-src 'none'" in policy and "connect-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy and "'self'" not in policy
+    assert answer.header("x-content-type-options") == "nosniff"
+
+
 async def test_nothing_else_is(rig: Rig, tmp_path: Path) -> None:
     for number, path in enumerate(
         ("/ui/none.js", "/ui/../app.py", "/ui/%2e%2e/app.py", "/ui/manifest.json", "/app.js")

@@ -1,15 +1,16 @@
-"""The web pages at ``/`` and ``/ui/``: files that need no credentials and hold no data (g13-api.md 12)."""
+"""The web pages at ``/``, ``/ui/`` and ``/verify``: files that need no credentials and hold no data (g13-api.md 12)."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from wattproof.gateway.serve.framing import Header, Send
 
 FOLDER = Path(__file__).parent / "pages"
-INDEX = "index.html"
+INDEX, VERIFY = "index.html", "verify.html"
 TYPES = {
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
@@ -19,11 +20,10 @@ TYPES = {
     ".woff2": b"font/woff2",
     ".png": b"image/png",
 }
+POLICY = b"default-src 'self'; base-uri 'none'; form-action 'self'; object-src 'none'"
+#: The policy of a page that brings its own, stricter one: it names the page's script and style by their hashes.
+_OWN_POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]+)">')
 SAFETY: tuple[Header, ...] = (
-    (
-        b"Content-Security-Policy",
-        b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; object-src 'none'",
-    ),
     (b"X-Content-Type-Options", b"nosniff"),
     # Heeded with a certificate that the browser trusts, for this host alone.
     (b"Strict-Transport-Security", b"max-age=31536000"),
@@ -53,6 +53,9 @@ class Pages:
         index = self._pages.get(f"/ui/{INDEX}")
         if index is not None:
             self._pages |= {"/": index, "/ui": index, "/ui/": index}
+        verify = self._pages.get(f"/ui/{VERIFY}")
+        if verify is not None:
+            self._pages["/verify"] = verify
 
     def find(self, path: str) -> Page | None:
         """The page of a path."""
@@ -72,4 +75,7 @@ class Pages:
 def _page(path: Path) -> Page:
     body = path.read_bytes()
     tag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
-    return Page(body, ((b"Content-Type", TYPES[path.suffix]), *SAFETY, (b"ETag", tag)), tag)
+    own = _OWN_POLICY.search(body, 0, 4096) if path.name == VERIFY else None
+    policy = (own[1] if own else POLICY) + b"; frame-ancestors 'none'"
+    headers = ((b"Content-Type", TYPES[path.suffix]), (b"Content-Security-Policy", policy), *SAFETY)
+    return Page(body, (*headers, (b"ETag", tag)), tag)
