@@ -174,6 +174,8 @@ async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> No
         ("limit=2&limit=3", "limit is given twice"),
         ("cursor=-1", "invalid cursor"),
         ("colour=red", "unknown field `colour`"),
+        ("from=2026-11-18T13:00:00Z&to=2026-11-18T12:59:59Z", "from is later than to"),
+        ("from=2026-11-18T13:00:00+01:00", "write the + of the time zone as %2B in an address"),
     ],
 )
 async def test_wrong_queries_are_told(rig: Rig, query: str, text: str) -> None:
