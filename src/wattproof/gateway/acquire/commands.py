@@ -51,7 +51,7 @@ class Commands:
     def table(self) -> dict[str, Callable[..., Any]]:
         """By name."""
         names = (
-            "commit values get put rows execute register rename deregister scan scanned forget_scanned "
+            "commit values engine_values get put rows execute register rename deregister scan scanned forget_scanned "
             "set_clock_offset reboot state live"
         )
         return {name: getattr(self, name) for name in names.split()}
@@ -76,6 +76,11 @@ class Commands:
     async def values(self, serial: str, ids: Sequence[int], max_age: float, wait: float = WAIT) -> dict[int, Value]:
         """Values by id, not older than ``max_age`` seconds."""
         return await self._fleet.station(serial).values(ids, max_age, wait)
+
+    async def engine_values(self, serials: Sequence[str]) -> dict[str, dict[int, Value]]:
+        """What engines add to meters, as of their last readings. No bus is touched; meters without are left out."""
+        stations = {serial: self._fleet.stations[serial] for serial in serials if serial in self._fleet.stations}
+        return {serial: added for serial, station in stations.items() if (added := station.added())}
 
     async def get(
         self,

@@ -259,7 +259,9 @@ class Scan(Out):
 
 
 class MeterInfo(Out):
-    """A meter that the user may see. ``quantities``: what it measures, by name; ``resources``: numbers of the resources
+    """A meter that the user may see. ``quantities``: what it measures, and what the
+    gateway computes from that, by name; ``computed``: those of them that are computed, so that they are among its
+    newest values and have no stored readings; ``resources``: numbers of the resources
     of the old face that it answers; ``signs``: whether signed charging sessions may begin with it."""
 
     serial: str
@@ -273,6 +275,7 @@ class MeterInfo(Out):
     status: Literal[-1, 0, 1]
     origin: Literal["file", "api"]
     quantities: list[str]
+    computed: list[str]
     resources: list[int]
     signs: bool
 
@@ -294,7 +297,8 @@ class Value(Out):
 
 
 class Latest(Out):
-    """The newest values of a meter."""
+    """The newest values of a meter; those that the gateway computes are missing while the process that reads meters is
+    away."""
 
     serial: str
     values: dict[str, Value]
@@ -430,7 +434,8 @@ class Range(In):
 
 
 class ReadingsQuery(Range):
-    """The same of some quantities, comma-separated; left out: all."""
+    """The same of some quantities, comma-separated; left out: all that are stored. One that the gateway computes for
+    this meter (``computed``) is refused."""
 
     quantity: Annotated[str, Meta(max_length=20_000)] | None = None
 
