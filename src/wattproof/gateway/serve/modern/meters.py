@@ -12,11 +12,9 @@ from wattproof.gateway.answers import Trait, supported
 from wattproof.gateway.engines.scales import exponent_of
 from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.quantities import IDS, NUMBERS
-from wattproof.gateway.records import Kind
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, moment, shown
 from wattproof.gateway.serve.problems import Problem
-from wattproof.metering import dates
 
 #: Longer than any time that is stored.
 FOR_EVER = 2**62
@@ -147,53 +145,6 @@ def span(query: shapes.Range) -> tuple[int, int]:
             raise Problem(400, "invalid cursor")
         first = max(first, int(query.cursor))
     return first, FOR_EVER if last is None else last
-
-
-async def profile(face: Face, called: Called) -> shapes.Profile:
-    """Rows of a channel of a load profile."""
-    await known(face, called.serial)
-    text = called.arguments["channel"]
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 8:
-        raise Problem(400, "invalid channel")
-    channel = int(text)
-    first, last = span(called.query)
-    series = next(
-        (one for one in await face.reader.series(called.serial) if (one.kind, one.channel) == (Kind.PROFILE, channel)),
-        None,
-    )
-    if series is None or not series.columns:
-        return shapes.Profile(channel=channel, quantity=None, unit=None, interval=None, items=[], next=None)
-    id, exponent = series.columns[0]
-    items: list[shapes.ProfileItem] = []
-    following = None
-    rows = face.reader.rows(called.serial, Kind.PROFILE, channel, first=first, last=last, count=called.query.limit + 1)
-    async for row in rows:
-        if len(items) == called.query.limit:
-            following = str(row.time)
-            break
-        items.append(
-            shapes.ProfileItem(
-                time=shown(row.time),
-                local=local_text(row.local),
-                status=row.status,
-                value=None if row.values[0] is None else digits(row.values[0], exponent),
-                estimated=row.estimated,
-            )
-        )
-    return shapes.Profile(
-        channel=channel,
-        quantity=NUMBERS[id].name.lower() if id in NUMBERS else None,
-        unit=NUMBERS[id].unit.symbol if id in NUMBERS else None,
-        interval=series.interval if isinstance(series.interval, int) else None,
-        items=items,
-        next=following,
-    )
-
-
-def local_text(seconds: int) -> str:
-    """Civil seconds as the interface writes local time."""
-    found = dates.fields(seconds)
-    return f"{found.year:04d}-{found.month:02d}-{found.day:02d}T{found.hour:02d}:{found.minute:02d}:{found.second:02d}"
 
 
 async def corrections(face: Face, called: Called) -> shapes.Corrections:

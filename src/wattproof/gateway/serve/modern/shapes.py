@@ -319,7 +319,8 @@ class History(Out):
 
 
 class ProfileItem(Out):
-    """A row of a load profile: the end of its interval, status bits as in 5.6."""
+    """A row of a load profile: the end of its interval, status bits as in 5.6. ``time``: where the meter keeps the
+    profile, the moment at which its clock showed ``local``."""
 
     time: Time
     local: str
@@ -329,7 +330,8 @@ class ProfileItem(Out):
 
 
 class Profile(Out):
-    """Rows of a channel. ``interval`` in seconds."""
+    """Rows of a channel, of the gateway where it computes the profile, else of the meter, which is read then.
+    ``interval`` in seconds; ``quantity`` null: the channel records nothing, or the meter does not say what."""
 
     channel: int
     quantity: str | None
