@@ -403,6 +403,7 @@ async def _state() -> dict[str, Any]:
            "late_s": 0.5}  # fmt: skip
     return {"buses": [bus], "meters": [{"serial": SERIAL}, {"serial": "ABB_9"}], "uptime_s": 5.0, "memory": 1,
             "busy": ["scan"], "synchronised": True,
+            "awaited": [{"bus": "eq", "family": "abb", "address": 19, "why": "no answer"}],
             "storage": {"failure": "/data/store.sqlite3: no space", "waiting": 7, "lost": 2}}  # fmt: skip
 
 
@@ -413,6 +414,9 @@ async def test_status_and_buses(rig: Rig) -> None:
     assert (status.listen, status.clock.status, status.uptime_s) == (["https://127.0.0.1:8443"], "set", 5)
     assert not status.allow_network
     assert msgspec.structs.astuple(status.storage) == ("/data/store.sqlite3: no space", 7, 2)
+    assert status.awaited == [], "its place is for those to know who configure the gateway"
+    status = shaped(await rig.ask("GET", "/api/v1/status", user="gina"), "status")
+    assert status.awaited == [shapes.AwaitedMeter(bus="eq", family="abb", address=19, why="no answer")]
     buses = shaped(await rig.ask("GET", "/api/v1/buses"), "buses")
     assert [one["serial"] for one in buses.meters] == [SERIAL]
     rig.line.table = {name: command for name, command in rig.line.table.items() if name != "state"}

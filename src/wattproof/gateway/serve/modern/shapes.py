@@ -152,6 +152,16 @@ class BusState(Out):
     queue: int
 
 
+class AwaitedMeter(Out):
+    """A meter of the configuration file that is not registered, because it has not said yet who it is, or because
+    another one has said the same. ``why``: what came in the place of an answer, or which other one."""
+
+    bus: str
+    family: str
+    address: int | str
+    why: str
+
+
 class Storage(Out):
     """Whether what meters say is stored. ``failure``: why not, such as a full disk; ``waiting``: polls that are not on
     disk yet; ``lost``: readings given up since the start of the process that reads meters."""
@@ -163,13 +173,15 @@ class Storage(Out):
 
 class Status(Out):
     """How the gateway is (8.7). ``allow_network``: it would move to the address that #5 sets (8.1).
-    ``storage``: ``None`` while nobody reads meters."""
+    ``awaited``: meters of the configuration file that are not registered, told to gateway admins. ``storage``: ``None``
+    while nobody reads meters."""
 
     leds: Leds
     listen: list[str]
     allow_network: bool
     clock: ClockState
     buses: list[BusState]
+    awaited: list[AwaitedMeter]
     storage: Storage | None
     uptime_s: int
 
