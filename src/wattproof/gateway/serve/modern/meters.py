@@ -138,7 +138,7 @@ async def readings(face: Face, called: Called) -> shapes.History:
 def span(query: shapes.Range) -> tuple[int, int]:
     """First and last moment of a page, UTC ms. Raises ``Problem``."""
     first, last = moment(query.from_, "from") or 0, moment(query.to, "to")
-    if last is not None and first > last:
+    if query.from_ is not None and last is not None and first > last:
         raise Problem(400, "from is later than to")
     if query.cursor is not None:
         if not query.cursor.isascii() or not query.cursor.isdigit() or len(query.cursor) > 16:

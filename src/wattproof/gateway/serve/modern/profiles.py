@@ -91,7 +91,12 @@ async def _of_meter(face: Face, serial: str, channel: int, times: tuple[int, int
         quantity, unit = head.get("mapping") or (None, None)
         items, following = await _page(_placed(parts, Passing(zone, offset), times), limit)
     return shapes.Profile(
-        channel=channel, quantity=quantity, unit=unit, interval=head["interval"] or None, items=items, next=following
+        channel=channel,
+        quantity=quantity,
+        unit=unit,
+        interval=head.get("interval") or None,
+        items=items,
+        next=following,
     )
 
 
