@@ -164,6 +164,8 @@ async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> No
     until = "from=2026-11-18T13:00:00%2B01:00&to=2026-11-18T13:00:00Z"
     inside = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?{until}"), "readings")
     assert [one.time for one in inside.items] == ["2026-11-18T12:00:00.000Z", "2026-11-18T13:00:00.000Z"]
+    before = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?to=1960-01-01T00:00:00Z"), "readings")
+    assert before == shapes.History(items=[], next=None)
 
 
 @pytest.mark.parametrize(
