@@ -45,12 +45,20 @@ def test_only_the_fall_of_a_reset_is_not_booked():
     assert sum(amount for _, amount in found) == 20 + 480
 
 
-@pytest.mark.parametrize(("readings", "booked"), [((3, 0, 4), 1), ((50, 0, 3), 3), ((0, 9_000_000, 9_000_002), 2)])
+@pytest.mark.parametrize(("readings", "booked"), [
+    ((3, 0, 4), 1), ((50, 0, 3), 3), ((0, 9_000_000, 9_000_002), 2), ((0, 0, 9_000), 0)])  # fmt: skip
 def test_a_glitch_beside_a_reset_is_not_booked(readings, booked):
     counter = Counter(MODULUS, most=1000)
     counter.read(10**7, 0)
     found = [counter.read(value, HOUR * number) for number, value in enumerate(readings, 1)]
     assert found[-1] == (V.RESET, booked)
+
+
+def test_a_meter_whose_hours_are_short_loses_nothing_after_its_reset():
+    counter = Counter(MODULUS, most=1000)
+    counter.read(10**7, 0)
+    found = [counter.read(5000 * number, HOUR * (number + 1)) for number in range(9)]
+    assert found[2] == (V.RESET, 10_000) and sum(amount for _, amount in found) == 40_000
 
 
 def test_another_meter_during_the_confirmation_of_a_reset_books_nothing():

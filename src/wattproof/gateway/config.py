@@ -416,10 +416,10 @@ def check_files(path: Path, sections: Sequence[str] = ("gateway", "store", "bus"
     here = file.file.path.parent
     for name in sections:
         for section in file.sections(name, many=name in ("bus", "meter")):
-            for key in FILES & section.data.keys():
+            for key in sorted(FILES & section.data.keys()):
                 _readable(section, key, here / Path(section.data[key]).expanduser(), secret=key == "password_file")
             options = parse_url(section.data["url"]).options if name == "bus" else {}
-            for option in URL_FILES & options.keys():
+            for option in sorted(URL_FILES & options.keys()):
                 _readable(section, "url", Path(options[option]), secret=option == "password-file")
 
 

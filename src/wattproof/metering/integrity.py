@@ -109,8 +109,12 @@ class Counter:
 
     def _since_then(self, reach: int) -> int:
         """What it grew while it was not believed. Where it began is not known, so its first reading counts for
-        nothing; a suspect from which it cannot have come here was a glitch beside the reset."""
+        nothing. A suspect from which it cannot have come here was a glitch beside the reset, unless it counts evenly.
+        """
         value = self.suspects[-1]
+        even = [after - before for before, after in pairwise(self.suspects)]
+        if 0 <= max(even) <= EVEN * min(even):
+            return value - self.suspects[0]
         steps = (value - suspect for suspect in self.suspects)
         return next(step for step in steps if step >= 0 and (self.most is None or step <= reach))
 

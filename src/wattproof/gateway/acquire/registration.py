@@ -140,9 +140,8 @@ class Registration:
                 "%s at %s on %s says it is %s, which is registered at %s on %s: it is left out",
                 record.family, record.address, record.bus, identity, other.address, other.bus,
             )  # fmt: skip
-            self.fleet.awaited[
-                record.bus, str(record.address)
-            ].why = f"left out: it says it is {identity}, which is registered at {other.address} on {other.bus}"
+            why = f"left out: it says it is {identity}, which is registered at {other.address} on {other.bus}"
+            self.fleet.awaited[record.bus, str(record.address)].why = why
             return
         self.fleet.files[serial] = entry
         current = record if known is None else merged(known, entry, record)
