@@ -132,6 +132,7 @@ export const pages: Record<keyof typeof english, string> = {
   'frame.skip': 'Zum Inhalt',
   'frame.user': '{user}: Ihr Konto',
   'home.all-events': 'Alle Ereignisse',
+  'home.awaited': 'In der Konfigurationsdatei, nicht angemeldet',
   'home.buses': 'Busse',
   'home.clock': 'Zeit des Gateways',
   'home.events': 'Neueste Ereignisse',

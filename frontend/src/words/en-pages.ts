@@ -130,6 +130,7 @@ export const pages = {
   'frame.skip': 'Skip to the page',
   'frame.user': '{user}: your account',
   'home.all-events': 'All events',
+  'home.awaited': 'In the configuration file, not registered',
   'home.buses': 'Buses',
   'home.clock': 'Time of the gateway',
   'home.events': 'Newest events',

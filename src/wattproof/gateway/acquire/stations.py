@@ -401,9 +401,13 @@ class Station:
         elif len(own) < len(ids) and not self.presence.is_offline and self._stale({Group.ENERGY}, max_age):
             await self._refresh({Group.ENERGY}, max_age, wait)
         found = {id: self.latest[id] for id in own if id in self.latest}
-        if self.engine is not None and len(own) < len(ids):
-            found |= {id: value for id, value in self.engine.values(self._site.now).items() if id in ids}
+        if len(own) < len(ids):
+            found |= {id: value for id, value in self.added().items() if id in ids}
         return found
+
+    def added(self) -> dict[int, Value]:
+        """What the engine adds, as of the last readings; the meter is not asked."""
+        return {} if self.engine is None else self.engine.values(self._site.now)
 
     def _stale(self, groups: Iterable[Group], max_age: float) -> set[Group]:
         oldest = self._site.now - max_age * 1000
