@@ -103,8 +103,8 @@ class Station:
         self.documents = Documents()
         self.latest: dict[int, Value] = {}
         self.statistics = StationStatistics()
-        #: Is told when the meter is back, or there for the first time.
-        self.returned: Callable[[Station], None] = lambda station: None
+        #: Are told when the meter is back, or there for the first time.
+        self.returned: list[Callable[[Station], None]] = []
         #: Is told when the engine lacks rows that the meter itself may have.
         self.lacking: Callable[[Station], None] = lambda station: None
         self._site = site
@@ -267,7 +267,8 @@ class Station:
         self.presence.known_offline = self.presence.known_offline and not news
         self._note(Id.METER_CONNECTED if back else None)
         if news:
-            self.returned(self)
+            for told in self.returned:
+                told(self)
 
     def _failed(self, error: WattproofError) -> None:
         self.statistics.failures += 1
