@@ -75,6 +75,7 @@ REFUSED = [
     ("[gateway]\nlisten = 8443\n", 2, "8443 is not text or a list"),
     ('[gateway]\n\ncompat = "g14"\n', 3, "compat: 'g14': one of none, g13"),
     ("[gateway]\nallow_network = 1\n", 2, "1 is not true or false"),
+    ('[gateway]\nallow_test_keys = "yes"\n', 2, "'yes' is not true or false"),
     ("[gateway]\nrate_limit = true\n", 2, "True is not a whole number"),
     ('[gateway]\ntimezone = "Mars/Olympus"\n', 2, "a time zone such as Europe/Berlin"),
     ('[gateway]\ntimezone = "../../etc/passwd"\n', 2, "a time zone"),

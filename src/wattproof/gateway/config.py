@@ -105,6 +105,7 @@ class Config:
     data: Path = field(default_factory=default_data)
     compat: str = "none"
     allow_network: bool = False
+    allow_test_keys: bool = False
     timezone: str = field(default_factory=host_timezone)
     certificate: Path | None = None
     key_file: Path | None = None
@@ -242,6 +243,12 @@ GATEWAY = (
         _SWITCH,
         False,
         meaning="Whether resource 5 may move the listener to another address of this host.",
+    ),
+    Key(
+        "allow_test_keys",
+        _SWITCH,
+        False,
+        meaning="Whether charging sessions that virtual meters sign with published test keys count as true.",
     ),
     Key(
         "timezone",

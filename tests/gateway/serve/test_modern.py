@@ -345,12 +345,29 @@ async def test_a_session_and_whether_it_is_true(rig: Rig) -> None:
     assert [(record.role, record.data) for record in one.records] == [("begin", "OCMF|{}|{}")]
     assert shaped(await rig.ask("GET", "/api/v1/sessions/s2"), "session").true is False
     listed = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/sessions"), "sessions")
-    assert sorted(one.id for one in listed.sessions) == ["s1", "s2"]
+    assert sorted((one.id, one.records) for one in listed.sessions) == [("s1", None), ("s2", None)]
     for path in ("/api/v1/sessions/s3", "/api/v1/sessions/none"):
         assert (await rig.ask("GET", path)).text == "unknown session", "who may not see it does not learn of it"
     assert (await rig.ask("POST", "/api/v1/sessions/s1/end", user="vera")).status == 403
     refused = await rig.ask("POST", "/api/v1/sessions/s1/end", {"reason": "rain"})
     assert (refused.status, refused.text) == (400, "this request has no body")
+
+
+async def test_a_session_that_waits_for_its_meter_says_why(rig: Rig) -> None:
+    options = {"family": "bsm", "waiting": "the meter is offline"}
+    await rig.store.commit(Session("s1", SERIAL, "ending", NOON, "carl", options))
+    one = shaped(await rig.ask("GET", "/api/v1/sessions/s1"), "session")
+    assert (one.state, one.failure, one.options, one.true) == ("ending", "the meter is offline", {}, None)
+
+
+@pytest.mark.parametrize(("severity", "true"), [("info", True), ("warning", False)])
+async def test_a_session_with_a_published_key_is_true_only_where_that_is_allowed(
+    rig: Rig, severity: str, true: bool
+) -> None:
+    finding = {"code": "F-TEST-KEY", "severity": severity}
+    verdict = {"records": [{"signature": "valid", "findings": [finding]}], "sessions": [{"verdict": "ok"}]}
+    await rig.store.commit(Session("s1", SERIAL, "ended", NOON, "carl", {}, NOON + HOUR, verdict))
+    assert shaped(await rig.ask("GET", "/api/v1/sessions/s1"), "session").true is true
 
 
 async def test_corrections_and_keys(rig: Rig) -> None:

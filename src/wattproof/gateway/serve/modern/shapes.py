@@ -412,11 +412,13 @@ class SessionRecord(Out):
 
 
 class Session(Out):
-    """A charging session and whether it is true. ``true``: null while that cannot be said."""
+    """A charging session and whether it is true. ``true``: null while that cannot be said. ``state``: ``ending`` once
+    its end is asked for, until the meter has signed it. ``failure``: what went wrong; in an open session, what keeps it
+    from going on or ending. ``records``: null in lists."""
 
     id: str
     serial: str
-    state: Literal["beginning", "running", "ended", "failed"]
+    state: Literal["beginning", "running", "ending", "ended", "failed"]
     begun: Time
     ended: Time | None
     user: str
@@ -424,7 +426,7 @@ class Session(Out):
     energy_wh: str | None
     failure: str | None
     public_key: str | None
-    records: list[SessionRecord]
+    records: list[SessionRecord] | None
     verdict: dict[str, Any] | None
     true: bool | None
 
