@@ -428,6 +428,7 @@ export const pages: Record<keyof typeof english, string> = {
   'session.energy': 'Energie in kWh (endet von selbst)',
   'session.energy-value': 'Energie',
   'session.evse': 'Ladepunkt',
+  'session.ending': 'wird beendet',
   'session.failed': 'fehlgeschlagen',
   'session.identification': 'Identifikation',
   'session.key': 'Öffentlicher Schlüssel:',

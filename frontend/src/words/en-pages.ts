@@ -426,6 +426,7 @@ export const pages = {
   'session.energy': 'Energy in kWh (end by itself)',
   'session.energy-value': 'Energy',
   'session.evse': 'Charging point',
+  'session.ending': 'ending',
   'session.failed': 'failed',
   'session.identification': 'Identification',
   'session.key': 'Public key:',
