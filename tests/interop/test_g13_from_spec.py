@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,11 +245,20 @@ def test_limits_of_the_gateway(made: Rig, every: Every) -> None:
         assert {name: shown["ip"][name] for name in NETWORK} == NETWORK
         assert shown["mbus-wired"] == shown["mbus-ir"] == USUAL
         assert shown["eqbus"] == {"baudrate": 9600, "interoctettimeout": 40}
+    with every("connections"):  # new settings of a bus leave none behind
+        assert connections(made.virtual["eq"].urls[0]) <= 1
     with every("permitted"):
         permitted = admin.get("/permittedmeters")["meters"]
         assert sorted(permitted) == ["ABB0000000000000", "ABB0000000000001", "Single.one-1"]
     for row in error_rows():
         judge(made, every, row)
+
+
+def connections(url: str) -> int:
+    """How many clients a virtual meter has (proc(5), net/tcp); 0 on other systems."""
+    table, port = Path("/proc/net/tcp"), int(url.rpartition(":")[2])
+    rows = [line.split() for line in table.read_text().splitlines()[1:]] if table.exists() else []
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "01" for row in rows)
 
 
 def test_limits_of_users(made: Rig, every: Every) -> None:
@@ -725,6 +735,7 @@ def test_numbers(made: Rig, every: Every) -> None:
 def test_a_meter_that_is_pulled_from_the_line(made: Rig, every: Every) -> None:
     """While its profile streams (compat=g13), and how it then answers everything else (11.3)."""
     virtual, serial = made.virtual["eq"], made.serials["eq"]
+    virtual.controls["step"] = 3 * 86400  # an earlier test has cleared the profile: there must be rows
     virtual.faults["late"] = 0.2
     head, line = made.admin.open_stream(f"/meters/{serial}/loadprofiles/1") if made.g13 else ("", None)
     virtual.faults["silent"] = True

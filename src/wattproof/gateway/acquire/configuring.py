@@ -91,6 +91,7 @@ class Configuring:
             if "baudrate" in before:  # the rate of M-Bus is set by a scan, not by 7 and 8
                 wanted.setdefault("baudrate", before["baudrate"])
             self._fleet.times[kind] = wanted
+            former = [runner.line for lane, _ in lanes for runner in lane.runners]
             try:
                 for lane, visitors in lanes:
                     await self._renew(lane, visitors)
@@ -102,6 +103,9 @@ class Configuring:
                 for lane, visitors in lanes:
                     await self._renew(lane, visitors, check=False)
                 raise
+            finally:
+                for line in former:  # a source that has let go of its meter may have opened it once more
+                    await line.close()
 
     async def use_rate(self, kind: str, rate: int, who: Mapping[str, str]) -> None:
         """Let buses of a kind of M-Bus speak at a rate from now on, because a scan asks for it.

@@ -48,6 +48,8 @@ NEAR = 4
 EXECUTE = 16
 #: Seconds before a busy meter is asked again.
 BUSY_PAUSE = 0.2
+#: Seconds before a connection that ended, or could not be made, is made again.
+CONNECTION_PAUSE = 0.3
 MILLISECOND, SECOND = 10**6, 10**9
 
 
@@ -205,8 +207,8 @@ class Station:
             except WattproofError as error:
                 cause = error.__cause__ if isinstance(error, CommandFailed) else error
                 if attempts > 0 and may_repeat(cause, writing=writing):
-                    if isinstance(cause, ModbusRefused):
-                        await self._site.clock.sleep(BUSY_PAUSE)
+                    # Whoever takes one connection needs a moment to notice that the last one has ended.
+                    await self._site.clock.sleep(BUSY_PAUSE if isinstance(cause, ModbusRefused) else CONNECTION_PAUSE)
                     continue
                 self.judge(error)
                 raise
