@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.errors import UsageError
+from wattproof.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from wattproof.cli.verify_stream import Bar, Json, Lines
+    from wattproof.signed.examination import Examination
     from wattproof.signed.records import Record
     from wattproof.signed.report import Report
     from wattproof.signed.sessions import Session
+    from wattproof.signed.totals import Totals
 
 _SHOWN = 400  # characters of one text of a record
 
@@ -39,8 +44,9 @@ def command(
     """Check signed meter values: is the signature right, is the session complete, and if not, why.
 
     Reads OCMF texts, S.A.F.E. transparency XML, and Chargy (chargeIT) JSON with BSM snapshots; also written in
-    hexadecimal, Base64 or Base32. A record is green only with a key that you give: a key inside the file proves
-    only that key and record belong together.
+    hexadecimal, Base64 or Base32; alone or inside zip, tar, gzip, JSON lines, CSV, and with the extra `documents`
+    inside Parquet, PDF files and images of QR codes. Streams may have any length. A record is green only with a key
+    that you give: a key inside the file proves only that key and record belong together.
 
     Exit codes: 0 green or yellow; 1 red (with --strict also yellow); 2 misuse or a file that cannot be read;
     3 grey: nothing red, but something cannot be judged.
@@ -81,11 +87,21 @@ def command(
             raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
+    from wattproof.cli.verify_stream import Json, Lines, take, watching
     from wattproof.signed.examination import Examination
 
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
-    for name in files:
-        _add(examination, name)
+    stdout = sys.stdout  # a bar puts another one in its place
+    with watching() as bar:
+        parts = _parts(examination, files, bar)
+        if take(parts, examination.keep):
+            writer = Json(examination, stdout) if json else Lines(_lines, stdout)
+            totals = _long(examination, parts, writer)
+            bar.close()
+            writer.finish(totals.summary)
+            if not json:
+                _say_totals(totals.summary)
+            return totals.exit_status(strict=strict)
     report = examination.report()
     if json:
         output.print_json(_printable(report.as_dict()))
@@ -94,18 +110,50 @@ def command(
     return report.exit_status(strict=strict)
 
 
-def _add(examination: Examination, name: str) -> None:
-    """Read one named file; what cannot be read is said at once and counted, the others go on."""
-    from wattproof.signed.examination import read_file
+def _parts(examination: Examination, names: Sequence[str], bar: Bar) -> Iterator[Report]:
+    """What the named files hold; one that cannot be read is said at once and counted, the others go on."""
+    for name in names:
+        bar.name = name
+        try:
+            with _opened(name) as file:
+                yield from _parts_of(examination, file, name, bar)
+        except (OSError, ValueError, StorageError) as error:
+            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
+            examination.unreadable(name, reason)
 
-    try:
-        data = read_file(sys.stdin.buffer if name == "-" else Path(name))
-    except (OSError, ValueError) as error:
-        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
-        examination.unreadable(name, reason)
-        return
-    examination.add(data, source=name)
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+    else:
+        with Path(name).open("rb") as file:
+            yield file
+
+
+def _parts_of(examination: Examination, file: BinaryIO, name: str, bar: Bar) -> Iterator[Report]:
+    from wattproof.signed.sources.source import Progress, from_file
+
+    bar.progress = Progress()
+    for part in examination.parts(from_file(file, bar.progress), name):
+        bar.tell(len(part.records))
+        yield part
+
+
+def _long(examination: Examination, parts: Iterator[Report], writer: Json | Lines) -> Totals:
+    """A long input: what is found is written part by part."""
+    from wattproof.signed.totals import Totals
+
+    totals = Totals()
+    beginning = examination.report()
+    for part in chain([beginning], parts):
+        totals.add(part)
+        writer.add(part)
+    totals.unreadable = len(beginning.unreadable)
+    if not examination.allow_test_keys:
+        totals.settle(examination.is_test_key)
+    return totals
 
 
 def _argument(text: str, option: str) -> bytes | str:
@@ -179,12 +227,15 @@ def _printable(value: object) -> object:
 
 def show(report: Report) -> None:
     """Print a report for people: a block for each session and loose record, totals, and the notice."""
-    from wattproof.signed.texts import NOTICE
-
     console = output.console()
     for line in _lines(report):
         console.print(line, soft_wrap=True)
-    counts = report.summary
+    _say_totals(report.summary)
+
+
+def _say_totals(counts: Mapping[str, int]) -> None:
+    from wattproof.signed.texts import NOTICE
+
     parts = [f"{counts[colour]} {colour}" for colour in ("green", "yellow", "red", "grey") if counts[colour]]
     sessions, loose = counts["sessions"], counts["loose_records"]
     total = f"{sessions} session{'s' * (sessions != 1)}"
@@ -308,7 +359,3 @@ def _reason(code: str | None) -> str:
     from wattproof.signed.texts import REASONS
 
     return REASONS[code].en if code in REASONS else "the record cannot be read, see the findings"
-
-
-if TYPE_CHECKING:
-    from wattproof.signed.examination import Examination

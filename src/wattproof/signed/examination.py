@@ -17,6 +17,7 @@ import datetime
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -88,14 +89,14 @@ class Examination:
     def add(self, data: bytes, source: str = DATA) -> None:
         """Examine a file's content or a record, and keep what is found for :meth:`report`."""
         if data[:5] == b"OCMF|":  # by far the most
-            self._keep(self._part(recognise.read(data, Place(source).carrier(), self._limits)))
+            self.keep(self._part(recognise.read(data, Place(source).carrier(), self._limits)))
         else:
             self.add_source(from_bytes(data), source)
 
     def add_source(self, data: Source, source: str = DATA) -> None:
         """The same for a source that is read piece by piece. Raises ``StorageError`` if reading fails."""
         for part in self.parts(data, source):
-            self._keep(part)
+            self.keep(part)
 
     def parts(self, data: Source, source: str = DATA) -> Iterator[Report]:
         """A report of its own for every document, and for every group of rows, of a source of any length.
@@ -104,8 +105,9 @@ class Examination:
         Raises ``StorageError`` if reading fails half-way.
         """
         self._last = ("", -1)
-        for units in groups(data, Place(source, source, limits=self._limits)):
-            yield self._part(units)
+        with closing(data):
+            for units in groups(data, Place(source, source, limits=self._limits)):
+                yield self._part(units)
 
     def _part(self, units: list[Unit]) -> Report:
         """What is found in units that belong to one document, or to one group of rows."""
@@ -138,7 +140,8 @@ class Examination:
                 del self._test_keys[next(iter(self._test_keys))]
             self._test_keys[key] = None
 
-    def _keep(self, part: Report) -> None:
+    def keep(self, part: Report) -> None:
+        """Keep a part for :meth:`report`."""
         report = self._report
         report.records += part.records
         report.sessions += part.sessions
@@ -156,6 +159,19 @@ class Examination:
     def is_test_key(self, key: bytes | None) -> bool:
         """Whether a published test key with this SubjectPublicKeyInfo was met in this run."""
         return key in self._test_keys
+
+    @property
+    def allow_test_keys(self) -> bool:
+        """Whether published test keys count like others."""
+        return self._report.allow_test_keys
+
+    def mark(self, entry: dict[str, Any]) -> None:
+        """The same for a record of ``as_dict()``, whose key became known as a test key after it was written."""
+        finding = _TEST_KEY[self.allow_test_keys]
+        stated = {"code": finding.code, "severity": finding.severity.value, "where": "", "message": finding.message}
+        entry["findings"].append(stated)
+        if entry["overall"] == "green" and not self.allow_test_keys:
+            entry["overall"] = "yellow"
 
     def _mark(self, report: Report) -> None:
         if self._test_keys:
@@ -268,7 +284,7 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
 
 def _add_path(examination: Examination, path: Path, source: str) -> None:
     for part in _parts_of_path(examination, path, source):
-        examination._keep(part)
+        examination.keep(part)
 
 
 def _names_file(text: str) -> bool:

@@ -46,9 +46,12 @@ class Row:
     read: Read
 
 
-def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT) -> list[Unit]:
-    """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read."""
-    return _units(data, carrier, limits, 0)
+def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT, *, plain: bool = False) -> list[Unit]:
+    """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read.
+
+    ``plain``: it is known that the document itself is no text in hexadecimal, Base64 or Base32.
+    """
+    return _units(data, carrier, limits, _PLAIN if plain else 0)
 
 
 def is_recognised(data: bytes) -> bool:
@@ -73,6 +76,7 @@ def _crash(error: BaseException) -> Finding:
     return Finding("F-FORMAT", Severity.ERROR, f"internal error, please report it: {type(error).__name__}")
 
 
+_PLAIN = -1  # the level of a document that was looked at in other encodings already
 _MAX_NESTING = 3  # a container in a container in text of hexadecimal or Base64
 _TOO_DEEP = {"XML": "F-XML-DEPTH", "JSON": "F-JSON-DEPTH"}
 
@@ -89,7 +93,9 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
         else:
             decoded = item.decoded
             content = decoded if decoded is not None and _means_something(decoded) else item.content
-            units += [_labelled(unit, item.carrier) for unit in _units(content, item.carrier, limits, nested + 1)]
+            units += [
+                _labelled(unit, item.carrier) for unit in _units(content, item.carrier, limits, max(nested, 0) + 1)
+            ]
     return units
 
 
@@ -114,7 +120,7 @@ def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequen
                 message = f"a container inside more than {_MAX_NESTING} others"
                 return [stopped("unknown", _TOO_DEEP[row.name], message, carrier=carrier)]
             return row.read(body, carrier, limits)
-    if nested <= _MAX_NESTING:
+    if 0 <= nested <= _MAX_NESTING:
         decoded = _decoded(body)
         if decoded is not None:
             return [Enclosed(decoded, carrier)]
@@ -133,12 +139,13 @@ def _unknown(body: bytes, carrier: Carrier) -> Unit:
 
 # -- text of text -------------------------------------------------------------------------------------------------
 
+_SHORTEST_TEXT = 14  # "OCMF|{}|{}" in Base64
 _TEXT = re.compile(rb"[A-Za-z0-9+/=_\-\s]+")
 
 
 def _decoded(body: bytes) -> bytes | None:
     """Row o: the content of hexadecimal, Base64 or Base32 text, if that is recognised."""
-    if not _TEXT.fullmatch(body):
+    if len(body) < _SHORTEST_TEXT or not _TEXT.fullmatch(body):
         return None
     text = b"".join(body.split()).decode("ascii")
     for decode in keys.ENCODINGS.values():
@@ -169,7 +176,8 @@ def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
         value, findings = jsonscan.load(body, limits)
     except JsonProblem as problem:
         return [_broken_json(body, carrier, problem)]
-    carrier = replace(carrier, findings=(*carrier.findings, *findings))
+    if findings:
+        carrier = replace(carrier, findings=(*carrier.findings, *findings))
     for row in json_rows():
         if row.detect(value):
             return list(row.read(value, carrier, limits))

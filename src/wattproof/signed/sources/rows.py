@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from wattproof.signed import recognise
 from wattproof.signed.keys import ENCODINGS
@@ -60,7 +61,12 @@ class Columns:
 
 
 def columns(names: Sequence[str]) -> Columns | None:
-    """The columns that a header names; ``None`` if it names none of them."""
+    """The columns that a header names; ``None`` if it names none of them. Answers are kept: rows repeat their names."""
+    stated = tuple(names)
+    return (_kept if len(stated) <= 32 and max(map(len, stated), default=0) <= 64 else _columns)(stated)
+
+
+def _columns(names: tuple[str, ...]) -> Columns | None:
     stated = [normal(name) for name in names]
     if not KNOWN.intersection(stated):
         return None
@@ -72,6 +78,9 @@ def columns(names: Sequence[str]) -> Columns | None:
     record, transaction, context, encoding = (found[0] if found else None for found in lists)
     known = [name for name in stated if name in KNOWN]
     return Columns(record, tuple(places(KEY)), transaction, context, encoding, len(set(known)) < len(known))
+
+
+_kept = lru_cache(maxsize=1024)(_columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,25 +157,24 @@ class Rows:
         limits = self._place.limits
         current: str | None = None
         kept: list[tuple[tuple[KeyText, ...], Group]] = []
-        count = 0
+        count = size = 0
         for each in rows:
             self._number += 1
             if kept and each.transaction != current:
                 yield _joined(kept)
-                kept, count = [], 0
+                kept, count, size = [], 0, 0
             current = each.transaction
             if current is None:
                 yield from self._read(each)
                 continue
             if count > limits.units:  # this group stopped
                 continue
-            found = list(self._read(each))
-            units = [unit for group in found for unit in group]
-            count += len(units)
-            if count > limits.units:
-                message = f"more than {limits.units} records under one transaction: the others are not judged"
-                units = [self._stopped("F-SIZE", message, each)]
-                count = limits.units + 1
+            units = [unit for group in self._read(each) for unit in group]
+            count, size = count + len(units), size + len(each.content or b"")
+            if count > limits.units or size > limits.document:
+                most = f"{limits.units} records or {limits.document} bytes"
+                message = f"more than {most} under one transaction: the others are not judged"
+                units, count = [self._stopped("F-SIZE", message, each)], limits.units + 1
             kept.append((each.keys, units))
         if kept:
             yield _joined(kept)
@@ -203,6 +211,10 @@ class Rows:
         if not recognise.stripped(content):
             yield [self._stopped("F-EMPTY", "the row holds no record", each)]
             return
+        if content[:1] in (b"{", b"["):
+            units = recognise.read(content, self._carrier(each), self._place.limits)
+            yield [_dressed(unit, each) for unit in units]
+            return
         decoded = _decoded(content, each.encoding)
         place = replace(self._place, source=self._place.row(self._number), name="", decoded=decoded is not None)
         for group in self._deeper(content if decoded is None else decoded, place):
@@ -227,7 +239,7 @@ def _dressed(unit: Unit, each: Row) -> Unit:
     with_keys(unit, each.keys)
     record.transaction = record.transaction or each.transaction
     record.context = record.context or each.context
-    record.findings[:0] = each.findings
+    record.findings[:0] = [finding for finding in each.findings if finding not in record.findings]
     if each.ambiguous:
         record.ambiguous = [*each.ambiguous, *record.ambiguous]
     return unit

@@ -7,7 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from wattproof.errors import StorageError
 from wattproof.signed.limits import DEFAULT, Limits
@@ -82,6 +82,9 @@ class Source:
         self._file, self.size, self._reader, self._head = io.BytesIO(data), len(data), None, b""
         self._opener = lambda: io.BytesIO(data)
         return self._file
+
+    def close(self) -> None:
+        """Gives back what reading more than once needed."""
 
 
 class _Chained:
@@ -201,13 +204,19 @@ class _OfPipe(Source):
 
     def __init__(self, pipe: _Pipe) -> None:
         super().__init__(lambda: pipe)
+        self._kept: Any = None
+
+    def close(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
 
     def keep(self) -> None:
         """Keep everything, so that it can be read again and at any place."""
         if self._file is not None:
             return
         reader = self.reader()
-        kept = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed with this source)
+        kept: Any = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 (closed with this source)
+        self._kept = kept
         try:
             while piece := reader.read(1 << 20):
                 kept.write(piece)
@@ -217,8 +226,8 @@ class _OfPipe(Source):
             raise Unreadable(f"no place to keep what comes through the pipe: {error.strerror or error}") from error
         progress = Progress()
         self.size = kept.tell()
-        self._file = _At(kept, progress)  # type: ignore[assignment, arg-type]
-        self._opener = lambda: _At(kept, progress)  # type: ignore[arg-type]
+        self._file = _At(kept, progress)  # type: ignore[assignment]
+        self._opener = lambda: _At(kept, progress)
 
 
 def keep(source: Source) -> None:

@@ -89,7 +89,7 @@ def _document(source: Source, place: Place) -> Iterator[Group]:
             if row.content is not None and row.content != body:  # a stream of one line
                 yield from _rows(place, "JSONL").groups([row])
                 return
-    yield recognise.read(data, place.carrier(), place.limits)
+    yield recognise.read(data, place.carrier(), place.limits, plain=True)
 
 
 # -- streams of rows ------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _inside_row(data: bytes, place: Place) -> Iterator[Group]:
     if inner is not None:
         yield from _inside_row(inner, replace(place, decoded=True))
     else:
-        yield recognise.read(data, place.carrier(), place.limits)
+        yield recognise.read(data, place.carrier(), place.limits, plain=True)
 
 
 def _stream(source: Source, place: Place) -> Iterator[Group] | None:
