@@ -200,7 +200,7 @@ def test_the_key_of_a_record_is_found_among_several(forge: Any, new_forge: Any) 
         ("b.jsonl#1", "valid"),
         ("b.jsonl#2", "valid"),
         ("c.xml", "valid"),
-        ("d.ocmf", "invalid"),
+        ("d.ocmf", "key-error"),
         ("e.zip!/a", "valid"),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
@@ -87,7 +87,7 @@ def command(
             raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
-    from wattproof.cli.verify_stream import Json, Lines, take, watching
+    from wattproof.cli.verify_stream import Json, Lines, printable, take, watching
     from wattproof.signed.examination import Examination
 
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
@@ -95,16 +95,16 @@ def command(
     with watching() as bar:
         parts = _parts(examination, files, bar)
         if take(parts, examination.keep):
-            writer = Json(examination, stdout) if json else Lines(_lines, stdout)
-            totals = _long(examination, parts, writer)
-            bar.close()
-            writer.finish(totals.summary)
+            with closing(Json(examination, stdout) if json else Lines(_lines, stdout)) as writer:
+                totals = _long(examination, parts, writer)
+                bar.close()
+                writer.finish(totals.summary)
             if not json:
                 _say_totals(totals.summary)
             return totals.exit_status(strict=strict)
     report = examination.report()
     if json:
-        output.print_json(_printable(report.as_dict()))
+        output.print_json(printable(report.as_dict()))
     else:
         show(report)
     return report.exit_status(strict=strict)
@@ -214,15 +214,6 @@ def escape(text: str) -> str:
     """Text of a record, made harmless for a terminal: control characters are shown, not obeyed."""
     shown = output.harmless(text[:_SHOWN]).replace("\n", "\\u000a")
     return shown + ("..." if len(text) > _SHOWN else "")
-
-
-def _printable(value: object) -> object:
-    """The same object with lone surrogates (of file names) replaced, so that it can be written as UTF-8."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def show(report: Report) -> None:

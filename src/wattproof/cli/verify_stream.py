@@ -115,6 +115,9 @@ class Lines:
     def finish(self, _: dict[str, int]) -> None:
         """All is shown."""
 
+    def close(self) -> None:
+        """Nothing is kept."""
+
 
 class Json:
     """The object of ``--json``, one record and one session a line."""
@@ -152,6 +155,11 @@ class Json:
             write("\n]")
         write("}\n")
         self._stream.flush()
+
+    def close(self) -> None:
+        """Removes the temporary files."""
+        self._records.close()
+        self._sessions.close()
 
     def _late(self, changed: bytearray) -> Iterator[str]:
         """The records; one that was signed with a test key, which only became known later, is marked now (0.8)."""
@@ -195,6 +203,16 @@ def _stored(file: TextIO) -> Iterator[str]:
         yield line[:-1]
 
 
+def printable(value: object) -> object:
+    """The same object with lone surrogates (of file names) replaced, so that it can be written as UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
+    return [printable(item) for item in value] if isinstance(value, list) else value
+
+
 def _dump(value: Any) -> str:
     """One line of ASCII."""
-    return json.dumps(value)
+    line = json.dumps(value)
+    return json.dumps(printable(value)) if "\\ud" in line else line
