@@ -10,6 +10,7 @@ import json
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
+from random import Random
 from typing import Any
 
 import pytest
@@ -376,3 +377,46 @@ def test_lines_that_are_no_utf8(forge: Any, codes: Any) -> None:
     ).encode("latin-1")
     (found, _) = forge.examine(line + b"}\n{}").records
     assert found.signature.verdict == "valid" and "F-UTF8" in codes(found)
+
+
+@pytest.mark.slow
+@pytest.mark.proves("T-098")
+@pytest.mark.parametrize("kind", ["lines", "csv", "parquet"])
+def test_a_hundred_thousand_and_one_rows(kind: str) -> None:
+    count = 100_001
+    if kind == "lines":
+        data = b'{"ocmf":"OCMF|{}|{}"}\n' * count
+    elif kind == "csv":
+        data = b"ocmf\n" + b"OCMF|{}|{}\n" * count
+    else:
+        data = parquet({"ocmf": ["OCMF|{}|{}"] * count})
+    last = ""
+    number = 0
+    for number, part in enumerate(examine_stream(data), 1):  # noqa: B007
+        (record,) = part.records
+        last = record.source
+    assert number == count and last == f"data#{count}"
+
+
+@pytest.mark.proves("T-124")
+@pytest.mark.parametrize("kind", ["lines", "csv"])
+def test_a_changed_stream_shows_nothing_that_was_not_signed(kind: str, forge: Any) -> None:
+    records = [forge.session(PG=f"T{page}") for page in range(1, 5)]
+    if kind == "lines":
+        data = lines(*({"transactionId": str(at // 2), "ocmf": each} for at, each in enumerate(records)))
+    else:
+        data = table(*([str(at // 2), each] for at, each in enumerate(records)), header=("sessionid", "ocmf"))
+    shown = {each.records[0].signed: each.as_dict()["sessions"][0]["energy"] for each in map(forge.examine, records)}
+    random = Random(11)
+    pieces = [b'"', b",", b"\n", b"\r\n", b"{", b"}", b"\\", b'""', b"ocmf", b"|", b"\0", b"", b"\xff"]
+    for _ in range(400):
+        changed = bytearray(data)
+        for _ in range(random.choice((1, 1, 2))):
+            at = random.randrange(len(changed))
+            changed[at : at + random.choice((0, 1, 1, 30))] = random.choice(pieces)
+        report = forge.examine(bytes(changed))
+        for record in report.records:
+            assert record.signature.verdict != "valid" or record.signed in shown
+        for session in report.sessions:
+            if session.verdict == "ok" and all(each.signature.verdict == "valid" for each in session.records):
+                assert all(each.signed in shown for each in session.records)
