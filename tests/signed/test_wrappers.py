@@ -210,6 +210,19 @@ def test_codes_of_one_image_with_a_key_beside_the_record(forge: Any) -> None:
     assert [each.signature.verdict for each in record] == ["valid"]
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (2, 1, 0)])
+def test_a_record_in_several_codes_of_one_image(order: tuple[int, ...], forge: Any) -> None:
+    text = forge.session()
+    parts = [text[:250], text[250:500], text[500:]]
+    image = picture(*(code(parts[at]) for at in order))
+    (record,) = forge.examine(image).records
+    assert record.signature.verdict == "valid" and record.text == text
+    missing = forge.examine(picture(code(parts[0]), code(parts[2]))).records
+    assert [each.signature.verdict for each in missing] == ["format-error", "format-error"]
+    mixed = forge.examine(picture(code(text), code("https://example.org/a-receipt"))).records
+    assert sorted(each.signature.verdict for each in mixed) == ["format-error", "valid"]
+
+
 # -- PDF files and images -----------------------------------------------------------------------------------------
 
 

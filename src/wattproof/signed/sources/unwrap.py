@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import permutations
 
 from wattproof.signed import keys, recognise
 from wattproof.signed.records import KeySource, Severity, Verdict
@@ -30,6 +31,8 @@ from wattproof.signed.units import KeyText, Unit, stopped
 from wattproof.signed.verification import would_verify
 
 _LINES = (".jsonl", ".ndjson")
+#: Codes of one image that are tried as the further parts of a record.
+_MOST_PARTS = 5
 #: Keys beside the records of one archive that are tried.
 _MOST_KEYS = 16
 
@@ -295,7 +298,29 @@ def _image(source: Source, place: Place) -> Iterator[Group]:
     if not texts:
         raise Refused("F-FORMAT", "there is no QR or Data Matrix code in the image")
     inside = replace(place, container="QR", name="")
-    yield from documents([(inside, text) for text in texts])
+    yield from documents([(inside, text) for text in _joined(texts, inside)])
+
+
+def _joined(texts: list[bytes], place: Place) -> list[bytes]:
+    """Codes that are parts of one record, joined if they are complete; the library does not say which are parts.
+
+    So a text that begins like a record but does not end like one is tried with the texts that are nothing by
+    themselves. Only the order that gives a readable record counts; what it is worth, its signature says.
+    """
+    begun = [text for text in texts if recognise.names_record(recognise.stripped(text)) and not _is_whole(text, place)]
+    others = [text for text in texts if not recognise.is_recognised(text) and key_of(text) is None]
+    if len(begun) != 1 or not 0 < len(others) <= _MOST_PARTS:
+        return texts
+    for order in permutations(others):
+        whole = begun[0] + b"".join(order)
+        if _is_whole(whole, place):
+            return [whole, *(text for text in texts if text is not begun[0] and not any(text is o for o in others))]
+    return texts
+
+
+def _is_whole(text: bytes, place: Place) -> bool:
+    units = recognise.read(text, place.carrier(), place.limits, plain=True)
+    return all(unit.algorithm is not None for unit in units)
 
 
 def missing(place: Place, container: str, name: str) -> Unit:
