@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal
 
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.errors import UsageError
+from wattproof.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
+    from wattproof.cli.verify_stream import Bar, Json, Lines
+    from wattproof.signed.examination import Examination
     from wattproof.signed.records import Record
     from wattproof.signed.report import Report
     from wattproof.signed.sessions import Session
+    from wattproof.signed.totals import Totals
 
 _SHOWN = 400  # characters of one text of a record
 
@@ -39,9 +44,10 @@ def command(
     """Check signed meter values: is the signature right, is the session complete, and if not, why.
 
     Reads OCMF texts, S.A.F.E. transparency XML, Chargy and chargeIT JSON, PTB containers, OCPI and OCPP messages, and
-    ChargePoint records with the signature in a file beside them; also written in hexadecimal, Base64 or Base32. A
-    record is green only with a key that you give: a key inside the file proves only that key and record belong
-    together.
+    ChargePoint records with the signature in a file beside them; also written in hexadecimal, Base64 or Base32; alone
+    or inside zip, tar, gzip, JSON lines, CSV, and with the extra `documents` inside Parquet, PDF files and images of QR
+    codes. Streams may have any length. A record is green only with a key that you give: a key inside the file proves
+    only that key and record belong together.
 
     Exit codes: 0 green or yellow; 1 red (with --strict also yellow); 2 misuse or a file that cannot be read;
     3 grey: nothing red, but something cannot be judged.
@@ -82,33 +88,77 @@ def command(
             raise UsageError(f"unknown option {escape(name)}: see 'wattproof verify --help' (a file: ./{escape(name)})")
     if not files:
         raise UsageError("nothing to verify: name a file, or - for standard input")
-    from wattproof.signed import companions
+    from wattproof.cli.verify_stream import Json, Lines, printable, take, watching
     from wattproof.signed.examination import Examination
 
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile)
-    for name in companions.leading(files):
-        _add(examination, name)
+    stdout = sys.stdout  # a bar puts another one in its place
+    with watching() as bar:
+        parts = _parts(examination, files, bar)
+        if take(parts, examination.keep):
+            with closing(Json(examination, stdout) if json else Lines(_lines, stdout)) as writer:
+                totals = _long(examination, parts, writer)
+                bar.close()
+                writer.finish(totals.summary)
+            if not json:
+                _say_totals(totals.summary)
+            return totals.exit_status(strict=strict)
     report = examination.report()
     if json:
-        output.print_json(_printable(report.as_dict()))
+        output.print_json(printable(report.as_dict()))
     else:
         show(report)
     return report.exit_status(strict=strict)
 
 
-def _add(examination: Examination, name: str) -> None:
-    """Read one named file; what cannot be read is said at once and counted, the others go on."""
-    from wattproof.signed.examination import read_file
+def _parts(examination: Examination, names: Sequence[str], bar: Bar) -> Iterator[Report]:
+    """What the named files hold; one that cannot be read is said at once and counted, the others go on."""
+    from wattproof.signed import companions
 
-    try:
-        if name == "-":
-            examination.add(read_file(sys.stdin.buffer), source=name)
-        else:
-            examination.add_file(Path(name), source=name)
-    except (OSError, ValueError) as error:
-        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
-        examination.unreadable(name, reason)
+    for name in companions.leading(names):
+        bar.name = name
+        try:
+            with _opened(name) as file:
+                yield from _parts_of(examination, file, name, bar)
+        except (OSError, ValueError, StorageError) as error:
+            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
+            examination.unreadable(name, reason)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+    else:
+        with Path(name).open("rb") as file:
+            yield file
+
+
+def _parts_of(examination: Examination, file: BinaryIO, name: str, bar: Bar) -> Iterator[Report]:
+    from wattproof.signed import companions
+    from wattproof.signed.sources.source import Progress, from_file
+
+    bar.progress = Progress()
+    beside = None if name == "-" else companions.of(Path(name))
+    for part in examination.parts(from_file(file, bar.progress), name, beside):
+        bar.tell(len(part.records))
+        yield part
+
+
+def _long(examination: Examination, parts: Iterator[Report], writer: Json | Lines) -> Totals:
+    """A long input: what is found is written part by part."""
+    from wattproof.signed.totals import Totals
+
+    totals = Totals()
+    beginning = examination.report()
+    for part in chain([beginning], parts):
+        totals.add(part)
+        writer.add(part)
+    totals.unreadable = len(beginning.unreadable)
+    if not examination.allow_test_keys:
+        totals.settle(examination.is_test_key)
+    return totals
 
 
 def _argument(text: str, option: str) -> bytes | str:
@@ -171,23 +221,17 @@ def escape(text: str) -> str:
     return shown + ("..." if len(text) > _SHOWN else "")
 
 
-def _printable(value: object) -> object:
-    """The same object with lone surrogates (of file names) replaced, so that it can be written as UTF-8."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list) else value
-
-
 def show(report: Report) -> None:
     """Print a report for people: a block for each session and loose record, totals, and the notice."""
-    from wattproof.signed.texts import NOTICE
-
     console = output.console()
     for line in _lines(report):
         console.print(line, soft_wrap=True)
-    counts = report.summary
+    _say_totals(report.summary)
+
+
+def _say_totals(counts: Mapping[str, int]) -> None:
+    from wattproof.signed.texts import NOTICE
+
     parts = [f"{counts[colour]} {colour}" for colour in ("green", "yellow", "red", "grey") if counts[colour]]
     sessions, loose = counts["sessions"], counts["loose_records"]
     total = f"{sessions} session{'s' * (sessions != 1)}"
@@ -311,7 +355,3 @@ def _reason(code: str | None) -> str:
     from wattproof.signed.texts import REASONS
 
     return REASONS[code].en if code in REASONS else "the record cannot be read, see the findings"
-
-
-if TYPE_CHECKING:
-    from wattproof.signed.examination import Examination
