@@ -25,6 +25,7 @@
     |   |-- ServiceRefused                 a COSEM server knows or allows no such service: state and service error
     |   |-- SnapshotFailed                 the meter ended a snapshot without a signature
     |   `-- SessionFailed                  a charging session could not be completed
+    |       `-- MeterSilent                    because the meter is away: it may go on when the meter is back
     |-- VerificationError              1   a signed record does not hold what it claims
     `-- StorageError                   5   local disk: full, unreadable, damaged, locked
 
@@ -172,6 +173,10 @@ class SnapshotFailed(Refused):
 
 class SessionFailed(Refused):
     """A charging session could not be begun, did not progress, or could not be ended."""
+
+
+class MeterSilent(SessionFailed):
+    """The meter of a session does not answer. Nothing says that the session is over: it may go on later."""
 
 
 class UnitSilent(ResponseTimeout, ModbusRefused):

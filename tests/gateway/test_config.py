@@ -75,6 +75,7 @@ REFUSED = [
     ("[gateway]\nlisten = 8443\n", 2, "8443 is not text or a list"),
     ('[gateway]\n\ncompat = "g14"\n', 3, "compat: 'g14': one of none, g13"),
     ("[gateway]\nallow_network = 1\n", 2, "1 is not true or false"),
+    ('[gateway]\nallow_test_keys = "yes"\n', 2, "'yes' is not true or false"),
     ("[gateway]\nrate_limit = true\n", 2, "True is not a whole number"),
     ('[gateway]\ntimezone = "Mars/Olympus"\n', 2, "a time zone such as Europe/Berlin"),
     ('[gateway]\ntimezone = "../../etc/passwd"\n', 2, "a time zone"),
@@ -94,6 +95,14 @@ REFUSED = [
     (BUS + "retries = 11\n", 4, "from 0 to 10"),
     (BUS + "max_connections = 9\n", 4, "from 1 to 8"),
     (BUS + BUS, 5, "two buses are called 'a'"),
+    (BUS + BUS.replace('"a"', '"b"'), 6, "url: the bus 'a' is at the same place, tcp://127.0.0.1:502"),
+    (BUS + '[[bus]]\nname = "b"\nurl = "rtu://127.0.0.1:502?timeout=2"\n', 6, "the bus 'a' is at the same place"),
+    (
+        '[[bus]]\nname = "a"\nurl = "rtu:///dev/ttyS9?parity=E"\n'
+        '[[bus]]\nname = "b"\nurl = "ascii:///dev/../dev/ttyS9"\n',
+        6,
+        "the bus 'a' is at the same place",
+    ),
     ('[bus]\nname = "a"\n', 1, "write it as [[bus]]"),
     (METER + "unit = 248\n", 7, "from 1 to 247"),
     (METER + "channel = 5\n", 7, "from 1 to 4"),
@@ -145,6 +154,48 @@ def test_meters_of_one_line_that_are_apart(tmp_path: Path) -> None:
     text += "".join(f'[[meter]]\nbus = "a"\nfamily = "g13"\nserial = "ABB_{n}"\n' for n in (1, 2))
     text += "".join(f'[[meter]]\nbus = "a"\nfamily = "dmed4"\nchannel = {n}\n' for n in (1, 2))
     assert len(config.load(written(tmp_path, text)).meters) == 4
+
+
+def test_buses_that_are_apart(tmp_path: Path) -> None:
+    urls = ("tcp://a:502", "tcp://a:503", "tcp://b:502", "dlms://a:4059", "dlms+udp://a:4059", "rtu:///dev/ttyS8",
+            "mbus:///dev/ttyS9", "http://a", "https://a")  # fmt: skip
+    text = "".join(f'[[bus]]\nname = "n{n}"\nurl = "{url}"\n' for n, url in enumerate(urls))
+    assert len(config.load(written(tmp_path, text)).buses) == len(urls)
+
+
+#: What is written with the file that it names, the line, and what the message says.
+NAMED = [
+    ('[gateway]\ncertificate = "{file}"\nkey_file = "{good}"\n', 2, "[gateway] certificate:"),
+    ('[gateway]\ncertificate = "{good}"\nkey_file = "{file}"\n', 3, "[gateway] key_file:"),
+    ('[store]\nurl = "postgresql://me@host/db"\npassword_file = "{file}"\n', 3, "[store] password_file:"),
+    (METER + 'password_file = "{file}"\n', 7, "[meter] password_file:"),
+    ('[[bus]]\nname = "a"\nurl = "https://a?password-file={folder}/{file}"\n', 3, "[bus] url:"),
+    ('[[bus]]\nname = "a"\nurl = "tls://a?certificate={folder}/{file}&key={folder}/{good}"\n', 3, "[bus] url:"),
+]
+
+
+@pytest.mark.proves("G-341")
+@pytest.mark.parametrize(("text", "line", "message"), NAMED)
+def test_files_that_are_named_are_read_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, line: int, message: str
+) -> None:
+    (tmp_path / "good").write_text("secret\n")
+    path = written(tmp_path, text.format(file="absent", good="good", folder=tmp_path))
+    assert run(["gateway", "--config", str(path), "--data", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr().err
+    assert f"{path}, line {line}: {message} {tmp_path / 'absent'} cannot be read: No such file" in said
+    assert "make it, or name another" in said
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "absent").write_text("secret\n")
+    config.check_files(path)
+
+
+def test_a_password_file_without_a_password(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    path = written(tmp_path, METER + 'password_file = "empty"\n')
+    with pytest.raises(InvalidFile, match=r"line 7: \[meter\] password_file: .*empty has no password; write it on"):
+        config.check_files(path)
+    config.check_files(path, ("gateway", "store"))  # whoever starts again does without
 
 
 def test_what_is_no_file_of_ours(tmp_path: Path) -> None:

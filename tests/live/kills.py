@@ -263,12 +263,12 @@ class Campaign:
         self._end_session(client, session["id"])
 
     def _end_session(self, client: Client, id: str) -> None:
-        status, body = client.ask("POST", f"/api/v1/sessions/{id}/end", timeout=30)
+        status, body = client.ask("POST", f"/api/v1/sessions/{id}/end", timeout=60)
         if status == 200:
             self.sessions[id] = body
             self.true += body["true"] is True
         else:
-            assert status in (500, 503), (status, body)
+            assert status in (409, 500, 503), (status, body)
 
     def _end_open(self, client: Client, serial: str) -> None:
         """Sessions whose begin or end got no answer."""

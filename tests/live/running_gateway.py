@@ -138,7 +138,7 @@ class Gateway:
 def gateway(folder: Path, config: str = "", *options: str, password: str = "") -> Iterator[Gateway]:
     """Start one on ``folder/data`` with this configuration file."""
     file = folder / "gateway.toml"
-    file.write_text('[gateway]\ntimezone = "Europe/Berlin"\n' + config, "utf-8")
+    file.write_text('[gateway]\ntimezone = "Europe/Berlin"\nallow_test_keys = true\n' + config, "utf-8")
     command = [sys.executable, "-m", "wattproof", "gateway", "--config", str(file), "--data", str(folder / "data")]
     with (folder / "gateway.log").open("a") as log:
         process = subprocess.Popen(

@@ -78,6 +78,9 @@ def test_a_signed_session_is_true(running: Gateway, serial: str) -> None:
     assert [record["role"] for record in ended.json["records"]] == ["begin", "end", "session"]
     actions = [entry["action"] for entry in running.get("/api/v1/audit?limit=1000")["items"]]
     assert actions[-2:] == ["session begin", "session end"]
+    assert running.ask("POST", f"/api/v1/sessions/{id}/end").json == ended.json, "ending it twice changes nothing"
+    (listed,) = running.get(f"/api/v1/meters/{serial}/sessions")["sessions"]
+    assert listed == {**ended.json, "records": None}
 
 
 @pytest.mark.proves("G-014")

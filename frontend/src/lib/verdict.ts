@@ -35,13 +35,13 @@ export interface Verdict {
 export interface ChargingSession {
   id: string
   serial: string
-  state: 'beginning' | 'running' | 'ended' | 'failed'
+  state: 'beginning' | 'running' | 'ending' | 'ended' | 'failed'
   begun: string | number
   ended: string | number | null
   user: string
   options: Record<string, unknown>
   public_key?: string | null
-  records?: { role: string; format: string; data: string; signature: string; overall: string }[]
+  records?: { role: string; format: string; data: string; signature: string; overall: string }[] | null
   verdict: Verdict | null
   energy_wh?: string | null
   failure?: string | null

@@ -46,6 +46,8 @@ export const codes: Record<keyof typeof english, string> = {
   'event.16': 'Firmware aktualisiert',
   'event.17': 'Firmware-Aktualisierung fehlgeschlagen',
   'event.18': 'Ort geändert',
+  'event.19': 'Ein Zähler signiert mit einem anderen öffentlichen Schlüssel',
+  'event.20': 'Ein Ladevorgang wartet auf seinen Zähler',
   'event.unknown': 'Ereignis {id}',
   'extreme.max': 'Maximum',
   'extreme.min': 'Minimum',

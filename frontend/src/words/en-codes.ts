@@ -44,6 +44,8 @@ export const codes = {
   'event.16': 'Firmware update complete',
   'event.17': 'Firmware update failed',
   'event.18': 'Location changed',
+  'event.19': 'A meter signs with another public key',
+  'event.20': 'A charging session waits for its meter',
   'event.unknown': 'Event {id}',
   'extreme.max': 'Maximum',
   'extreme.min': 'Minimum',

@@ -36,7 +36,8 @@ def command(
 ) -> int:
     """Export what a gateway has stored, while it runs or not.
 
-    `readings` are values as they were polled, a line each; `profiles` the closed intervals of the load profiles;
+    `readings` are values as they were polled, a line each; `profiles` the closed intervals of the load profiles that
+    the gateway itself keeps (what a meter records, such as an ABB meter, is read from it over the interface);
     `records` the signed records of charging sessions. Values are exact decimal numbers in the unit beside them; times
     are UTC. Without --output, CSV goes to standard output.
 
@@ -67,6 +68,8 @@ def command(
     json
         Print a summary as JSON.
     """
+    if from_ is not None and to is not None and from_ >= to:
+        raise UsageError("--from must be before --to")
     kind = format or ("parquet" if output_file is not None and output_file.suffix == ".parquet" else "csv")
     if output_file is None and (json or kind != "csv"):
         raise UsageError("this needs a file: give one with --output")

@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _MANY = Parameter(negative=(), consume_multiple=False)
 #: The processes, in the order in which they start.
 PROCESSES = ("acquire", "serve")
+#: Sections of the configuration whose files must be there. A process that starts again meanwhile does without what it
+#: can do without: the lost password of one meter must not keep the others from being polled.
+NEEDED: Mapping[str | None, Sequence[str]] = {
+    None: ("gateway", "store", "bus", "meter"),
+    "acquire": ("store",),
+    "serve": ("gateway", "store"),
+}
 #: However much is asked of `serve`, polls come first.
 NICENESS = {"serve": 5}
 
@@ -63,9 +70,13 @@ def command(
     json
         Print one JSON object when ready; logs go to stderr.
     """
+    from wattproof.gateway import config as configuration
+
     settings = settings_of(config, data, listen)
     if factory_reset:
         return _reset(settings, asked=data is not None, as_json=json)
+    if settings.path is not None:
+        configuration.check_files(settings.path, NEEDED[process])
     if process is not None:
         return run_loop(_one(process, settings))
     _check_maps(settings)

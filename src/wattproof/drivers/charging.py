@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from wattproof.errors import (
     LinkError,
+    MeterSilent,
     ProtocolError,
     Refused,
     SessionFailed,
@@ -147,10 +148,10 @@ class Watch:
         self._grown: tuple[int, Decimal] | None = None
 
     def silent(self, now: int, error: Exception) -> None:
-        """An unanswered look. Raises :class:`~wattproof.errors.SessionFailed` after a minute of them."""
+        """An unanswered look. Raises :class:`~wattproof.errors.MeterSilent` after a minute of them."""
         self.pause = SLOWEST
         if now - self._answered >= STALL_LIMIT * NANOSECONDS:
-            raise SessionFailed(f"the meter has not answered for {STALL_LIMIT} s: {error}") from error
+            raise MeterSilent(f"the meter has not answered for {STALL_LIMIT} s: {error}") from error
 
     def look(self, now: int, progress: Progress) -> None:
         """Take note of a look, and choose the pause: about one meter second, as far as the bounds allow."""
@@ -188,6 +189,11 @@ class ChargingSession(ABC):
 
     #: Wh of the least step of the energy that is watched.
     resolution: ClassVar[Decimal] = Decimal(1)
+    #: Whether whoever runs it tries again when the meter is back: an end against silence raises
+    #: :class:`~wattproof.errors.MeterSilent` then, and nothing else is tried in its place.
+    comes_back = False
+    #: Whether a begin failed and the meter fell silent before what it may have opened was closed again.
+    unfinished = False
     record: Any
 
     def __init__(self, clock: Clock, store: Callable[[Any], Awaitable[None] | None]) -> None:
@@ -199,10 +205,12 @@ class ChargingSession(ABC):
         """Take and store the begin record. Raises :class:`~wattproof.errors.SessionFailed`."""
 
     @abstractmethod
-    async def resume(self, words: str) -> None:
-        """Go on with a session whose begin record has these words, after whoever began it was restarted.
+    async def resume(self, words: str | None) -> None:
+        """Go on with a session whose begin record has these words, after whoever began it was restarted or the meter
+        was away. ``None``: no begin record was stored, and what may have begun is to be ended.
 
-        Raises :class:`~wattproof.errors.SessionFailed` if the meter knows of another begin.
+        Raises :class:`~wattproof.errors.SessionFailed` if what the meter signed belongs to another session: then
+        nothing may be taken from it, nor ended.
         """
 
     @abstractmethod
@@ -223,8 +231,9 @@ class ChargingSession(ABC):
     ) -> None:
         """Watch until ``energy`` Wh or ``duration`` meter seconds are reached or ``stopped()``.
 
-        Raises :class:`~wattproof.errors.SessionFailed` without progress for 60 meter seconds, without an answer for 60
-        seconds, or after a restart of the meter. The session still has to be ended.
+        Raises :class:`~wattproof.errors.SessionFailed` without progress for 60 meter seconds or after a restart of the
+        meter, :class:`~wattproof.errors.MeterSilent` without an answer for 60 seconds. The session still has to be
+        ended.
         """
         watch = Watch(self.clock.now(), self.resolution)
         while not stopped():

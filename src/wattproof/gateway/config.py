@@ -30,6 +30,11 @@ PROTOCOLS: Mapping[str, str] = {
 #: Networks that a scan asked for over HTTP may reach (10.2); link-local ones never.
 SCAN_NETWORKS = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 LISTEN = "https://127.0.0.1:8443"
+#: Keys, and options of the address of a bus, that name files which the gateway reads.
+FILES = frozenset({"certificate", "key_file", "password_file"})
+URL_FILES = frozenset({"ca", "certificate", "key", "password-file"})
+#: No first line of a file with a password is longer.
+LINE = 4096
 
 
 def way_of(url: MeterURL) -> str | None:
@@ -100,6 +105,7 @@ class Config:
     data: Path = field(default_factory=default_data)
     compat: str = "none"
     allow_network: bool = False
+    allow_test_keys: bool = False
     timezone: str = field(default_factory=host_timezone)
     certificate: Path | None = None
     key_file: Path | None = None
@@ -237,6 +243,12 @@ GATEWAY = (
         _SWITCH,
         False,
         meaning="Whether resource 5 may move the listener to another address of this host.",
+    ),
+    Key(
+        "allow_test_keys",
+        _SWITCH,
+        False,
+        meaning="Whether charging sessions that virtual meters sign with published test keys count as true.",
     ),
     Key(
         "timezone",
@@ -401,6 +413,36 @@ def load(path: Path | str) -> Config:
     return replace(config, buses=buses, meters=meters)
 
 
+def check_files(path: Path, sections: Sequence[str] = ("gateway", "store", "bus", "meter")) -> None:
+    """Whether the certificates, keys and password files that these sections of a configuration file name can be read.
+
+    Raises:
+        InvalidFile: one cannot; with file, line and key, and what to do.
+    """
+    file = tomlfile.read(path)
+    here = file.file.path.parent
+    for name in sections:
+        for section in file.sections(name, many=name in ("bus", "meter")):
+            for key in sorted(FILES & section.data.keys()):
+                _readable(section, key, here / Path(section.data[key]).expanduser(), secret=key == "password_file")
+            options = parse_url(section.data["url"]).options if name == "bus" else {}
+            for option in sorted(URL_FILES & options.keys()):
+                _readable(section, "url", Path(options[option]), secret=option == "password-file")
+
+
+def _readable(section: Section, key: str, path: Path, *, secret: bool) -> None:
+    try:
+        if path.is_fifo():
+            return  # it gives what it holds only once
+        with path.open("rb") as file:
+            line = file.readline(LINE)
+    except OSError as error:
+        todo = "make it" if isinstance(error, FileNotFoundError) else "let the gateway's user read it"
+        raise section.wrong(key, f"{path} cannot be read: {error.strerror or error}; {todo}, or name another") from None
+    if secret and not line.strip():
+        raise section.wrong(key, f"{path} has no password; write it on the first line")
+
+
 def map_folders(config: Config) -> tuple[Path, ...]:
     """Where map files lie: beside the configuration file, and in the data directory."""
     places = (config.path, config.data)
@@ -440,11 +482,24 @@ def _gateway(file: Section, config: Config, here: Path) -> Config:
 
 
 def _distinct(file: Section, buses: Sequence[BusConfig]) -> None:
+    """No two buses of one name, or at one place: their transactions would disturb each other."""
     seen: set[str] = set()
+    places: dict[tuple[object, ...], str] = {}
     for section, bus in zip(file.sections("bus", many=True), buses, strict=True):
         if bus.name in seen:
             raise section.wrong("name", f"two buses are called {bus.name!r}")
         seen.add(bus.name)
+        url = parse_url(bus.url)
+        other = places.setdefault(_end(url), bus.name)
+        if other != bus.name:
+            raise section.wrong("url", f"the bus {other!r} is at the same place, {url.place}; write its meters there")
+
+
+def _end(url: MeterURL) -> tuple[object, ...]:
+    """What makes two addresses the same place: the socket or the device, whatever is spoken there."""
+    if url.is_device:
+        return (os.path.realpath(url.path),)
+    return (url.scheme.endswith("+udp"), (url.host or "").lower(), url.port)
 
 
 def _apart(sections: Sequence[Section], meters: Sequence[MeterConfig]) -> None:

@@ -30,9 +30,21 @@ class Id(IntEnum):
     UPLOAD_COMPLETE = 15
     UPDATE_COMPLETE = 16
     UPDATE_FAILED = 17
+    # 18 is a changed location, which nothing tells yet.
+    METER_KEY_CHANGED = 19
+    SESSION_INTERRUPTED = 20
 
 
-_WARNINGS = frozenset({Id.LOGIN_FAILED, Id.CONNECTION_LIMIT, Id.METER_NOT_CONNECTED, Id.UPDATE_FAILED})
+_WARNINGS = frozenset(
+    {
+        Id.LOGIN_FAILED,
+        Id.CONNECTION_LIMIT,
+        Id.METER_NOT_CONNECTED,
+        Id.UPDATE_FAILED,
+        Id.METER_KEY_CHANGED,
+        Id.SESSION_INTERRUPTED,
+    }
+)
 
 
 def event(id: Id, time: int, detail: str = "") -> Event:

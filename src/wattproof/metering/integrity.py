@@ -26,8 +26,8 @@ class Verdict(Enum):
     SUSPECT = "suspect"  #: it fell or jumped: wait
     GLITCH = "glitch"  #: the readings before were wrong, this one goes on where the last good one was
     ROLLED_OVER = "rolled over"  #: it went through its end to 0
-    RESET = "reset"  #: it counts from a lower value on
-    JUMPED = "jumped"  #: it counts from a value that it cannot have counted to
+    RESET = "reset"  #: it counts from a lower value on: what it grew since the first reading of it
+    JUMPED = "jumped"  #: it counts from a value that it cannot have counted to, likewise
     REPLACED = "replaced"  #: another meter answers
 
 
@@ -91,7 +91,8 @@ class Counter:
             return Booking(Verdict.SUSPECT)
         if grown >= 0 and self._races(reach):
             return self._believe(Verdict.COUNTED, value, at, identity, grown)
-        return self._believe(Verdict.RESET if grown < 0 else Verdict.JUMPED, value, at, identity)
+        verdict = Verdict.RESET if grown < 0 else Verdict.JUMPED
+        return self._believe(verdict, value, at, identity, self._since_then(reach))
 
     def _reach(self, at: int) -> int:
         """How far it can have counted since the last good reading."""
@@ -105,6 +106,17 @@ class Counter:
         readings = [self.last or 0, *self.suspects]
         steps = [after - before for before, after in pairwise(readings)]
         return readings[-1] - readings[1] > reach and max(steps) <= EVEN * min(steps)
+
+    def _since_then(self, reach: int) -> int:
+        """What it grew while it was not believed. Where it began is not known, so its first reading counts for
+        nothing. A suspect from which it cannot have come here was a glitch beside the reset, unless it counts evenly.
+        """
+        value = self.suspects[-1]
+        even = [after - before for before, after in pairwise(self.suspects)]
+        if 0 <= max(even) <= EVEN * min(even):
+            return value - self.suspects[0]
+        steps = (value - suspect for suspect in self.suspects)
+        return next(step for step in steps if step >= 0 and (self.most is None or step <= reach))
 
     def _wrapped_back(self, grown: int, reach: int) -> bool:
         """A growth of nearly the whole range soon after a roll-over is none."""

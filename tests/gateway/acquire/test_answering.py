@@ -227,3 +227,15 @@ async def test_silence_damage_and_no_connection(world: Open) -> None:
             wire.down = False
             await here.pass_(70)
             assert here.fleet.station(bsm.serial).presence.status == 1
+
+
+async def test_what_engines_add_is_told_without_a_bus(world: Open) -> None:
+    bsm = virtual(42)
+    async with world(FORTYTWO, {42: bsm}) as here:
+        await quiet(here, bsm.serial)
+        before = asked(here)
+        added = (await here.run(here.commands.engine_values([bsm.serial, "nobody"])))[bsm.serial]
+        assert asked(here) == before
+        assert set(added) == here.fleet.station(bsm.serial).engine.provides
+        ids = sorted(added)
+        assert added == await here.run(here.commands.values(bsm.serial, ids, max_age=3600))

@@ -188,6 +188,26 @@ async def test_two_meters_that_say_the_same_serial_at_once_are_not_mixed(
         polled = [visitor for lane in here.fleet.buses.values() for one in lane.runners for visitor in one.visitors]
         assert len(polled) == 1, "the other one is left out"
         assert "is registered at" in caplog.text
+        (awaited,) = (await here.commands.state())["awaited"]
+        assert {awaited["bus"], meter.bus} == {"hall", "yard"} and awaited["family"] == "bsm"
+        assert awaited["why"] == (
+            f"left out: it says it is {meter.place['identity']}, which is registered at {meter.address} on {meter.bus}"
+        )
+
+
+async def test_a_meter_of_the_file_is_awaited_until_it_answers(world: Open) -> None:
+    bsm = virtual(42)
+    async with world((FORTYTWO,), {}) as here:
+        (awaited,) = (await here.commands.state())["awaited"]
+        place = {"bus": "hall", "family": "bsm", "address": "10.0.0.1:502/42"}
+        assert awaited == place | {"why": "it has not been asked yet"}
+        await here.pass_(5)
+        (awaited,) = (await here.commands.state())["awaited"]
+        assert awaited["why"] == "unit 42 did not answer"
+        here.wires[HALL].meters[42] = bsm
+        await here.pass_(120)
+        assert (await here.commands.state())["awaited"] == []
+        assert [meter.serial for meter in await here.store.meters()] == [bsm.serial]
 
 
 def test_a_network_has_a_shortest_pause_between_two_bytes() -> None:

@@ -55,9 +55,17 @@ async def test_a_glitch(glitches):
 @pytest.mark.proves("G-358")
 async def test_a_reset():
     bench = await reading(BSM, 5_000_000, 5_000_100, 0, 10, 20, 30)
-    assert booked(bench) == 110
-    assert corrections(bench) == [("reset", 5_000_100, 0, 0)]
+    assert booked(bench) == 130
+    assert corrections(bench) == [("reset", 5_000_100, 0, 20)]
     assert await logged(bench) == [(2061, 8)]
+
+
+@pytest.mark.proves("G-358")
+async def test_a_meter_that_restarts_at_zero_loses_nothing_of_what_it_counts_then():
+    wh = 1000
+    bench = await reading(BSM, 200 * wh, 220 * wh, *[n * wh for n in (0, 0, 50, 50, 130, 480)])
+    assert booked(bench) == (20 + 480) * wh
+    assert corrections(bench) == [("reset", 220 * wh, 0, 50 * wh)]
 
 
 @pytest.mark.proves("G-358")
@@ -90,7 +98,7 @@ async def test_a_jump_to_what_cannot_have_been_counted():
     bench = await reading(facts, 5_000_000, 0x7FFFFFFF * 1000, 5_000_180)
     assert booked(bench) == 180 and corrections(bench) == [("glitch", 5_000_000, 0x7FFFFFFF * 1000, 180)]
     bench = await reading(facts, 5_000_000, *[9_000_000 + k for k in range(4)])
-    assert booked(bench) == 1 and corrections(bench) == [("reset", 5_000_000, 9_000_000, 0)]
+    assert booked(bench) == 3 and corrections(bench) == [("reset", 5_000_000, 9_000_000, 2)]
 
 
 @pytest.mark.proves("G-358")

@@ -109,7 +109,7 @@ async def test_a_counter_that_was_reset_does_not_touch_the_resettable_register()
     bench.energy = lambda at: {1: (at - begin) // 10}
     bench.run(bench.at + 75 * SECOND)
     assert [one.verdict for one in bench.kept.corrected] == ["reset"]
-    assert (await bench.get(56))["resettableenergy"]["activeimport"] == ["1063.000", "Wh"]
+    assert (await bench.get(56))["resettableenergy"]["activeimport"] == ["1066.000", "Wh"]
 
 
 async def test_what_a_meter_without_energies_cannot_have():

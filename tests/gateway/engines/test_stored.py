@@ -91,7 +91,7 @@ async def test_a_reset_and_the_log_are_stored(site):
     found = await site.engine.get(51, {"datetime": "2026-06-02T00:00:00", "count": 5})
     assert [entry["logid"] for entry in found.body["system"]] == [2061]
     [correction] = await site.store.corrections(BSM.serial)
-    assert (correction.verdict, correction.before, correction.after, correction.booked) == ("reset", 5_000_100, 0, 0)
+    assert (correction.verdict, correction.before, correction.after, correction.booked) == ("reset", 5_000_100, 0, 2)
 
 
 async def test_estimates_stand_beside_the_rows(site):

@@ -14,6 +14,7 @@ from wattproof.gateway.config import Config
 from wattproof.gateway.identity import new_identity
 from wattproof.gateway.local import Notice
 from wattproof.gateway.records import User
+from wattproof.gateway.serve.modern.area import Notices
 from wattproof.gateway.serve.service import assemble
 from wattproof.model.clock import VirtualClock
 
@@ -62,9 +63,17 @@ class House(Rig):
         self.clock, self.config, self.current = clock, config, True
         self.store = self.world.store  # type: ignore[assignment] # it counts what its threads do
         self.line = Line(self.world.acquire.table())
+        self.notices = Notices()
         counted: Any = Counted(verifier, self.world)
         self.service = assemble(
-            config, self.store, self.line, counted, clock, current=lambda: self.current, hardware=lambda host: 0
+            config,
+            self.store,
+            self.line,
+            counted,
+            clock,
+            current=lambda: self.current,
+            areas=self._areas,
+            hardware=lambda host: 0,
         )
         self.app = self.service.app
         self.cookies = {}

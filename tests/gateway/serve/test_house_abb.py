@@ -64,22 +64,26 @@ READINGS = [number for number in (30, *range(41, 91)) if BY_NUMBER[number].metho
 POWER = {"none": ("var", "VA"), "g13": ("W", "W")}
 
 
+def opened(folder: Path, line: CosemRig, verifier: Verifier, **config: Any) -> House:
+    """A gateway with the meter of ``line`` on its EQ bus."""
+    secret = folder / "password"
+    secret.write_text("00000000\n")
+    meter = MeterConfig("eq", "abb", address=line.bench.meter.hdlc_address, password_file=secret, location="Level1")
+    buses = (BusConfig("eq", URL),)
+    settings = Config(data=folder, buses=buses, meters=(meter,), timezone="Europe/Berlin", **config)
+    url = parse_url(URL)
+    lines = {url.place: lambda bus: CosemLine(bus.name, url, line.bus)}
+    return House(folder, settings, {}, line.clock, verifier, lines)
+
+
 @pytest.mark.proves(*(f"G-{100 + number}" for number in (16, 30, *range(41, 91))), "G-372", "G-004")
 @pytest.mark.parametrize("compat", ["none", "g13"])
 async def test_an_abb_meter_on_the_eq_bus(tmp_path: Path, verifier: Verifier, compat: str) -> None:
     line = CosemRig("A44-552-100", load="constant:1000")
-    secret = tmp_path / "password"
-    secret.write_text("00000000\n")
-    meter = MeterConfig("eq", "abb", address=line.bench.meter.hdlc_address, password_file=secret, location="Level1")
-    config = Config(
-        data=tmp_path, buses=(BusConfig("eq", URL),), meters=(meter,), timezone="Europe/Berlin", compat=compat
-    )
-    url = parse_url(URL)
-    lines = {url.place: lambda bus: CosemLine(bus.name, url, line.bus)}
-    async with House(tmp_path, config, {}, line.clock, verifier, lines) as house:
+    async with opened(tmp_path, line, verifier, compat=compat) as house:
         await house.pass_(30)
         listed = (await house.ask("GET", "/meters", user="admin")).json["locations"][0]["meters"][0]
-        assert (listed["protocol"], listed["address"], listed["status"]) == (3, meter.address, 1)
+        assert (listed["protocol"], listed["address"], listed["status"]) == (3, line.bench.meter.hdlc_address, 1)
         serial = listed["serial"]
 
         async def ask(number: int, body: Any = None) -> Any:
@@ -106,3 +110,28 @@ async def test_an_abb_meter_on_the_eq_bus(tmp_path: Path, verifier: Verifier, co
         execute["obis"] = [1, 0, 199, 7, 0, 255]
         executed = await house.ask("POST", "/gateway/execute", execute, user="admin")
         assert executed.json == {"devices": [{"serial": serial, "values": [], "error": "OBJECT_UNDEFINED"}]}
+
+
+async def test_both_faces_give_the_profile_that_the_meter_keeps(tmp_path: Path, verifier: Verifier) -> None:
+    line = CosemRig("A44-552-100", load="constant:1000")
+    async with opened(tmp_path, line, verifier) as house:
+        await house.pass_(3 * 3600)
+        serial = (await house.ask("GET", "/meters", user="admin")).json["locations"][0]["meters"][0]["serial"]
+        old = (await house.ask("GET", f"/meters/{serial}/loadprofiles/1", user="admin")).json
+        items: list[Any] = []
+        cursor = ""
+        while True:
+            path = f"/api/v1/meters/{serial}/profiles/1?limit=5{cursor}"
+            page = (await house.ask("GET", path, user="admin")).json
+            assert len(page["items"]) <= 5
+            items += page["items"]
+            if page["next"] is None:
+                break
+            cursor = f"&cursor={page['next']}"
+        assert len(items) == len(old["items"]) > 10
+        assert [(one["local"], one["status"], one["value"]) for one in items] == [
+            (one["timestamp"], one["status"], one["value"]) for one in old["items"]]  # fmt: skip
+        assert (page["quantity"], page["unit"], page["interval"]) == ("active_energy_import_total", "Wh", 900)
+        first, last = items[3]["time"], items[6]["time"]
+        path = f"/api/v1/meters/{serial}/profiles/1?from={first}&to={last}"
+        assert (await house.ask("GET", path, user="admin")).json["items"] == items[3:7]

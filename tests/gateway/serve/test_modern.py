@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.gateway.serve.rig import PASSWORDS, SERIAL, TRAITS, Answered, Rig, meter
-from wattproof.gateway.local import Notice
+from wattproof.gateway.local import CommandFailed, Failing, Notice
 from wattproof.gateway.quantities import NUMBERS
 from wattproof.gateway.records import (
     Access,
@@ -30,15 +30,18 @@ from wattproof.gateway.records import (
     Series,
     Session,
     SignedRecord,
+    Value,
 )
 from wattproof.gateway.serve.modern import metrics, shapes
 from wattproof.gateway.serve.modern.area import functions
+from wattproof.gateway.serve.modern.face import shown as shown_time
 from wattproof.gateway.serve.modern.gateway import leds
 from wattproof.gateway.serve.modern.openapi import document
 from wattproof.gateway.serve.modern.rows import BY_NAME, END_POINTS
 from wattproof.metering.dates import seconds_of
 
 HOUR = 3_600_000
+NIGHT = 1_792_885_500_000  # 2026-10-24T23:45:00Z
 NOON = 1_795_003_200_000  # 2026-11-18T12:00:00Z
 
 
@@ -161,6 +164,8 @@ async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> No
     until = "from=2026-11-18T13:00:00%2B01:00&to=2026-11-18T13:00:00Z"
     inside = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?{until}"), "readings")
     assert [one.time for one in inside.items] == ["2026-11-18T12:00:00.000Z", "2026-11-18T13:00:00.000Z"]
+    before = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?to=1960-01-01T00:00:00Z"), "readings")
+    assert before == shapes.History(items=[], next=None)
 
 
 @pytest.mark.parametrize(
@@ -174,17 +179,21 @@ async def test_readings_come_in_pages_with_quality_and_obis_code(rig: Rig) -> No
         ("limit=2&limit=3", "limit is given twice"),
         ("cursor=-1", "invalid cursor"),
         ("colour=red", "unknown field `colour`"),
+        ("from=2026-11-18T13:00:00Z&to=2026-11-18T12:59:59Z", "from is later than to"),
+        ("from=2026-11-18T13:00:00+01:00", "write the + of the time zone as %2B in an address"),
     ],
 )
 async def test_wrong_queries_are_told(rig: Rig, query: str, text: str) -> None:
-    answer = await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?{query}")
-    assert answer.status == 400
-    assert text in answer.text
+    for path in ("readings", "profiles/1"):
+        answer = await rig.ask("GET", f"/api/v1/meters/{SERIAL}/{path}?{query}")
+        assert answer.status == 400
+        assert text in answer.text or (path, query) == ("profiles/1", "quantity=colour")
 
 
 async def test_a_profile_has_its_status_bits(rig: Rig) -> None:
     local = seconds_of(2026, 11, 18, 13)
     await rig.store.commit(
+        meter(family="bsm", protocol=5),
         Series(SERIAL, Kind.PROFILE, 1, NOON, ((1, 0),), 900, 35040),
         *[
             Row(SERIAL, Kind.PROFILE, 1, NOON + n * 900_000, local + n * 900, 1 | (0x20 if n == 2 else 0), (n,))
@@ -202,6 +211,86 @@ async def test_a_profile_has_its_status_bits(rig: Rig) -> None:
     rest = shaped(await rig.ask("GET", f"{path}&cursor={page.next}"), "profile")
     assert [one.value for one in rest.items] == ["3"]
     assert (await rig.ask("GET", f"/api/v1/meters/{SERIAL}/profiles/9")).text == "invalid channel"
+
+
+async def test_a_profile_that_the_meter_keeps_is_read_from_it(rig: Rig) -> None:
+    """As #73 reads it, here in the night in which an hour is passed twice."""
+    shown = "01:45 02:00 02:15 02:30 02:45 02:00 02:15 02:30 02:45 03:00".split()
+    items = [{"status": 1, "timestamp": f"2026-10-25T{time}:00", "value": str(n)} for n, time in enumerate(shown)]
+    items[4] |= {"status": 0x21, "value": None}
+    head = {"mapping": ["active_energy_import_total", "Wh"], "interval": 900}
+    rig.desk.streams[73] = [head, items[:3], items[3:]]
+    path = f"/api/v1/meters/{SERIAL}/profiles/2"
+    seen: list[Any] = []
+    query = "?limit=3"
+    while query:
+        page = shaped(await rig.ask("GET", path + query), "profile")
+        assert (page.channel, page.quantity, page.unit, page.interval) == (2, "active_energy_import_total", "Wh", 900)
+        seen += page.items
+        query = f"?limit=3&cursor={page.next}" if page.next else ""
+    assert [one.time for one in seen] == [shown_time(NIGHT + n * 900_000) for n in range(10)]
+    assert [(one.local[11:16], one.value) for one in seen] == [
+        (time, None if n == 4 else str(n)) for n, time in enumerate(shown)]  # fmt: skip
+    assert (seen[4].status, seen[4].estimated) == (0x21, False)
+    arguments = [asked["arguments"] for command, asked in rig.line.asked if command == "rows"]
+    assert arguments[0] == {"channel": 2}
+    assert arguments[1] == {"channel": 2, "from": "2026-10-25T01:30:00", "to": "2099-12-30T01:00:00"}
+    part = shaped(await rig.ask("GET", f"{path}?from=2026-10-25T02:30:00%2B02:00&to=2026-10-25T01:00:00Z"), "profile")
+    assert [one.value for one in part.items] == ["3", None, "5"] and part.next is None
+    assert [asked for command, asked in rig.line.asked if command == "rows"][-1]["arguments"] == {
+        "channel": 2, "from": "2026-10-25T01:30:00", "to": "2026-10-25T03:00:00"}  # fmt: skip
+    far = shaped(await rig.ask("GET", f"{path}?cursor=9999999999999999"), "profile")
+    assert far.items == []
+
+
+async def test_a_meter_whose_clock_was_set_back_gives_its_profile_in_pages_that_end(rig: Rig) -> None:
+    shown = "10:00 10:15 09:30 09:45 10:00 10:15 10:30 10:45".split()
+    items = [{"status": 1, "timestamp": f"2026-11-18T{time}:00", "value": str(n)} for n, time in enumerate(shown)]
+    rig.desk.streams[73] = [{"mapping": ["active_energy_import_total", "Wh"], "interval": 900}, items]
+    seen: list[str] = []
+    query = "?limit=2"
+    while query:
+        page = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/profiles/1{query}"), "profile")
+        seen += [one.value for one in page.items]
+        query = f"?limit=2&cursor={page.next}" if page.next else ""
+    assert seen == [str(n) for n in range(8)]
+
+
+async def test_a_profile_that_nobody_keeps_or_that_cannot_be_read(rig: Rig) -> None:
+    path = f"/api/v1/meters/{SERIAL}/profiles/3"
+    rig.desk.streams[73] = [{"interval": 0}]
+    unused = shaped(await rig.ask("GET", path), "profile")
+    assert (unused.quantity, unused.interval, unused.items) == (None, None, [])
+    rig.desk.streams[73] = [{"interval": 900}, CommandFailed(Failing.METER, "received invalid response from COSEM.")]
+    assert (await rig.ask("GET", path)).status == 500
+    await rig.store.commit(meter(family="bsm", protocol=5, engines="off"))
+    answer = await rig.ask("GET", path)
+    assert (answer.status, answer.text) == (409, "not supported by this meter: load profile")
+
+
+async def _engine_values(serials: list[str]) -> dict[str, Any]:
+    values = {9: Value(4_000_500, -3, NOON), 113: Value(2, 0, NOON), 171: Value(4_000_500, -3, NOON)}
+    return {serial: values for serial in serials if serial == SERIAL}
+
+
+async def test_what_engines_compute_is_among_the_newest_values(rig: Rig) -> None:
+    await measured(rig)
+    await rig.store.commit(meter(place={"measured": [1, 69]}, provides=(1, 9, 69, 113, 171)))
+    one = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}"), "meter")
+    assert one.computed == [
+        "active_energy_import_tar1", NUMBERS[113].name.lower(), "rstreg_act_energy_imp"]  # fmt: skip
+    rig.line.table = {**rig.line.table, "state": _state, "engine_values": _engine_values}
+    values = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/latest"), "latest").values
+    assert set(values) == set(one.quantities)
+    assert (values["active_energy_import_tar1"].value, values["voltage_l1"].value) == ("4000.500", "230.5")
+    text = (await rig.ask("GET", "/metrics")).body.decode()
+    families = {found.name: found for found in text_string_to_metric_families(text)}
+    assert families["wattproof_active_energy_import_tar1_watt_hours"].samples[0].value == 4000.5
+    rig.line.table = {name: command for name, command in rig.line.table.items() if name != "engine_values"}
+    values = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/latest"), "latest").values
+    assert set(values) == {"active_energy_import_total", "voltage_l1"}
+    refused = await rig.ask("GET", f"/api/v1/meters/{SERIAL}/readings?quantity=voltage_l1,rstreg_act_energy_imp")
+    assert refused.status == 400 and "not stored as readings" in refused.text
 
 
 async def test_what_the_gateway_did(rig: Rig) -> None:
@@ -256,12 +345,29 @@ async def test_a_session_and_whether_it_is_true(rig: Rig) -> None:
     assert [(record.role, record.data) for record in one.records] == [("begin", "OCMF|{}|{}")]
     assert shaped(await rig.ask("GET", "/api/v1/sessions/s2"), "session").true is False
     listed = shaped(await rig.ask("GET", f"/api/v1/meters/{SERIAL}/sessions"), "sessions")
-    assert sorted(one.id for one in listed.sessions) == ["s1", "s2"]
+    assert sorted((one.id, one.records) for one in listed.sessions) == [("s1", None), ("s2", None)]
     for path in ("/api/v1/sessions/s3", "/api/v1/sessions/none"):
         assert (await rig.ask("GET", path)).text == "unknown session", "who may not see it does not learn of it"
     assert (await rig.ask("POST", "/api/v1/sessions/s1/end", user="vera")).status == 403
     refused = await rig.ask("POST", "/api/v1/sessions/s1/end", {"reason": "rain"})
     assert (refused.status, refused.text) == (400, "this request has no body")
+
+
+async def test_a_session_that_waits_for_its_meter_says_why(rig: Rig) -> None:
+    options = {"family": "bsm", "waiting": "the meter is offline"}
+    await rig.store.commit(Session("s1", SERIAL, "ending", NOON, "carl", options))
+    one = shaped(await rig.ask("GET", "/api/v1/sessions/s1"), "session")
+    assert (one.state, one.failure, one.options, one.true) == ("ending", "the meter is offline", {}, None)
+
+
+@pytest.mark.parametrize(("severity", "true"), [("info", True), ("warning", False)])
+async def test_a_session_with_a_published_key_is_true_only_where_that_is_allowed(
+    rig: Rig, severity: str, true: bool
+) -> None:
+    finding = {"code": "F-TEST-KEY", "severity": severity}
+    verdict = {"records": [{"signature": "valid", "findings": [finding]}], "sessions": [{"verdict": "ok"}]}
+    await rig.store.commit(Session("s1", SERIAL, "ended", NOON, "carl", {}, NOON + HOUR, verdict))
+    assert shaped(await rig.ask("GET", "/api/v1/sessions/s1"), "session").true is true
 
 
 async def test_corrections_and_keys(rig: Rig) -> None:
@@ -316,6 +422,7 @@ async def _state() -> dict[str, Any]:
            "late_s": 0.5}  # fmt: skip
     return {"buses": [bus], "meters": [{"serial": SERIAL}, {"serial": "ABB_9"}], "uptime_s": 5.0, "memory": 1,
             "busy": ["scan"], "synchronised": True,
+            "awaited": [{"bus": "eq", "family": "abb", "address": 19, "why": "no answer"}],
             "storage": {"failure": "/data/store.sqlite3: no space", "waiting": 7, "lost": 2}}  # fmt: skip
 
 
@@ -326,6 +433,9 @@ async def test_status_and_buses(rig: Rig) -> None:
     assert (status.listen, status.clock.status, status.uptime_s) == (["https://127.0.0.1:8443"], "set", 5)
     assert not status.allow_network
     assert msgspec.structs.astuple(status.storage) == ("/data/store.sqlite3: no space", 7, 2)
+    assert status.awaited == [], "its place is for those to know who configure the gateway"
+    status = shaped(await rig.ask("GET", "/api/v1/status", user="gina"), "status")
+    assert status.awaited == [shapes.AwaitedMeter(bus="eq", family="abb", address=19, why="no answer")]
     buses = shaped(await rig.ask("GET", "/api/v1/buses"), "buses")
     assert [one["serial"] for one in buses.meters] == [SERIAL]
     rig.line.table = {name: command for name, command in rig.line.table.items() if name != "state"}

@@ -83,6 +83,9 @@ def test_exports(config: list[str], tmp_path: Path, capsys: pytest.CaptureFixtur
     )
     assert "--output" in answer(capsys, "export", "records", *config, code=2)
     assert "no time" in answer(capsys, "export", "records", *config, "--from", "today", code=2)
+    for times in (("2025-06-16", "2025-06-15"), ("2025-06-15", "2025-06-15T02:00+02:00")):
+        said = answer(capsys, "export", "records", *config, "--from", times[0], "--to", times[1], code=2)
+        assert "--from must be before --to" in said
     assert "there is no store" in answer(
         capsys, "export", "records", "--data", str(tmp_path / "none"), "--output", str(tmp_path / "q"), code=5
     )

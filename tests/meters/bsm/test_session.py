@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from wattproof.drivers.charging import Station
-from wattproof.errors import InvalidValue, ResponseTimeout, SessionFailed, StorageError, UsageError
+from wattproof.errors import InvalidValue, MeterSilent, ResponseTimeout, SessionFailed, StorageError, UsageError
 from wattproof.meters.bsm.enums import SnapshotType
 from wattproof.meters.bsm.export import FORMATS, tagged, text_encoding
 from wattproof.meters.bsm.session import SessionRecord, metadata
@@ -559,3 +559,49 @@ def test_a_session_goes_on_after_whoever_began_it_was_restarted(bench: Make) -> 
     assert stored == [record.begin.words, record.end.words]
     with pytest.raises(SessionFailed, match="not the begin of this session"):
         one.run(one.session(switching=True).resume("OCMF|{}|{}"))
+
+
+def test_a_session_that_is_taken_up_again_is_its_own(bench: Make) -> None:
+    """What others have written or signed meanwhile is neither taken nor ended."""
+    one = bench(load="constant:11040")
+    first = one.session(identification="A")
+    one.run(first.begin())
+    words = first.record.begin.words
+    one.run(one.driver.set_metadata("contract-id: B"))
+    other = one.session(identification="A")
+    with pytest.raises(SessionFailed, match="the metadata of another session: 'contract-id: B'"):
+        one.run(other.resume(words))
+    with pytest.raises(SessionFailed, match="of another session"):
+        one.run(one.session(identification="A").resume(None))
+    one.run(one.session(identification="B").resume(None))
+    assert demand(one) == 1
+
+
+def test_an_end_that_was_signed_unheard_is_fetched(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    first = one.session(identification="A")
+    one.run(first.begin())
+    signed = one.run(one.driver.snapshot("turn-off"))
+    again = one.session(identification="A")
+    one.run(again.resume(first.record.begin.words))
+    with pytest.raises(SessionFailed, match="somebody else has ended the session: turn-off T2"):
+        one.run(again.progress())
+    assert one.run(again.end()).end.words == signed.words
+
+
+def test_silence_ends_no_session_of_somebody_who_comes_back(bench: Make) -> None:
+    one = bench(load="constant:11040")
+    session = one.session()
+    session.comes_back = True
+    one.run(session.begin())
+
+    async def silence(unit: int, pdu: bytes, *, timeout: float | None = None) -> bytes:
+        one.clock.advance(1)
+        raise ResponseTimeout("no answer")
+
+    one.link.exchange = silence
+    with pytest.raises(MeterSilent, match="has not answered for 60 s"):
+        one.run(session.run(energy=Decimal(100)))
+    with pytest.raises(MeterSilent, match="turn-off"):
+        one.run(session.end())
+    assert session.record.failure is None

@@ -518,3 +518,18 @@ def test_a_session_goes_on_after_whoever_began_it_was_restarted(meter: Make) -> 
     assert one.commands() == ["B", "E"]
     with pytest.raises(SessionFailed, match="signed for another ID"):
         one.run(one.session(identification="OTHER").resume(stored[0]))
+
+
+@pytest.mark.parametrize("identification", [CARD, "OTHER"])
+def test_a_session_that_is_taken_up_again_is_its_own(meter: Make, identification: str) -> None:
+    """What the meter has signed since then for another cycle is not taken, whatever its ID."""
+    one = meter(load="constant:36000")
+    first = one.session(identification=CARD, evse=EVSE)
+    one.run(first.begin())
+    words = first.record.begin.words
+    one.run(first.end())
+    one.wait(10)
+    one.run(one.session(identification=identification, evse=EVSE).begin())
+    with pytest.raises(SessionFailed, match="for another session: ID"):
+        one.run(one.session(identification=CARD, evse=EVSE).resume(words))
+    assert one.commands() == ["B", "E", "B"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +51,16 @@ class BusLanes:
         return min(self.runners, key=lambda runner: len(runner.visitors))
 
 
+@dataclass(slots=True)
+class Awaited:
+    """A meter of the configuration file that is not registered, and why."""
+
+    bus: str
+    family: str
+    address: int | str
+    why: str
+
+
 class Fleet:
     """``buses`` by name, ``stations`` by serial. What the configuration file says of a meter is in ``files`` by serial,
     and in ``newcomers`` by bus and address while its serial is not known. ``watchers`` are told of all new values."""
@@ -63,6 +73,8 @@ class Fleet:
         #: Registered meters to which no bus leads: it is not configured any more, or nothing here speaks their radio.
         self.absent: dict[str, Meter] = {}
         self.newcomers: dict[tuple[str, str], MeterConfig] = {}
+        #: All meters of the file that are not registered, by bus and address.
+        self.awaited: dict[tuple[str, str], Awaited] = {}
         self.watchers: set[Watch] = set()
         #: Held while buses come and go.
         self.changing = asyncio.Lock()

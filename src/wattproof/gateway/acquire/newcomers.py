@@ -24,7 +24,6 @@ class Newcomer:
         self.record = record
         self.runner = runner
         self.polls: list[Poll] = []
-        self.error = ""
         self._fleet = fleet
         self._arrived = arrived
         self._due = fleet.site.clock.now()
@@ -46,7 +45,9 @@ class Newcomer:
         except WattproofError as error:
             if not self._attempts:
                 _log.warning("%s at %s is not there yet: %s", self.record.family, self.record.address, error)
-            self.error = str(error)
+            awaited = self._fleet.awaited.get((self.record.bus, str(self.record.address)))
+            if awaited is not None:
+                awaited.why = str(error)
             self._due = clock.now() + PROBES[min(self._attempts, len(PROBES) - 1)] * SECOND
             self._attempts += 1
             return

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from wattproof.errors import InvalidURL
-from wattproof.gateway.acquire.fleet import Fleet
+from wattproof.gateway.acquire.fleet import Awaited, Fleet
 from wattproof.gateway.acquire.naming import named
 from wattproof.gateway.acquire.newcomers import Newcomer
 from wattproof.gateway.acquire.places import WIRELESS, address_of, bus_named, configured_place
@@ -116,7 +116,9 @@ class Registration:
         )
 
     def _await_newcomer(self, entry: MeterConfig, record: Meter) -> None:
-        self.fleet.newcomers[record.bus, str(record.address)] = entry
+        place = (record.bus, str(record.address))
+        self.fleet.newcomers[place] = entry
+        self.fleet.awaited[place] = Awaited(record.bus, record.family, record.address, "it has not been asked yet")
         runner = self.fleet.buses[record.bus].free()
         runner.add(Newcomer(record, runner, self.fleet, self._arrived))
 
@@ -138,10 +140,13 @@ class Registration:
                 "%s at %s on %s says it is %s, which is registered at %s on %s: it is left out",
                 record.family, record.address, record.bus, identity, other.address, other.bus,
             )  # fmt: skip
+            why = f"left out: it says it is {identity}, which is registered at {other.address} on {other.bus}"
+            self.fleet.awaited[record.bus, str(record.address)].why = why
             return
         self.fleet.files[serial] = entry
         current = record if known is None else merged(known, entry, record)
         await self._admit(msgspec.structs.replace(current, serial=serial, active=True, status=0), identity, known)
+        del self.fleet.awaited[record.bus, str(record.address)]
 
     # by the interface
 

@@ -17,6 +17,7 @@ from wattproof.gateway.acquire.filling import Filling
 from wattproof.gateway.acquire.firmware import MeterFirmware
 from wattproof.gateway.acquire.fleet import Fleet, OpenLine
 from wattproof.gateway.acquire.installing import Installation
+from wattproof.gateway.acquire.judging import Judge
 from wattproof.gateway.acquire.lines import open_line
 from wattproof.gateway.acquire.places import meter_url
 from wattproof.gateway.acquire.registration import Registration
@@ -57,7 +58,13 @@ class Acquire:
         self.timekeeper = Timekeeper(self.site)
         self.filling = Filling(self.site)
         self.sessions = Sessions(
-            store, self._source_of, lambda: self.site.now, lambda serial: self.fleet.station(serial).signing()
+            store,
+            self._source_of,
+            lambda: self.site.now,
+            lambda serial: self.fleet.station(serial).signing(),
+            commit=self.site.commit,
+            away=self._away,
+            judge=Judge(allow_test_keys=config.allow_test_keys),
         )
         self.fleet.charging = self.sessions.charging
         self.ending = asyncio.Event()
@@ -82,9 +89,14 @@ class Acquire:
 
     def _admitted(self, station: Station) -> None:
         station.lacking = self.filling.lacking
+        station.returned.append(lambda station: self.sessions.returned(station.serial))
         config = self.fleet.files.get(station.serial)
         if config is None or config.keep_time:
             self.timekeeper.keep(station)
+
+    def _away(self, serial: str) -> bool:
+        station = self.fleet.stations.get(serial)
+        return station is not None and station.presence.is_offline
 
     async def _source_of(self, serial: str) -> Source:
         return self.fleet.station(serial).source

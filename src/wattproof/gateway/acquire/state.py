@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def state(site: Site, fleet: Fleet, scanning: Scanning, started: int, busy: Iter
     return {
         "buses": [_bus(lanes, stations) for lanes in fleet.buses.values()],
         "meters": [_meter(station) for station in stations],
+        "awaited": [asdict(one) for one in fleet.awaited.values()],
         "uptime_s": (site.clock.now() - started) / SECOND,
         "busy": sorted({*busy, *(["scan"] if scanning.state == RUNNING else [])}),
         "memory": memory(),

@@ -103,8 +103,8 @@ class Station:
         self.documents = Documents()
         self.latest: dict[int, Value] = {}
         self.statistics = StationStatistics()
-        #: Is told when the meter is back, or there for the first time.
-        self.returned: Callable[[Station], None] = lambda station: None
+        #: Are told when the meter is back, or there for the first time.
+        self.returned: list[Callable[[Station], None]] = []
         #: Is told when the engine lacks rows that the meter itself may have.
         self.lacking: Callable[[Station], None] = lambda station: None
         self._site = site
@@ -267,7 +267,8 @@ class Station:
         self.presence.known_offline = self.presence.known_offline and not news
         self._note(Id.METER_CONNECTED if back else None)
         if news:
-            self.returned(self)
+            for told in self.returned:
+                told(self)
 
     def _failed(self, error: WattproofError) -> None:
         self.statistics.failures += 1
@@ -401,9 +402,13 @@ class Station:
         elif len(own) < len(ids) and not self.presence.is_offline and self._stale({Group.ENERGY}, max_age):
             await self._refresh({Group.ENERGY}, max_age, wait)
         found = {id: self.latest[id] for id in own if id in self.latest}
-        if self.engine is not None and len(own) < len(ids):
-            found |= {id: value for id, value in self.engine.values(self._site.now).items() if id in ids}
+        if len(own) < len(ids):
+            found |= {id: value for id, value in self.added().items() if id in ids}
         return found
+
+    def added(self) -> dict[int, Value]:
+        """What the engine adds, as of the last readings; the meter is not asked."""
+        return {} if self.engine is None else self.engine.values(self._site.now)
 
     def _stale(self, groups: Iterable[Group], max_age: float) -> set[Group]:
         oldest = self._site.now - max_age * 1000

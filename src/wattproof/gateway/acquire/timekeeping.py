@@ -83,7 +83,7 @@ class Timekeeper:
         """Look after this meter's clock from now on, if it has one that can be set."""
         if isinstance(station.source, Timed) and station.serial not in self._kept:
             self._kept[station.serial] = Kept()
-            station.returned = self.came_back
+            station.returned.append(self.came_back)
             self._look_in(station, 0.0)
 
     def leave(self, serial: str) -> None:

@@ -1,8 +1,8 @@
 """The counters of one meter: which readings are believed, and how much is booked of them (g13-api.md 10.3).
 
-A counter that falls or jumps is judged by `wattproof.metering.integrity`. Nothing is booked of a glitch, a reset or
-another meter; a roll-over books what it counted. Every verdict is a `Correction` and an entry in the meter's log; the
-readings themselves are stored by whoever read them, as they are.
+A counter that falls or jumps is judged by `wattproof.metering.integrity`. Nothing is booked of a glitch, of the fall of
+a reset, or of another meter; a roll-over books what it counted. Every verdict is a `Correction` and an entry in the
+meter's log; the readings themselves are stored by whoever read them, as they are.
 """
 
 from __future__ import annotations

@@ -27,9 +27,11 @@ from wattproof.drivers.charging import ChargingSession, Progress
 from wattproof.errors import (
     InvalidValue,
     LinkError,
+    MeterSilent,
     ModbusRefused,
     ProtocolError,
     Refused,
+    ResponseTimeout,
     SessionFailed,
     SnapshotFailed,
     UsageError,
@@ -132,6 +134,8 @@ class Session(ChargingSession):
         self.needs_ocmf = needs_ocmf
         self._energy = Decimal(0)
         self._restarts: int | None = None
+        #: The end of this session, where the meter had signed it before it was asked again.
+        self._signed_end: Snapshot | None = None
 
     # Begin --------------------------------------------------------------------------------------------------------
 
@@ -163,14 +167,55 @@ class Session(ChargingSession):
             raise
         return taken
 
-    async def resume(self, words: str) -> None:
-        """Go on with a session whose begin record is still on the meter."""
+    async def resume(self, words: str | None) -> None:
+        """Go on with a session whose begin record is still on the meter, and whose metadata it carries."""
         kind = SnapshotType.TURN_ON if self.record.switching else SnapshotType.START
         await self.driver.info()
-        taken = await self.driver.existing(kind)
+        if words is not None:
+            await self._find(kind, words)
+        if self._signed_end is None:
+            await self._check_metadata()
+
+    async def _find(self, kind: SnapshotType, words: str) -> None:
+        """Begin and, if there is one already, end of this session. A begin that the meter has lost is a failure, but
+        the contactor may be closed, so the session is still to be ended."""
+        try:
+            taken = await self.driver.existing(kind)
+        except SnapshotFailed as error:
+            self._raise_unfinished(error)
+            self.record.failure = str(error)
+            return
         if taken.words != words:
             raise SessionFailed(f"the {kind.word} snapshot on the meter is not the begin of this session: {taken.name}")
         self.record.begin = taken
+        self._signed_end = await self._find_end(taken)
+
+    @staticmethod
+    def _raise_unfinished(error: SnapshotFailed) -> None:
+        if error.status is SnapshotStatus.UPDATING:
+            raise ResponseTimeout(f"the meter still signs: {error}") from error
+
+    async def _check_metadata(self) -> None:
+        """What the meter would sign now must be about this session. Raises :class:`SessionFailed` otherwise."""
+        readings = await self.driver.read("bs_meter.Meta1", "bs_meter.Meta2")
+        found = tuple(str(reading.value or "") for reading in readings)
+        if found != self.texts:
+            raise SessionFailed(f"the meter carries the metadata of another session: {found[0]!r} and {found[1]!r}")
+
+    async def _find_end(self, begin: Snapshot) -> Snapshot | None:
+        """The end that the meter has signed since ``begin``, for the same metadata; ``None`` while there is none.
+
+        Raises :class:`~wattproof.errors.ResponseTimeout` while the meter signs it.
+        """
+        kind = SnapshotType.TURN_OFF if self.record.switching else SnapshotType.END
+        try:
+            found = await self.driver.existing(kind)
+        except SnapshotFailed as error:
+            self._raise_unfinished(error)
+            return None
+        newer = (found.counter or 0) > (begin.counter or 0)
+        same = all(begin.fields[name] == found.fields[name] for name in SIZES)
+        return found if newer and same and not found.complaints else None
 
     async def _fail_begin(self, kind: SnapshotType, error: BaseException) -> None:
         self.record.failure = f"{kind.word}: {str(error) or type(error).__name__}"
@@ -184,6 +229,7 @@ class Session(ChargingSession):
             self.record.evidence.append(await self._persistent(SnapshotType.TURN_OFF))
             return "the turn-off after it succeeded, the contactor is open"
         except (LinkError, ProtocolError, Refused) as error:
+            self.unfinished = isinstance(error, LinkError | ProtocolError)
             return f"the turn-off after it failed too ({error}): {await self._contactor('CURRENT MAY FLOW')}"
 
     async def _contactor(self, alarm: str) -> str:
@@ -247,6 +293,8 @@ class Session(ChargingSession):
 
     async def progress(self) -> Progress:
         """Look at the meter once. A register that falls back (a glitch, a restart) never takes energy away."""
+        if self._signed_end is not None:
+            raise SessionFailed(f"somebody else has ended the session: {self._signed_end.name}")
         readings = {reading.point: reading.value for reading in await self.driver.read(WATCHED)}
 
         def number(name: str) -> Decimal | None:
@@ -282,9 +330,11 @@ class Session(ChargingSession):
         """
         kind = SnapshotType.TURN_OFF if self.record.switching else SnapshotType.END
         try:
-            await self._finish(await self._persistent(kind, self._relied))
+            await self._finish(self._signed_end or await self._persistent(kind, self._relied))
             return self.record
         except (SnapshotFailed, LinkError, ProtocolError, ModbusRefused) as error:
+            if self.comes_back and isinstance(error, LinkError | ProtocolError):
+                raise MeterSilent(f"{kind.word}: {error}") from error
             reasons = [f"{kind.word}: {error}"]
         await self._end_otherwise(kind, reasons)
         text = "; ".join(reasons)

@@ -25,6 +25,7 @@ from typing import Any
 from wattproof.drivers.charging import NANOSECONDS, ChargingSession, Progress
 from wattproof.errors import (
     LinkError,
+    MeterSilent,
     ProtocolError,
     Refused,
     ResponseTimeout,
@@ -105,13 +106,40 @@ class DmedSession(ChargingSession):
             raise
         return taken.record
 
-    async def resume(self, words: str) -> None:
+    async def resume(self, words: str | None) -> None:
         """Go on with a session that the meter still has open, or has ended."""
-        record = Record(words.encode())
-        if not self._is_ours(record):
-            raise SessionFailed(f"the begin record {record.field('PG')} is signed for another ID or CI")
-        taken = Taken("begin", record, self.driver.known_key or await self.driver.public_key())
-        self.record.begin, self._page, self._attempted = taken, taken.counter, True
+        if words is not None:
+            record = Record(words.encode())
+            if not self._is_ours(record):
+                raise SessionFailed(f"the begin record {record.field('PG')} is signed for another ID or CI")
+            taken = Taken("begin", record, self.driver.known_key or await self.driver.public_key())
+            self.record.begin, self._page = taken, taken.counter
+            if (begun := record.time) is not None:
+                self._started = int(begun.timestamp())
+        # Without a begin record, what lies on a meter that is idle is about a session of before.
+        self._attempted = words is not None or (await self._ready()).charging
+        if self._attempted:
+            await self._check_newest()
+
+    async def _check_newest(self) -> None:
+        """Raises :class:`SessionFailed` if the newest record says that the meter serves, or served, another session."""
+        newest = await self.driver.record()
+        if newest is not None and not self._same_cycle(newest):
+            raise SessionFailed(
+                f"the meter has signed {newest.field('PG')} for another session: ID {newest.field('ID')!r}, CI "
+                f"{newest.field('CI')!r}, begun {newest.begin_time}"
+            )
+
+    def _same_cycle(self, other: Record) -> bool:
+        """Whether a record is about our cycle: our ID and CI, and the reading and time of our begin."""
+        if self.record.begin is None:
+            return self._is_ours(other)
+        begin: Record = self.record.begin.record
+        return (
+            self._is_ours(other)
+            and begin.field("MS") == other.field("MS")
+            and (begin.begin_energy, begin.begin_time) == (other.begin_energy, other.begin_time)
+        )
 
     async def _prepare(self) -> None:
         status = await self.driver.status()
@@ -174,6 +202,7 @@ class DmedSession(ChargingSession):
         except SnapshotFailed as error:
             return f"; the cycle was ended again, but {error}"
         except _TROUBLE as error:
+            self.unfinished = isinstance(error, LinkError | ProtocolError)
             return f"; whether a cycle is open is not known ({error}): look with read METER_URL measurement_status"
         if taken is None:
             return ""
@@ -240,6 +269,8 @@ class DmedSession(ChargingSession):
             taken = await self.persist(self._ended, hopeless)
             taken, begin = await self._checked(taken)
         except _TROUBLE as error:
+            if self.comes_back and isinstance(error, LinkError | ProtocolError):
+                raise MeterSilent(f"end: {error}") from error
             text = f"end: {error}"
             earlier = self.record.failure
             self.record.failure = text if earlier is None else f"{earlier}; {text}"
@@ -312,6 +343,8 @@ class DmedSession(ChargingSession):
             wrong.append(f"it is stale: PG is {record.field('PG')}, and T{self._page} was there before")
         if record.transaction not in TRANSACTIONS.get(role, ENDS):
             wrong.append(f"its TX is {record.transaction}")
+        if role == "end" and self._attempted and self.record.begin is not None and not self._same_cycle(record):
+            wrong.append(f"it is about another cycle, begun {record.begin_time}")
         if role in ("begin", "end") and not self._is_ours(record):
             wrong.append(f"it is signed for ID {record.field('ID')!r} and CI {record.field('CI')!r}, not for ours")
         if wrong:

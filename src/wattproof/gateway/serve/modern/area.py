@@ -15,13 +15,13 @@ from wattproof.gateway.local import CommandFailed, Failing, Notice
 from wattproof.gateway.serve.body import Body, ClientGone, Receive
 from wattproof.gateway.serve.call import Serving
 from wattproof.gateway.serve.framing import Framing, Send
-from wattproof.gateway.serve.modern import about, account, gateway, live, meters, metrics, openapi, sessions
+from wattproof.gateway.serve.modern import about, account, gateway, live, meters, metrics, openapi, profiles, sessions
 from wattproof.gateway.serve.modern.face import Called, Face, Reply, Request
 from wattproof.gateway.serve.modern.rows import END_POINTS
 from wattproof.gateway.serve.problems import INTERNAL, Problem, problem
 
 #: Where the function of an end point is looked for.
-MODULES: Sequence[ModuleType] = (account, gateway, about, meters, live, sessions, openapi, metrics)
+MODULES: Sequence[ModuleType] = (account, gateway, about, meters, profiles, live, sessions, openapi, metrics)
 #: Notices that one listener may leave waiting before the oldest goes.
 WAITING = 1000
 #: What is wrong with these is not the request but what it meets: 409 here, while the old face says 400 for all.

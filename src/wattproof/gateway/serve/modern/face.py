@@ -198,4 +198,14 @@ def moment(text: str | None, name: str) -> int | None:
             raise Problem(400, f"{name} needs a time zone, such as 2026-11-30T12:00:00Z")
         return (found - _EPOCH) // _MILLISECOND
     except ValueError:
+        if _lost_its_plus(text):
+            raise Problem(400, f"invalid {name}: write the + of the time zone as %2B in an address") from None
         raise Problem(400, f"invalid {name}: ISO 8601 with a time zone, such as 2026-11-30T12:00:00Z") from None
+
+
+def _lost_its_plus(text: str) -> bool:
+    """Whether it is a time whose zone began with a plus sign, which means a blank in a query."""
+    try:
+        return datetime.fromisoformat("+".join(text.rsplit(" ", 1))).tzinfo is not None
+    except ValueError:
+        return False

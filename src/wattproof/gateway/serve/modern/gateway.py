@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from wattproof.g13.rights import ADMIN
 from wattproof.gateway import records
 from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed
@@ -50,6 +51,7 @@ async def status(face: Face, called: Called) -> shapes.Status:
             shapes.BusState(**{name: bus[name] for name in ("name", "state", "meters", "online", "queue")})
             for bus in state["buses"]
         ],
+        awaited=[shapes.AwaitedMeter(**one) for one in state.get("awaited", ()) if called.user.may(ADMIN)],
         storage=shapes.Storage(**state["storage"]) if "storage" in state else None,
         uptime_s=int(state["uptime_s"]),
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+
+import msgspec
 
 from wattproof.gateway import records
 from wattproof.gateway.answers import Trait, supported
 from wattproof.gateway.engines.scales import exponent_of
+from wattproof.gateway.local import CommandFailed
 from wattproof.gateway.quantities import IDS, NUMBERS
-from wattproof.gateway.records import Kind
 from wattproof.gateway.serve.modern import shapes
 from wattproof.gateway.serve.modern.face import Called, Face, moment, shown
 from wattproof.gateway.serve.problems import Problem
-from wattproof.metering import dates
 
 #: Longer than any time that is stored.
 FOR_EVER = 2**62
+_ADDED = dict[str, dict[int, records.Value]]
 
 
 async def meters(face: Face, called: Called) -> shapes.Meters:
@@ -41,10 +44,16 @@ def info(one: records.Meter) -> shapes.MeterInfo:
         bus=one.bus,
         status=-1 if one.status < 0 else min(one.status, 1),  # type: ignore[arg-type]
         origin="file" if one.origin == "file" else "api",
-        quantities=[NUMBERS[id].name.lower() for id in sorted(one.provides) if id in NUMBERS],
+        quantities=names(one.provides),
+        computed=names(computed(one)),
         resources=sorted(supported(one)),
         signs=Trait.SIGNS in one.traits,
     )
+
+
+def names(ids: Iterable[int]) -> list[str]:
+    """Names of quantities, in the order of their ids."""
+    return [NUMBERS[id].name.lower() for id in sorted(ids) if id in NUMBERS]
 
 
 async def known(face: Face, serial: str) -> records.Meter:
@@ -58,8 +67,19 @@ async def known(face: Face, serial: str) -> records.Meter:
 async def latest(face: Face, called: Called) -> shapes.Latest:
     """The newest values of a meter."""
     await known(face, called.serial)
-    values = await face.reader.latest(called.serial)
-    return shapes.Latest(serial=called.serial, values=shown_values(values))
+    values = await newest(face, [called.serial])
+    return shapes.Latest(serial=called.serial, values=shown_values(values[called.serial]))
+
+
+async def newest(face: Face, serials: Sequence[str]) -> dict[str, dict[int, records.Value]]:
+    """The newest values of meters by serial: what they said, and what engines have made of it. Without ``acquire``,
+    where the engines are, only the former."""
+    found = {serial: await face.reader.latest(serial) for serial in serials}
+    try:
+        added = msgspec.convert(await face.local.call("engine_values", serials=list(serials)), _ADDED, strict=False)
+    except CommandFailed:
+        return found
+    return {serial: values | added.get(serial, {}) for serial, values in found.items()}
 
 
 def shown_values(values: dict[int, records.Value]) -> dict[str, shapes.Value]:
@@ -82,24 +102,32 @@ def digits(mantissa: int, exponent: int) -> str:
     return format(Decimal(mantissa).scaleb(exponent), "f")
 
 
-def chosen(text: str | None) -> list[int]:
-    """Ids of comma-separated names; all of them without names. Raises ``Problem``."""
+def chosen(text: str | None, one: records.Meter) -> list[int]:
+    """Ids of comma-separated names; all of them without names. Raises ``Problem``: no such quantity, or one that the
+    gateway computes for this meter and keeps no readings of."""
     if text is None:
         return list(NUMBERS)
     names = [name.strip().lower() for name in text.split(",")]
     for name in names:
         if name not in IDS:
             raise Problem(400, f"unknown quantity {name}")
+        if IDS[name] in computed(one):
+            raise Problem(400, f"{name} is computed by the gateway and not stored as readings: its value is in latest")
     return [IDS[name] for name in names]
+
+
+def computed(one: records.Meter) -> frozenset[int]:
+    """Ids of the quantities that not the meter gives but its engine."""
+    return frozenset(one.provides).difference(one.place["measured"]) if "measured" in one.place else frozenset()
 
 
 async def readings(face: Face, called: Called) -> shapes.History:
     """Stored readings of a range, a page of them."""
-    await known(face, called.serial)
+    one = await known(face, called.serial)
     query: shapes.ReadingsQuery = called.query
     first, last = span(query)
     items: list[shapes.Moment] = []
-    found = face.reader.readings(called.serial, chosen(query.quantity), first, last, limit=query.limit + 1)
+    found = face.reader.readings(called.serial, chosen(query.quantity, one), first, last, limit=query.limit + 1)
     async for time, values in found:
         if len(items) == query.limit and items[-1].time != shown(time):
             return shapes.History(items=items, next=str(time))
@@ -110,58 +138,13 @@ async def readings(face: Face, called: Called) -> shapes.History:
 def span(query: shapes.Range) -> tuple[int, int]:
     """First and last moment of a page, UTC ms. Raises ``Problem``."""
     first, last = moment(query.from_, "from") or 0, moment(query.to, "to")
+    if query.from_ is not None and last is not None and first > last:
+        raise Problem(400, "from is later than to")
     if query.cursor is not None:
         if not query.cursor.isascii() or not query.cursor.isdigit() or len(query.cursor) > 16:
             raise Problem(400, "invalid cursor")
         first = max(first, int(query.cursor))
     return first, FOR_EVER if last is None else last
-
-
-async def profile(face: Face, called: Called) -> shapes.Profile:
-    """Rows of a channel of a load profile."""
-    await known(face, called.serial)
-    text = called.arguments["channel"]
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 8:
-        raise Problem(400, "invalid channel")
-    channel = int(text)
-    first, last = span(called.query)
-    series = next(
-        (one for one in await face.reader.series(called.serial) if (one.kind, one.channel) == (Kind.PROFILE, channel)),
-        None,
-    )
-    if series is None or not series.columns:
-        return shapes.Profile(channel=channel, quantity=None, unit=None, interval=None, items=[], next=None)
-    id, exponent = series.columns[0]
-    items: list[shapes.ProfileItem] = []
-    following = None
-    rows = face.reader.rows(called.serial, Kind.PROFILE, channel, first=first, last=last, count=called.query.limit + 1)
-    async for row in rows:
-        if len(items) == called.query.limit:
-            following = str(row.time)
-            break
-        items.append(
-            shapes.ProfileItem(
-                time=shown(row.time),
-                local=local_text(row.local),
-                status=row.status,
-                value=None if row.values[0] is None else digits(row.values[0], exponent),
-                estimated=row.estimated,
-            )
-        )
-    return shapes.Profile(
-        channel=channel,
-        quantity=NUMBERS[id].name.lower() if id in NUMBERS else None,
-        unit=NUMBERS[id].unit.symbol if id in NUMBERS else None,
-        interval=series.interval if isinstance(series.interval, int) else None,
-        items=items,
-        next=following,
-    )
-
-
-def local_text(seconds: int) -> str:
-    """Civil seconds as the interface writes local time."""
-    found = dates.fields(seconds)
-    return f"{found.year:04d}-{found.month:02d}-{found.day:02d}T{found.hour:02d}:{found.minute:02d}:{found.second:02d}"
 
 
 async def corrections(face: Face, called: Called) -> shapes.Corrections:

@@ -17,6 +17,7 @@ from wattproof.gateway.quantities import NUMBERS, Known
 from wattproof.gateway.records import Meter, Value
 from wattproof.gateway.serve.modern.about import resident
 from wattproof.gateway.serve.modern.face import Called, Face, Reply
+from wattproof.gateway.serve.modern.meters import newest
 from wattproof.model.quantities import Kind
 from wattproof.model.units import DEGREE, KILOGRAM, NONE, SECOND, Unit
 from wattproof.version import __version__
@@ -68,7 +69,7 @@ class _Once(Collector):
 async def metrics(face: Face, called: Called) -> Reply:
     """Values of the meters that the user may see, and how the gateway is."""
     meters = [one for one in await face.reader.meters() if called.user.sees(one.serial)]
-    latest = {one.serial: await face.reader.latest(one.serial) for one in meters}
+    latest = await newest(face, [one.serial for one in meters])
     try:
         state: Mapping[str, Any] | None = await face.local.call("state")
     except CommandFailed:

@@ -17,8 +17,10 @@ from wattproof.gateway.serve.modern.meters import known
 from wattproof.gateway.serve.problems import Problem
 
 #: Options that are shown as members of their own, or are ours alone.
-INNER = ("family", "failure", "notes", "measured_wh")
+INNER = ("family", "failure", "waiting", "notes", "measured_wh")
 TRUE_VERDICTS = ("ok", "warn")
+#: What the verifier finds where a record is signed with a published test key.
+TEST_KEY = "F-TEST-KEY"
 
 
 async def sessions(face: Face, called: Called) -> shapes.Sessions:
@@ -68,7 +70,7 @@ async def _stored(face: Face, id: str) -> records.Session:
 async def described(face: Face, one: records.Session, *, whole: bool = True) -> shapes.Session:
     """A session as shown, with the key as first seen and, if ``whole``, everything that was signed."""
     seen = await face.reader.keys(one.serial)
-    signed = await face.reader.signed_records(one.id) if whole else []
+    signed = [_record(record) for record in await face.reader.signed_records(one.id)] if whole else None
     options = {name: value for name, value in one.options.items() if name not in INNER}
     return shapes.Session(
         id=one.id,
@@ -79,9 +81,9 @@ async def described(face: Face, one: records.Session, *, whole: bool = True) -> 
         user=one.user,
         options=options,
         energy_wh=one.options.get("measured_wh"),
-        failure=one.options.get("failure"),
+        failure=one.options.get("failure") or one.options.get("waiting"),
         public_key=seen[0].key.hex() if seen else None,
-        records=[_record(record) for record in signed],
+        records=signed,
         verdict=one.verdict,
         true=is_true(one),
     )
@@ -103,15 +105,22 @@ def _record(record: records.SignedRecord) -> shapes.SessionRecord:
 
 
 def is_true(one: records.Session) -> bool | None:
-    """Whether the session is true: signatures valid with the key as first seen, and begin and end belong together.
-
-    ``None`` while there is nothing to judge.
+    """Whether the session is true: signatures valid with the key as first seen, which is none that anybody can sign
+    with, and begin and end belong together. ``None`` while there is nothing to judge.
     """
     if one.verdict is None:
         return None if one.state != "failed" else False
     judged = one.verdict.get("sessions", [])
-    signatures = [record.get("signature") for record in one.verdict.get("records", [])]
+    judged_records = one.verdict.get("records", [])
+    signatures = [record.get("signature") for record in judged_records]
+    if any(_is_published(finding) for record in judged_records for finding in record.get("findings", [])):
+        return False
     return bool(judged and signatures) and (
         all(found.get("verdict") in TRUE_VERDICTS for found in judged)
         and all(signature == "valid" for signature in signatures)
     )
+
+
+def _is_published(finding: dict[str, Any]) -> bool:
+    """Whether a finding says that a record is signed with a published test key, and that this is not allowed."""
+    return (finding.get("code"), finding.get("severity")) == (TEST_KEY, "warning")

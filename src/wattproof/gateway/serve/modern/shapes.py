@@ -152,6 +152,16 @@ class BusState(Out):
     queue: int
 
 
+class AwaitedMeter(Out):
+    """A meter of the configuration file that is not registered, because it has not said yet who it is, or because
+    another one has said the same. ``why``: what came in the place of an answer, or which other one."""
+
+    bus: str
+    family: str
+    address: int | str
+    why: str
+
+
 class Storage(Out):
     """Whether what meters say is stored. ``failure``: why not, such as a full disk; ``waiting``: polls that are not on
     disk yet; ``lost``: readings given up since the start of the process that reads meters."""
@@ -163,13 +173,15 @@ class Storage(Out):
 
 class Status(Out):
     """How the gateway is (8.7). ``allow_network``: it would move to the address that #5 sets (8.1).
-    ``storage``: ``None`` while nobody reads meters."""
+    ``awaited``: meters of the configuration file that are not registered, told to gateway admins. ``storage``: ``None``
+    while nobody reads meters."""
 
     leds: Leds
     listen: list[str]
     allow_network: bool
     clock: ClockState
     buses: list[BusState]
+    awaited: list[AwaitedMeter]
     storage: Storage | None
     uptime_s: int
 
@@ -259,7 +271,9 @@ class Scan(Out):
 
 
 class MeterInfo(Out):
-    """A meter that the user may see. ``quantities``: what it measures, by name; ``resources``: numbers of the resources
+    """A meter that the user may see. ``quantities``: what it measures, and what the
+    gateway computes from that, by name; ``computed``: those of them that are computed, so that they are among its
+    newest values and have no stored readings; ``resources``: numbers of the resources
     of the old face that it answers; ``signs``: whether signed charging sessions may begin with it."""
 
     serial: str
@@ -273,6 +287,7 @@ class MeterInfo(Out):
     status: Literal[-1, 0, 1]
     origin: Literal["file", "api"]
     quantities: list[str]
+    computed: list[str]
     resources: list[int]
     signs: bool
 
@@ -294,7 +309,8 @@ class Value(Out):
 
 
 class Latest(Out):
-    """The newest values of a meter."""
+    """The newest values of a meter; those that the gateway computes are missing while the process that reads meters is
+    away."""
 
     serial: str
     values: dict[str, Value]
@@ -315,7 +331,8 @@ class History(Out):
 
 
 class ProfileItem(Out):
-    """A row of a load profile: the end of its interval, status bits as in 5.6."""
+    """A row of a load profile: the end of its interval, status bits as in 5.6. ``time``: where the meter keeps the
+    profile, the moment at which its clock showed ``local``."""
 
     time: Time
     local: str
@@ -325,7 +342,8 @@ class ProfileItem(Out):
 
 
 class Profile(Out):
-    """Rows of a channel. ``interval`` in seconds."""
+    """Rows of a channel, of the gateway where it computes the profile, else of the meter, which is read then.
+    ``interval`` in seconds; ``quantity`` null: the channel records nothing, or the meter does not say what."""
 
     channel: int
     quantity: str | None
@@ -394,11 +412,13 @@ class SessionRecord(Out):
 
 
 class Session(Out):
-    """A charging session and whether it is true. ``true``: null while that cannot be said."""
+    """A charging session and whether it is true. ``true``: null while that cannot be said. ``state``: ``ending`` once
+    its end is asked for, until the meter has signed it. ``failure``: what went wrong; in an open session, what keeps it
+    from going on or ending. ``records``: null in lists."""
 
     id: str
     serial: str
-    state: Literal["beginning", "running", "ended", "failed"]
+    state: Literal["beginning", "running", "ending", "ended", "failed"]
     begun: Time
     ended: Time | None
     user: str
@@ -406,7 +426,7 @@ class Session(Out):
     energy_wh: str | None
     failure: str | None
     public_key: str | None
-    records: list[SessionRecord]
+    records: list[SessionRecord] | None
     verdict: dict[str, Any] | None
     true: bool | None
 
@@ -430,7 +450,8 @@ class Range(In):
 
 
 class ReadingsQuery(Range):
-    """The same of some quantities, comma-separated; left out: all."""
+    """The same of some quantities, comma-separated; left out: all that are stored. One that the gateway computes for
+    this meter (``computed``) is refused."""
 
     quantity: Annotated[str, Meta(max_length=20_000)] | None = None
 
