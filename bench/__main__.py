@@ -19,6 +19,7 @@ TABLES = (
     "memory",
     "meter_year",
     "ocmf_verify",
+    "verify_stream",
     "mbus_decode",
     "cosem_get",
     "eq_bus",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import gzip
 import html
 import json
 import subprocess
@@ -58,40 +57,6 @@ def test_containers_in_text_forms(forge: Any) -> None:
     for data in (xml, xml.hex().encode(), base64.b64encode(xml)):
         report = examine(data)
         assert report.records[0].container == "SAFE-XML" and report.sessions[0].id == "1"
-
-
-@pytest.mark.parametrize(
-    ("data", "container", "named"),
-    [
-        pytest.param(gzip.compress(b"OCMF|", mtime=0), "GZIP", "gzip", id="gzip"),
-        (b"PK\x03\x04" + bytes(30), "ZIP", "zip"),
-        (bytes(257) + b"ustar" + bytes(250), "TAR", "tar"),
-        (b"PAR1....PAR1", "PARQUET", "Parquet"),
-        (b"%PDF-1.7\n", "PDF", "PDF"),
-        (b"\x89PNG\r\n\x1a\n", "QR", "image"),
-        (b"\xff\xd8\xff\xe0", "QR", "image"),
-        (b"RIFF\0\0\0\0WEBP", "QR", "image"),
-    ],
-)
-def test_wrappers_are_named(data: bytes, container: str, named: str) -> None:
-    record = _only(data)
-    assert (record.signature.verdict, record.signature.reason) == ("unsupported", "V-EXTRA")
-    assert record.container == container and named in record.findings[0].message
-
-
-@pytest.mark.parametrize(
-    ("data", "format", "container"),
-    [
-        ('{"ocmf":"OCMF|{}|{}"}\n{"ocmf":"OCMF|{}|{}"}', "unknown", "JSONL"),
-        ("transaction_id;Signed Data\n1;OCMF|", "unknown", "CSV"),
-    ],
-)
-def test_formats_of_later_versions_are_named(data: bytes | str, format: str, container: str) -> None:
-    record = _only(data)
-    assert (record.signature.verdict, record.signature.reason) == ("unsupported", "V-ALG")
-    assert (record.format, record.container) == (format, container)
-    (finding,) = record.findings
-    assert finding.code == "F-EXTRA" and "recognises" in finding.message
 
 
 @pytest.mark.parametrize(
@@ -246,28 +211,6 @@ def test_writing_one_format_imports_no_parser_of_another() -> None:
     assert "wattproof.signed.formats.bsm" in loaded
     parsers = {f"wattproof.signed.formats.{name}" for name in ("ocmf", "chargeit", "safe_xml")}
     assert loaded.isdisjoint(parsers | {"wattproof.signed.jsonscan"})
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"ocmf\nOCMF|{}|{}",
-        b"Signed Data\r\nOCMF|{}|{}\r\nOCMF|{}|{}",
-        b'record\n"OCMF|{""FV"":""1.0""}|{}"',
-    ],
-)
-def test_one_column_is_a_csv_stream(data: bytes) -> None:
-    record = _only(data)
-    assert (record.signature.verdict, record.container) == ("unsupported", "CSV")
-
-
-def test_one_word_alone_is_no_csv_stream() -> None:
-    assert _only(b"record\n").signature.reason == "F-FORMAT"
-
-
-def test_texts_on_lines_are_a_json_lines_stream() -> None:
-    record = _only(b'"OCMF|{}|{}"\n"OCMF|{}|{}"\n')
-    assert (record.signature.verdict, record.container) == ("unsupported", "JSONL")
 
 
 @pytest.mark.proves("T-118", "T-074")

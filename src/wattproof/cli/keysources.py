@@ -9,14 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wattproof.cli import output
 from wattproof.errors import InvalidValue, UsageError
 
+if TYPE_CHECKING:
+    from wattproof.signed.report import Report
+
 #: A line of a list: serial number, and a key without blanks.
 _LINE = re.compile(r"(?P<serial>\S{1,200})[ \t;,]+(?P<key>\S{40,})")
 _MOST_BYTES = 32 << 20
+#: Keys of one run that are remembered until they are put into the register.
+MOST_SEEN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +139,51 @@ def _of_records(data: bytes, name: str) -> list[Offer]:
 
 
 def record_keys(records: list[Any]) -> list[Offer]:
-    """The key and the signer's serial number of every valid record whose key came with it."""
+    """The key and the signer's serial number of every valid record whose key came with it.
+
+    A serial number that is too long for the register is nobody's.
+    """
+    from wattproof.signed.register import MOST_TEXT
     from wattproof.signed.registered import signer
 
     found: dict[tuple[bytes, str], Offer] = {}
     for record in records:
         signature = record.signature
+        if signature.verdict != "valid" or signature.key_source == "trusted" or not signature.public_key:
+            continue
         serial = signer(record)
-        if signature.verdict == "valid" and signature.key_source != "trusted" and serial and signature.public_key:
+        if serial and len(serial) <= MOST_TEXT:
             key = (signature.public_key, serial)
-            found.setdefault(key, Offer(*key, f"a record in {record.source}"))
+            found.setdefault(key, Offer(*key, f"a record in {record.source}"[:MOST_TEXT]))
     return list(found.values())
+
+
+class Seen:
+    """Keys that came with valid records of a run, gathered part by part."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[bytes, str], Offer] = {}
+        self._left_out = False
+
+    def add(self, report: Report) -> None:
+        """The keys of one report."""
+        for offer in record_keys(report.records):
+            key = (offer.key, offer.serial)
+            if key in self._found:
+                continue
+            if len(self._found) < MOST_SEEN:
+                self._found[key] = offer
+            else:
+                self._left_out = True
+
+    def keep(self, path: Path) -> None:
+        """Put them into the register, as first seen. Raises ``StorageError``."""
+        from wattproof.cli.keys import pin
+
+        if self._found:
+            pin(path, [(offer.key, offer.serial, offer.source) for offer in self._found.values()])
+        if self._left_out:
+            output.warn(f"only the first {MOST_SEEN:,} keys are kept in the register: pin smaller files")
 
 
 # -- gateways -----------------------------------------------------------------------------------------------------

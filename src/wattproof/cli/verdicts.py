@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from wattproof.cli import output
@@ -51,6 +51,10 @@ _WORDS = {
     "hint": Text("hint", "Hinweis"),
     "would say": Text("would say", "würde sagen"),
     "nothing": Text("nothing to judge", "nichts zu beurteilen"),
+    "long": Text(
+        "a long input: from here on only what is red or grey is shown",
+        "eine lange Eingabe: von hier an wird nur gezeigt, was rot oder grau ist",
+    ),
 }
 
 
@@ -72,12 +76,28 @@ def headline(verdict: str, language: Language = "en") -> str:
 
 def show(report: Report, language: Language = "en") -> None:
     """Print a report for people."""
-    writer = _Writer(report, language)
     console = output.console()
-    for line in writer.lines():
+    for line in lines(report, language):
         console.print(line, soft_wrap=True)
-    output.say(writer.total())
+    show_total(report.summary, language)
+
+
+def lines(report: Report, language: Language = "en") -> Iterator[rich_text.Text]:
+    """A block for each session and loose record."""
+    return _Writer(report, language).lines()
+
+
+def show_total(counts: Mapping[str, int], language: Language = "en") -> None:
+    """Print the counts of a summary, and the notice."""
+    parts = [f"{counts[colour.value]} {say(name, language)}" for colour, name in COLOUR_NAMES.items()]
+    shown = ", ".join(part for part in parts if not part.startswith("0 ")) or say(_WORDS["nothing"], language)
+    output.say(f"{_counted(counts, language)}: {shown}")
     output.say(say(NOTICE, language))
+
+
+def long_input(language: Language = "en") -> str:
+    """What is said between the beginning of a long input and the rest of it."""
+    return say(_WORDS["long"], language)
 
 
 def _line(text: str, style: str = "") -> rich_text.Text:
@@ -95,12 +115,6 @@ class _Writer:
 
     def word(self, name: str) -> str:
         return say(_WORDS[name], self.language)
-
-    def total(self) -> str:
-        counts = self.report.summary
-        parts = [f"{counts[colour.value]} {say(name, self.language)}" for colour, name in COLOUR_NAMES.items()]
-        shown = ", ".join(part for part in parts if not part.startswith("0 ")) or self.word("nothing")
-        return f"{_counted(counts, self.language)}: {shown}"
 
     def lines(self) -> Iterator[rich_text.Text]:
         for session in self.report.sessions:
@@ -200,7 +214,7 @@ class _Writer:
             yield _line(f"  {PROFILES[self.report.profile].program} {self.word('would say')}: {name}{because}")
 
 
-def _counted(counts: dict[str, int], language: Language) -> str:
+def _counted(counts: Mapping[str, int], language: Language) -> str:
     sessions, loose, unreadable = counts["sessions"], counts["loose_records"], counts["unreadable"]
     if language == "de":
         parts = [f"{sessions} {'Ladevorgang' if sessions == 1 else 'Ladevorgänge'}"]

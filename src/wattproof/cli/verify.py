@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
 
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.errors import UsageError
+from wattproof.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
+    from wattproof.cli.keysources import Seen
+    from wattproof.cli.verify_stream import Bar, Listener
     from wattproof.signed.examination import Examination
+    from wattproof.signed.paper.sheet import Document, Pages
     from wattproof.signed.report import Report
+    from wattproof.signed.totals import Totals
     from wattproof.signed.wording import Language
 
 #: Endings of --report to the name of the writer.
@@ -37,9 +43,10 @@ def command(
     """Check signed meter values: is the signature right, is the session complete, and if not, why.
 
     Reads OCMF texts, S.A.F.E. transparency XML, Chargy and chargeIT JSON, PTB containers, OCPI and OCPP messages, and
-    ChargePoint records with the signature in a file beside them; also written in hexadecimal, Base64 or Base32. A
-    record is green only with a key that you give or trust in your key register (`wattproof keys`): a key inside the
-    file proves only that key and record belong together.
+    ChargePoint records with the signature in a file beside them; also written in hexadecimal, Base64 or Base32; alone
+    or inside zip, tar, gzip, JSON lines, CSV, and with the extra `documents` inside Parquet, PDF files and images of QR
+    codes. Streams may have any length. A record is green only with a key that you give or trust in your key register
+    (`wattproof keys`): a key inside the file proves only that key and record belong together.
 
     Exit codes: 0 green or yellow; 1 red (with --strict also yellow); 2 misuse or a file that cannot be read;
     3 grey: nothing red, but something cannot be judged; 5 the report cannot be written, or the key register not read.
@@ -94,7 +101,7 @@ def command(
     if report_file is not None:
         _report_kind(report_file)
     from wattproof.cli.keyfile import register_path
-    from wattproof.signed import companions
+    from wattproof.cli.verify_stream import take, watching
     from wattproof.signed.examination import Examination
 
     known = register_path(register)
@@ -104,20 +111,75 @@ def command(
     if register is not None and known is not None and not there and not pin:
         raise UsageError(f"--keys {escape(register)}: there is no such key register")
     examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile, register=known if there else None)
-    for name in companions.leading(files):
-        _add(examination, name)
-    report = examination.report()
-    if json:
-        output.print_json(_printable(report.as_dict()))
+    pages, seen = _pages(report_file is not None), _seen(pin)
+    beside = [each for each in (pages, seen) if each is not None]
+    stdout = sys.stdout  # a bar puts another one in its place
+    with watching() as bar:
+        parts = _parts(examination, files, bar)
+        found: Report | Totals
+        if take(parts, examination.keep):
+            found = _long(examination, parts, beside, bar, stdout, None if json else spoken)
+        else:
+            bar.close()
+            found = _short(examination.report(), beside, None if json else spoken)
+    if pages is not None and report_file is not None:
+        for part in pages.parts:
+            examination.settle(part)
+        _write_report(pages.document(found.summary, examination.report().unreadable), report_file, spoken)
+        if not json:
+            output.note(f"wrote {report_file}")
+    if seen is not None and known is not None:
+        seen.keep(known)
+    return found.exit_status(strict=strict)
+
+
+def _short(report: Report, beside: Sequence[Listener], language: Language | None) -> Report:
+    """An input that is shown as one report: for people in a language, or as JSON."""
+    if language is None:
+        from wattproof.cli.verify_stream import printable
+
+        output.print_json(printable(report.as_dict()))
     else:
         from wattproof.cli.verdicts import show
 
-        show(report, spoken)
-    if report_file is not None:
-        _write_report(report, report_file, spoken, quiet=json)
-    if pin and known is not None:
-        _pin(report, known)
-    return report.exit_status(strict=strict)
+        show(report, language)
+    for each in beside:
+        each.add(report)
+    return report
+
+
+def _long(
+    examination: Examination,
+    parts: Iterator[Report],
+    beside: Sequence[Listener],
+    bar: Bar,
+    stdout: TextIO,
+    language: Language | None,
+) -> Totals:
+    """A long input: what is found is written part by part."""
+    from wattproof.cli.verify_stream import Json, Lines, totals
+
+    with closing(Json(examination, stdout) if language is None else Lines(language, stdout)) as writer:
+        found = totals(examination, parts, [*beside, writer])
+        bar.close()
+        writer.finish(found.summary)
+    return found
+
+
+def _pages(wanted: bool) -> Pages | None:
+    if not wanted:
+        return None
+    from wattproof.signed.paper.sheet import Pages
+
+    return Pages()
+
+
+def _seen(wanted: bool) -> Seen | None:
+    if not wanted:
+        return None
+    from wattproof.cli.keysources import Seen
+
+    return Seen()
 
 
 def _language(wanted: Literal["en", "de", "auto"]) -> Language:
@@ -142,7 +204,7 @@ def _report_kind(path: Path) -> str:
     return kind
 
 
-def _write_report(report: Report, path: Path, language: Language, *, quiet: bool) -> None:
+def _write_report(report: Document, path: Path, language: Language) -> None:
     from wattproof.cli.keeping import write_durably
 
     if _report_kind(path) == "pdf":
@@ -154,33 +216,41 @@ def _write_report(report: Report, path: Path, language: Language, *, quiet: bool
 
         data = write_html(report, language)
     write_durably(path, data)
-    if not quiet:
-        output.note(f"wrote {path}")
 
 
-def _pin(report: Report, path: Path) -> None:
-    """First-seen keys into the register."""
-    from wattproof.cli.keys import pin
-    from wattproof.cli.keysources import record_keys
+def _parts(examination: Examination, names: Sequence[str], bar: Bar) -> Iterator[Report]:
+    """What the named files hold; one that cannot be read is said at once and counted, the others go on."""
+    from wattproof.signed import companions
 
-    found = [(offer.key, offer.serial, offer.source) for offer in record_keys(report.records)]
-    if found:
-        pin(path, found)
+    for name in companions.leading(names):
+        bar.name = name
+        try:
+            with _opened(name) as file:
+                yield from _parts_of(examination, file, name, bar)
+        except (OSError, ValueError, StorageError) as error:
+            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
+            examination.unreadable(name, reason)
 
 
-def _add(examination: Examination, name: str) -> None:
-    """Read one named file; what cannot be read is said at once and counted, the others go on."""
-    from wattproof.signed.examination import read_file
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == "-":
+        yield sys.stdin.buffer
+    else:
+        with Path(name).open("rb") as file:
+            yield file
 
-    try:
-        if name == "-":
-            examination.add(read_file(sys.stdin.buffer), source=name)
-        else:
-            examination.add_file(Path(name), source=name)
-    except (OSError, ValueError) as error:
-        reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-        sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
-        examination.unreadable(name, reason)
+
+def _parts_of(examination: Examination, file: BinaryIO, name: str, bar: Bar) -> Iterator[Report]:
+    from wattproof.signed import companions
+    from wattproof.signed.sources.source import Progress, from_file
+
+    bar.progress = Progress()
+    beside = None if name == "-" else companions.of(Path(name))
+    for part in examination.parts(from_file(file, bar.progress), name, beside):
+        bar.tell(len(part.records))
+        yield part
 
 
 def _argument(text: str, option: str) -> bytes | str:
@@ -245,12 +315,3 @@ def _octets(text: str, option: str) -> bytes:
 def escape(text: str) -> str:
     """A name of the command line, made harmless for a terminal."""
     return output.harmless(text).replace("\n", "\\u000a")
-
-
-def _printable(value: object) -> object:
-    """The same object with lone surrogates (of file names) replaced, so that it can be written as UTF-8."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
-    if isinstance(value, dict):
-        return {key: _printable(item) for key, item in value.items()}
-    return [_printable(item) for item in value] if isinstance(value, list) else value

@@ -4,6 +4,7 @@
 ``examine(data, public_key, ...)``   the report on a file, text or bytes; never raises on bad content
 ``verify(data, public_key, ...)``    the same, but raises ``VerificationError`` unless everything that counts holds
 ``verify_digest(...)``               a bare digest, its signature and a key
+``examine_stream(data, ...)``        a report for every document or group of rows of a stream, in constant memory
 ``Examination(...)``                 one run over several files
 ``KeyRegister``                      keys of meters: first seen, trusted, revoked
 ``Report``                           records, sessions, colours; ``as_dict()`` is what ``verify --json`` prints
@@ -17,17 +18,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wattproof.signed.examination import Examination, examine, verify, verify_digest
+    from wattproof.signed.examination import Examination, Progress, examine, examine_stream, verify, verify_digest
     from wattproof.signed.register import KeyRegister
     from wattproof.signed.report import Report
 
-__all__ = ["Examination", "KeyRegister", "Report", "examine", "verify", "verify_digest"]
+__all__ = [
+    "Examination",
+    "KeyRegister",
+    "Progress",
+    "Report",
+    "examine",
+    "examine_stream",
+    "verify",
+    "verify_digest",
+]
 
 _HOMES = {
     "Examination": "wattproof.signed.examination",
     "KeyRegister": "wattproof.signed.register",
     "Report": "wattproof.signed.report",
     "examine": "wattproof.signed.examination",
+    "examine_stream": "wattproof.signed.examination",
+    "Progress": "wattproof.signed.examination",
     "verify": "wattproof.signed.examination",
     "verify_digest": "wattproof.signed.examination",
 }

@@ -40,6 +40,21 @@ def beside(path: os.PathLike[str], data: bytes, limits: Limits = DEFAULT) -> Bes
     return chargepoint_files.beside(Path(path).name, data, names, content, limits)
 
 
+def of(path: os.PathLike[str], limits: Limits = DEFAULT) -> Beside:
+    """What the files beside ``path`` say about it; nothing if it is no such record, or not a regular file."""
+    try:
+        if not Path(path).is_file():  # a pipe can be read only once
+            return NOTHING
+        with Path(path).open("rb") as file:
+            if not chargepoint_files.may_be_record(file.read(64 * 1024)):
+                return NOTHING
+            file.seek(0)
+            data = file.read(limits.record + 1)
+    except (OSError, ValueError):
+        return NOTHING
+    return beside(path, data, limits)
+
+
 def leading(names: Sequence[str], limits: Limits = DEFAULT) -> list[str]:
     """Named files, in their order, without those that are read together with another one of them."""
     if not any(name.lower().endswith(_SUFFIXES) for name in names):
@@ -47,12 +62,5 @@ def leading(names: Sequence[str], limits: Limits = DEFAULT) -> list[str]:
     belonging: set[Path] = set()
     for name in names:
         path = Path(name)
-        try:
-            if not path.is_file():  # a pipe can be read only once
-                continue
-            with path.open("rb") as file:
-                data = file.read(limits.record + 1)
-        except (OSError, ValueError):
-            continue
-        belonging.update(path.parent / other for other in beside(path, data, limits).names)
+        belonging.update(path.parent / other for other in of(path, limits).names)
     return [name for name in names if name == "-" or Path(name) not in belonging]

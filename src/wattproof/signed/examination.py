@@ -5,6 +5,9 @@
     report = examine(Path("session.xml"), public_key="3059...")
     report.summary["green"]; report.as_dict()
 
+    for part in examine_stream(Path("fleet.jsonl"), public_key="3059..."):  # of any length, in constant memory
+        part.records, part.sessions, part.loose
+
 :func:`examine` never raises on bad content; :func:`verify` raises unless everything legally relevant holds.
 """
 
@@ -13,14 +16,15 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
-from wattproof.signed import keys, recognise, verification
+from wattproof.signed import companions, keys, recognise, verification
 from wattproof.signed.colours import SessionVerdict
 from wattproof.signed.curves import PublicKey
 from wattproof.signed.encoding import Refused, decode
@@ -32,8 +36,10 @@ from wattproof.signed.report import Report
 from wattproof.signed.rules import judge
 from wattproof.signed.rules.findings import Thresholds
 from wattproof.signed.sessions import Session, form
+from wattproof.signed.sources.source import Place, Progress, Source, from_bytes, from_file
+from wattproof.signed.sources.unwrap import groups
 from wattproof.signed.texts import HEADLINES, REASONS, TEST_KEY, VERDICTS
-from wattproof.signed.units import Carrier, KeyText, Unit
+from wattproof.signed.units import KeyText, Unit
 
 if TYPE_CHECKING:
     from wattproof.signed.formats.chargepoint_files import Beside
@@ -45,6 +51,8 @@ KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
 #: Source name of data that came from no file.
 DATA = "data"
 
+#: Test keys that a run remembers, so that they mark other records, too.
+_MOST_TEST_KEYS = 100_000
 #: By whether test keys are allowed.
 _TEST_KEY = {
     True: Finding("F-TEST-KEY", Severity.INFO, TEST_KEY.en),
@@ -85,32 +93,80 @@ class Examination:
         moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
         self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile, trusted=self._trusted)
-        self._test_keys: set[bytes] = set()
+        self._test_keys: dict[bytes, None] = {}
+        self._last = ("", -1)  # source and index of the last record
 
     def add(self, data: bytes, source: str = DATA, beside: Beside | None = None) -> None:
-        """Examine one document: a file's content, a record; ``beside`` is what files beside it say about it."""
-        carrier = _carrier(source, self._experimental)
-        if beside is not None and beside.names:
-            carrier = replace(carrier, detached=beside.detached, keys=beside.keys)
-        records = [self._verified(unit) for unit in recognise.read(data, carrier, self._limits)]
-        for index, record in enumerate(records):
-            record.index = index
+        """Examine a file's content or a record, and keep what is found for :meth:`report`.
+
+        ``beside`` is what other files say about it.
+        """
+        if data[:5] == b"OCMF|":  # by far the most
+            self.keep(self._part(recognise.read(data, self._place(source).carrier(), self._limits)))
+        else:
+            self.add_source(from_bytes(data), source, beside)
+
+    def add_source(self, data: Source, source: str = DATA, beside: Beside | None = None) -> None:
+        """The same for a source that is read piece by piece. Raises ``StorageError`` if reading fails."""
+        for part in self.parts(data, source, beside):
+            self.keep(part)
+
+    def parts(self, data: Source, source: str = DATA, beside: Beside | None = None) -> Iterator[Report]:
+        """A report of its own for every document, and for every group of rows, of a source of any length.
+
+        Nothing is kept of them here but the published test keys that were met: they mark the records that follow.
+        Raises ``StorageError`` if reading fails half-way.
+        """
+        self._last = ("", -1)
+        with closing(data):
+            for units in groups(data, self._place(source, beside)):
+                yield self._part(units)
+
+    def _place(self, source: str, beside: Beside | None = None) -> Place:
+        return Place(source, source, limits=self._limits, beside=beside, experimental=self._experimental)
+
+    def _part(self, units: list[Unit]) -> Report:
+        """What is found in units that belong to one document, or to one group of rows."""
+        records = [self._verified(unit) for unit in units]
+        source, index = self._last
+        for record in records:
+            index = index + 1 if record.source == source else 0
+            source, record.index = record.source, index
             if verification.is_test_key(record) and record.signature.public_key:
-                self._test_keys.add(record.signature.public_key)
+                self._met(record.signature.public_key)
+        self._last = (source, index)
         sessions, loose = form(records)
         for session in sessions:
             judge(session, self._thresholds)
+        whole = self._report
+        part = Report(
+            records,
+            sessions,
+            loose,
+            allow_test_keys=whole.allow_test_keys,
+            profile=whole.profile,
+            trusted=self._trusted,
+        )
+        self.settle(part)
+        return part
+
+    def _met(self, key: bytes) -> None:
+        if key not in self._test_keys:
+            if len(self._test_keys) >= _MOST_TEST_KEYS:
+                del self._test_keys[next(iter(self._test_keys))]
+            self._test_keys[key] = None
+
+    def keep(self, part: Report) -> None:
+        """Keep a part for :meth:`report`."""
         report = self._report
-        report.records += records
-        report.sessions += sessions
-        report.loose += loose
+        report.records += part.records
+        report.sessions += part.sessions
+        report.loose += part.loose
 
     def add_file(self, path: os.PathLike[str], source: str | None = None) -> None:
-        """Examine one file, with those beside it that belong to the same record. Raises ``OSError``."""
-        from wattproof.signed import companions
-
-        data = read_file(path, self._limits)
-        self.add(data, source or os.fspath(path), companions.beside(path, data, self._limits))
+        """Examine one file, with those beside it that belong to the same record. Raises ``StorageError``."""
+        for part in _parts_of_path(self, Path(path), source or os.fspath(path)):
+            self.keep(part)
 
     def unreadable(self, source: str, reason: str) -> None:
         """Count an input that could not be opened or read."""
@@ -118,14 +174,35 @@ class Examination:
 
     def report(self) -> Report:
         """The report of everything added so far; marks every record whose key is a published test key."""
+        self.settle(self._report)
+        return self._report
+
+    def is_test_key(self, key: bytes | None) -> bool:
+        """Whether a published test key with this SubjectPublicKeyInfo was met in this run."""
+        return key in self._test_keys
+
+    @property
+    def allow_test_keys(self) -> bool:
+        """Whether published test keys count like others."""
+        return self._report.allow_test_keys
+
+    def mark(self, entry: dict[str, Any]) -> None:
+        """The same for a record of ``as_dict()``, whose key became known as a test key after it was written."""
+        finding = _TEST_KEY[self.allow_test_keys]
+        stated = {"code": finding.code, "severity": finding.severity.value, "where": "", "message": finding.message}
+        entry["findings"].append(stated)
+        if entry["overall"] == "green" and not self.allow_test_keys:
+            entry["overall"] = "yellow"
+
+    def settle(self, report: Report) -> None:
+        """Mark the records of a part whose key is a published test key that was met in this run, also after it."""
         if self._test_keys:
-            finding = _TEST_KEY[bool(self._report.allow_test_keys)]
-            for record in self._report.records:
+            finding = _TEST_KEY[bool(report.allow_test_keys)]
+            for record in report.records:
                 signature = record.signature
                 if signature.public_key in self._test_keys and not signature.test_key:
                     signature.test_key = True
                     record.findings.append(finding)
-        return self._report
 
     def _verified(self, unit: Unit) -> Record:
         try:
@@ -180,11 +257,6 @@ def _key_text(key: bytes | str) -> KeyText:
     return keys.key_text(key, KeySource.TRUSTED)
 
 
-@lru_cache(maxsize=16)
-def _carrier(source: str, experimental: bool) -> Carrier:
-    return Carrier(source=source, experimental=experimental)
-
-
 def _read(path: os.PathLike[str]) -> bytes:
     try:
         return read_file(path)
@@ -200,8 +272,43 @@ def read_file(path: os.PathLike[str] | BinaryIO, limits: Limits = DEFAULT) -> by
     return path.read(limits.document + 1)
 
 
+def examine_stream(
+    data: Data | BinaryIO,
+    public_key: KeyLike | None = None,
+    *,
+    source: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Iterator[Report]:
+    """Examine a stream, an archive or a document of any length in constant memory: one report after the other.
+
+    Each covers one document, or the rows of one transaction: ``records``, ``sessions``, ``loose``, and all that a
+    report offers; sessions never span two of them. ``data`` may also be an open binary file or pipe; ``progress``
+    tells how many bytes of it were read. A published test key marks its records from where it is recognised. Raises
+    ``StorageError`` if the file cannot be read, and what :func:`examine` raises for wrong options.
+    """
+    examination = Examination(public_key, **options)
+    if isinstance(data, (str, os.PathLike)):
+        return _parts_of_path(examination, Path(data), source or os.fspath(data), progress)
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return examination.parts(from_bytes(bytes(data)), source or DATA)
+    return examination.parts(from_file(data, progress), source or DATA)
+
+
+def _parts_of_path(
+    examination: Examination, path: Path, source: str, progress: Progress | None = None
+) -> Iterator[Report]:
+    try:
+        file = path.open("rb")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise StorageError(f"cannot read {path}: {reason or error}") from error
+    with file:
+        yield from examination.parts(from_file(file, progress), source, companions.of(path))
+
+
 def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None = None, **options: Any) -> Report:
-    """Examine one document. Never raises on bad content: what cannot be read is a finding of the report.
+    """Examine a file or a record. Never raises on bad content: what cannot be read is a finding of the report.
 
     ``data``: the bytes or text of a file or record, or a path. A ``str`` is taken as the record itself; only if it
     is none and names a file, that file is read - pass ``bytes`` if a stranger chose the text. ``options`` are those
@@ -212,21 +319,19 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
     if isinstance(data, str):
         content = data.encode("utf-8", "surrogatepass")
         if not recognise.is_recognised(content) and _names_file(data):
-            _add_file(examination, Path(data), source or data)
+            _add_path(examination, Path(data), source or data)
         else:
             examination.add(content, source or DATA)
     elif isinstance(data, os.PathLike):
-        _add_file(examination, data, source or os.fspath(data))
+        _add_path(examination, Path(data), source or os.fspath(data))
     else:
         examination.add(bytes(data), source or DATA)
     return examination.report()
 
 
-def _add_file(examination: Examination, path: os.PathLike[str], source: str) -> None:
-    try:
-        examination.add_file(path, source)
-    except OSError as error:
-        raise StorageError(f"cannot read {os.fspath(path)}: {error.strerror or error}") from error
+def _add_path(examination: Examination, path: Path, source: str) -> None:
+    for part in _parts_of_path(examination, path, source):
+        examination.keep(part)
 
 
 def _names_file(text: str) -> bool:
@@ -320,4 +425,4 @@ def verify_digest(digest: bytes, signature: bytes, public_key: KeyLike) -> Signa
     return found
 
 
-__all__ = ["Examination", "Report", "examine", "verify", "verify_digest"]
+__all__ = ["Examination", "Progress", "Report", "examine", "examine_stream", "verify", "verify_digest"]

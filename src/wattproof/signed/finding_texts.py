@@ -30,6 +30,10 @@ FINDINGS: dict[str, Text] = {
     "F-CL": Text(
         "The accumulated loss is no plain number from 0.", "Der aufgelaufene Verlust ist keine einfache Zahl ab 0."
     ),
+    "F-COLUMN-TWICE": Text(
+        "Two columns have the same meaning, the first one counts.",
+        "Zwei Spalten haben dieselbe Bedeutung, die erste zählt.",
+    ),
     "F-CT": Text(
         "The type of charge point is neither EVSEID nor CBIDC.",
         "Die Art der Ladepunktkennung ist weder EVSEID noch CBIDC.",

@@ -348,9 +348,16 @@ def resolve(key: KeyText, curve: Curve | str | None = None) -> DecodedKey:
     return decode(key.text, key.encoding, curve)
 
 
+#: Bytes of a compressed point of the shortest curve, and the characters of keys as text.
+_SHORTEST = 25
+_ALPHABET = re.compile(r"[A-Za-z0-9+/=_:-]+")
+
+
 def looks_like_key(data: bytes) -> bool:
     """Whether a document is a public key rather than a record: a key that names its curve, or a point of any curve."""
-    if len(data) > DEFAULT.key:
+    if not _SHORTEST <= len(data) <= DEFAULT.key:
+        return False
+    if data.isascii() and not _ALPHABET.fullmatch(_clean(data.decode("ascii"))):
         return False
     choices = (None, *CURVES.values())
     return any(decode(data, None, curve).key is not None for curve in choices)

@@ -23,6 +23,15 @@ class Limits:
     sml_elements: int = 256
     digits: int = 40
     exponent: int = 30
+    members: int = 10_000
+    unpacked: int = 100 * 1024 * 1024
+    ratio: int = 200
+    nesting: int = 3
+    pages: int = 500
+    attachments: int = 100
+    images: int = 200
+    pixels: int = 50_000_000
+    codes: int = 20
 
 
 DEFAULT = Limits()

@@ -1,7 +1,7 @@
 """What a document is, by its content: the order of tests of the verifier specification, section 0.5.
 
-Formats that the specification describes but this version does not read are recognised and reported as
-``unsupported``, with a sentence that names them; nothing is ever guessed.
+Archives, tables and images are recognised here, too, and unpacked in :mod:`wattproof.signed.sources`; nothing is ever
+guessed.
 """
 
 from __future__ import annotations
@@ -44,17 +44,23 @@ class Row:
     read: Read
 
 
-def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT) -> list[Unit]:
-    """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read."""
-    return _units(data, carrier, limits, 0)
+def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT, *, plain: bool = False) -> list[Unit]:
+    """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read.
+
+    ``plain``: it is known that the document itself is no text in hexadecimal, Base64 or Base32.
+    """
+    return _units(data, carrier, limits, _PLAIN if plain else 0)
 
 
 def is_recognised(data: bytes) -> bool:
     """Whether a document is anything but unknown."""
     if data[:5] == b"OCMF|":
         return True
-    body = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
-    return any(row.test(body) for row in (*_WRAPPERS, *_rows()))
+    return _wrapped(data) or any(row.test(stripped(data)) for row in _rows())
+
+
+def _wrapped(data: bytes) -> bool:
+    return any(row.test(data) for row in _WRAPPERS)
 
 
 def failed(record: Record, error: BaseException) -> Record:
@@ -68,6 +74,7 @@ def _crash(error: BaseException) -> Finding:
     return Finding("F-FORMAT", Severity.ERROR, f"internal error, please report it: {type(error).__name__}")
 
 
+_PLAIN = -1  # the level of a document that was looked at in other encodings already
 _MAX_NESTING = 3  # a container in a container in text of hexadecimal or Base64
 _TOO_DEEP = {"XML": "F-XML-DEPTH", "JSON": "F-JSON-DEPTH"}
 
@@ -84,7 +91,7 @@ def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[U
         else:
             decoded = item.decoded
             content = decoded if decoded is not None and _means_something(decoded) else item.content
-            found = _units(content, item.carrier, limits, nested + 1)
+            found = _units(content, item.carrier, limits, max(nested, 0) + 1)
             for unit in found:
                 labels.check(unit.record, item.carrier.label)
             if item.then is not None:
@@ -124,7 +131,7 @@ def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequen
                 message = f"a container inside more than {_MAX_NESTING} others"
                 return [stopped("unknown", _TOO_DEEP[row.name], message, carrier=carrier)]
             return row.read(body, carrier, limits)
-    if nested <= _MAX_NESTING:
+    if 0 <= nested <= _MAX_NESTING:
         decoded = _decoded(body)
         if decoded is not None:
             return [Enclosed(decoded, carrier)]
@@ -143,12 +150,13 @@ def _unknown(body: bytes, carrier: Carrier) -> Unit:
 
 # -- text of text -------------------------------------------------------------------------------------------------
 
+_SHORTEST_TEXT = 14  # "OCMF|{}|{}" in Base64
 _TEXT = re.compile(rb"[A-Za-z0-9+/=_\-\s]+")
 
 
 def _decoded(body: bytes) -> bytes | None:
     """Row o: the content of hexadecimal, Base64 or Base32 text, if that is recognised."""
-    if not _TEXT.fullmatch(body):
+    if len(body) < _SHORTEST_TEXT or not _TEXT.fullmatch(body):
         return None
     text = b"".join(body.split()).decode("ascii")
     for decode in keys.ENCODINGS.values():
@@ -163,8 +171,8 @@ def _decoded(body: bytes) -> bytes | None:
 
 def _means_something(data: bytes) -> bool:
     """Whether decoded text is recognised: a to m, so not as CSV, which chance may look like."""
-    stripped = data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
-    return bool(stripped) and any(row.test(stripped) for row in (*_WRAPPERS, *_rows()) if row.name != "CSV")
+    body = stripped(data)
+    return bool(body) and (_wrapped(data) or any(row.test(body) for row in _rows()))
 
 
 # -- JSON documents -----------------------------------------------------------------------------------------------
@@ -176,7 +184,8 @@ def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
         value, findings = jsonscan.load(body, limits)
     except JsonProblem as problem:
         return [_broken_json(body, carrier, problem)]
-    carrier = replace(carrier, findings=(*carrier.findings, *findings))
+    if findings:
+        carrier = replace(carrier, findings=(*carrier.findings, *findings))
     for row in json_rows():
         if row.detect(value):
             return list(row.read(value, carrier, limits))
@@ -186,21 +195,7 @@ def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
 
 
 def _broken_json(body: bytes, carrier: Carrier, problem: JsonProblem) -> Item:
-    if problem.code == "F-JSON" and _is_json_lines(body):
-        return _unsupported(carrier, "unknown", "JSONL", "a JSON-lines stream")
     return stopped("unknown", problem.code, str(problem), carrier=carrier, where=f"@{problem.offset}")
-
-
-def _is_json_lines(body: bytes) -> bool:
-    """Row l: the first line alone is a whole JSON value, and another line follows."""
-    line, _, rest = body.partition(b"\n")
-    if not rest.strip():
-        return False
-    try:
-        jsonscan.load(line)
-    except JsonProblem:
-        return False
-    return True
 
 
 # -- XML documents ------------------------------------------------------------------------------------------------
@@ -215,78 +210,79 @@ def _xml(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
     return safe_xml.read(body, carrier, limits)
 
 
-# -- what is known, but not read ----------------------------------------------------------------------------------
+# -- what holds documents ------------------------------------------------------------------------------------------
 
 
-def _unsupported(carrier: Carrier, format: str, container: str | None, name: str, reason: str = "V-ALG") -> Unit:
-    """A unit that says which format this is, and that this version does not read it."""
-    if container is not None and carrier.container == "none":
-        carrier = replace(carrier, container=container)
-    return stopped(
-        format,
-        "F-EXTRA",
-        f"this is {name}, which this version recognises but does not read",
-        carrier=carrier,
-        verdict=Verdict.UNSUPPORTED,
-        reason=reason,
-        severity=Severity.INFO,
+def _enclosed_elsewhere(name: str) -> Read:
+    """An archive, a table or an image as the text of one record: :mod:`.sources` unpacks them only from outside in."""
+    message = f"{name} inside a record's text or a container is not unpacked"
+    return lambda _, carrier, __: [stopped("unknown", "F-ARCHIVE", message, carrier=carrier)]
+
+
+def _is_tar(data: bytes) -> bool:
+    """The mark at its place, and the NUL bytes that no text has."""
+    return data[257:262] == b"ustar" and b"\0" in data[:257]
+
+
+def _is_pdf(data: bytes) -> bool:
+    """The mark near the beginning, unless that is the text of a record or container."""
+    at = data[:1024].find(b"%PDF-")
+    return at >= 0 and not (at > 0 and any(row.test(data[:at].lstrip(_SPACE)) for row in _rows()))
+
+
+def _is_image(data: bytes) -> bool:
+    return (
+        data[:8] == b"\x89PNG\r\n\x1a\n"
+        or data[:3] == b"\xff\xd8\xff"
+        or data[:4] in (b"II*\0", b"MM\0*")
+        or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")
     )
 
 
-def _known(format: str, container: str | None, name: str, reason: str = "V-ALG") -> Read:
-    return lambda _, carrier, __: [_unsupported(carrier, format, container, name, reason)]
-
-
-_COLUMNS = frozenset(
-    "signeddata signedmetervalue signedmeterdata record ocmf payload publickey key transactionid sessionid context "
-    "nature encoding".split()
-)
-
-
-def _is_csv(body: bytes) -> bool:
-    """Row n: the first line names a known column, or one of its cells is a record.
-
-    One word alone in the file is no header: a line must follow it.
-    """
-    first, _, rest = body.partition(b"\n")
-    line = first[:65536]
-    delimiter = max(b",;\t", key=line.count)
-    cells = [cell.strip(b" \"'\r") for cell in line.split(bytes([delimiter]))]
-    if len(cells) < 2 and not rest.strip():
-        return False
-    names = {cell.decode("utf-8", "replace").lower().translate({32: None, 45: None, 95: None}) for cell in cells}
-    return bool(names & _COLUMNS) or any(re.match(rb"OCMF\s*\||AP;|\x02?128\.8\.0\(", cell) for cell in cells)
-
-
-#: Rows a to f: documents with a signature of their own in the first bytes.
+#: Rows a to f: documents with a signature of their own in the first bytes. A Parquet file has one at its end, too.
 _WRAPPERS = (
-    Row("gzip", lambda d: d[:2] == b"\x1f\x8b", _known("unknown", "GZIP", "a gzip file", "V-EXTRA")),
-    Row("zip", lambda d: d[:4] == b"PK\x03\x04", _known("unknown", "ZIP", "a zip archive", "V-EXTRA")),
-    Row("tar", lambda d: d[257:262] == b"ustar", _known("unknown", "TAR", "a tar archive", "V-EXTRA")),
-    Row(
-        "parquet",
-        lambda d: d[:4] == b"PAR1" and d[-4:] == b"PAR1",
-        _known("unknown", "PARQUET", "a Parquet file", "V-EXTRA"),
-    ),
-    Row("pdf", lambda d: b"%PDF-" in d[:1024], _known("unknown", "PDF", "a PDF file", "V-EXTRA")),
-    Row(
-        "image",
-        lambda d: (
-            d[:8] == b"\x89PNG\r\n\x1a\n"
-            or d[:3] == b"\xff\xd8\xff"
-            or d[:4] in (b"II*\0", b"MM\0*")
-            or (d[:4] == b"RIFF" and d[8:12] == b"WEBP")
-        ),
-        _known("unknown", "QR", "an image", "V-EXTRA"),
-    ),
+    Row("GZIP", lambda d: d[:2] == b"\x1f\x8b", _enclosed_elsewhere("a gzip file")),
+    Row("ZIP", lambda d: d[:4] == b"PK\x03\x04", _enclosed_elsewhere("a zip archive")),
+    Row("TAR", _is_tar, _enclosed_elsewhere("a tar archive")),
+    Row("PARQUET", lambda d: d[:4] == b"PAR1", _enclosed_elsewhere("a Parquet file")),
+    Row("PDF", _is_pdf, _enclosed_elsewhere("a PDF file")),
+    Row("QR", _is_image, _enclosed_elsewhere("an image")),
 )
 
-#: Rows k to n, in the order of the specification.
+
+def wrapper(head: bytes) -> str | None:
+    """The token of the wrapper that the first bytes belong to (rows a to f)."""
+    if head[:5] == b"OCMF|":
+        return None
+    return next((row.name for row in _WRAPPERS if row.test(head)), None)
+
+
+def names_record(body: bytes) -> bool:
+    """Whether text without BOM and outer white space begins like one of the records or containers of rows g to k."""
+    if body[:5] == b"OCMF|":
+        return True
+    for row in _rows():
+        if row.name == "JSON":
+            return False
+        if row.test(body):
+            return True
+    return False
+
+
+def inner(body: bytes) -> bytes | None:
+    """What hexadecimal, Base64 or Base32 text means, if that is recognised (row o)."""
+    return None if names_record(body) else _decoded(body)
+
+
+def stripped(data: bytes) -> bytes:
+    """Without one byte order mark and surrounding white space."""
+    return data.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
+
+
+#: Rows k to m, in the order of the specification.
 _ROWS = (
     Row("XML", re.compile(rb"<").match, _xml),
     Row("JSON", re.compile(rb"[\[{]").match, _json),
-    Row("JSON texts", lambda d: d[:1] == b'"' and _is_json_lines(d), _known("unknown", "JSONL", "a JSON-lines stream")),
-    Row("CSV", _is_csv, _known("unknown", "CSV", "a CSV stream")),
 )
 
 #: Sections of OCMF behind another header: its parser says what is wrong.

@@ -6,7 +6,7 @@ are in :mod:`wattproof.signed.texts`. Predictions of other programs are made whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,15 +102,25 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The object of ``verify --json``: plain texts, numbers, lists and mappings."""
-        positions = {id(record): position for position, record in enumerate(self.records)}
-        loose = {id(record) for record in self.loose}
         return {
             "version": VERSION,
             "notice": NOTICE.en,
             "summary": self.summary,
-            "records": [self._record(record, id(record) in loose) for record in self.records],
-            "sessions": [self._session(session, positions) for session in self.sessions],
+            "records": list(self.record_entries()),
+            "sessions": list(self.session_entries()),
         }
+
+    def record_entries(self) -> Iterator[dict[str, Any]]:
+        """The objects of ``records``, made one after the other."""
+        loose = {id(record) for record in self.loose}
+        for record in self.records:
+            yield self._record(record, id(record) in loose)
+
+    def session_entries(self, first: int = 0) -> Iterator[dict[str, Any]]:
+        """The objects of ``sessions``; ``first`` is the position of this report's first record among all of a run."""
+        positions = {id(record): first + position for position, record in enumerate(self.records)}
+        for session in self.sessions:
+            yield self._session(session, positions)
 
     def _record(self, record: Record, loose: bool) -> dict[str, Any]:
         signature = record.signature

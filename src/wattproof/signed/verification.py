@@ -177,6 +177,15 @@ def _judge_unusual(unit: Unit, key: Key, curve: Curve | str | None, signature: S
         signature.hints.append("would_verify_with_key_curve")
 
 
+def verifies_with(unit: Unit, text: KeyText) -> bool:
+    """Whether the signature of ``unit`` verifies with the key of a text, whichever key decides."""
+    algorithm = unit.algorithm
+    if algorithm is None:
+        return False
+    curve = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
+    return would_verify(unit, resolved(text, algorithm, curve).key)
+
+
 def would_verify(unit: Unit, key: Key | None) -> bool:
     """Whether the signature verifies with another key than the deciding one, whatever the algorithm says of curves."""
     if isinstance(key, EdwardsKey):
@@ -262,4 +271,4 @@ def _unkept_spki(name: str, identity: str) -> bytes:
     return curves.public_key(curves.private_key(CURVES[name], testkeys.derive.__wrapped__(name, identity))).spki
 
 
-__all__ = ["KeySource", "is_test_key", "resolved", "verify", "would_verify"]
+__all__ = ["KeySource", "is_test_key", "resolved", "verifies_with", "verify", "would_verify"]

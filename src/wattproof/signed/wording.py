@@ -89,6 +89,7 @@ GERMAN: dict[str, str] = {
     "F-BSM-ENCODING": "Die Zeichenkodierung eines BSM-Textes ist unbekannt.",
     "F-BSM-LEGACY": "Der Datensatz stammt von einer älteren Firmware.",
     "F-CL": "Der Wert der Kabelverluste weicht von der Beschreibung ab.",
+    "F-COLUMN-TWICE": "Zwei Spalten haben dieselbe Bedeutung, die erste zählt.",
     "F-CT": "Die Art der Ladepunktkennung ist unbekannt.",
     "F-EDL-LOG": "Der Logbuchteil weicht von der Beschreibung ab.",
     "F-EF": "Die Fehlerkennzeichen weichen von der Beschreibung ab.",

@@ -69,9 +69,10 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _RIGHT, _BOTTOM = 640, 170, 12, 22, 12, 26
 _MOST_DOTS = 60
 
 
-def write_html(report: Report, language: Language = "en") -> bytes:
+def write_html(report: Report | Document, language: Language = "en") -> bytes:
     """The report as a whole HTML file in UTF-8. The same report gives the same bytes."""
-    return "".join(_Page(language).parts(document(report))).encode("utf-8", "replace")
+    found = report if isinstance(report, Document) else document(report)
+    return "".join(_Page(language).parts(found)).encode("utf-8", "replace")
 
 
 class _Page:

@@ -35,10 +35,10 @@ def require() -> None:
         raise UsageError("a report as PDF needs the extra: pip install 'wattproof[documents]'") from error
 
 
-def write_pdf(report: Report, language: Language = "en", *, compress: bool = True) -> bytes:
+def write_pdf(report: Report | Document, language: Language = "en", *, compress: bool = True) -> bytes:
     """The report as PDF. Raises ``UsageError`` without reportlab."""
     require()
-    return _Writer(language).write(document(report), compress)
+    return _Writer(language).write(report if isinstance(report, Document) else document(report), compress)
 
 
 class _Writer:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from wattproof.signed.colours import Colour
@@ -20,6 +20,8 @@ from wattproof.signed.wording import COLOURS, SOURCES, UNREADABLE, hint, key_ori
 
 #: Pages of one report, and readings and findings of one page; what is left out is counted.
 MOST_SHEETS, MOST_READINGS, MOST_FINDINGS = 1000, 12, 30
+#: Bytes of records that are kept for their pages while a long input is read.
+MOST_SIZE = 16 << 20
 #: Characters of one text of a record, and bytes of one record that are printed.
 MOST_TEXT, MOST_BYTES = 300, 1 << 16
 
@@ -105,14 +107,43 @@ class Document:
     left_out: int = 0
 
 
+class Pages:
+    """The pages of a run that is told part by part: those of what came first, the rest is counted.
+
+    They are drawn at the end, when it is known which keys were published test keys.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[Report] = []
+        self._units: list[tuple[Report, Session | Record]] = []
+        self._size = 0
+        self._left_out = 0
+
+    def add(self, report: Report) -> None:
+        """One report of the run, sessions first."""
+        units: list[Session | Record] = [*report.sessions, *report.loose]
+        taken = units[: MOST_SHEETS - len(self._units)] if self._size < MOST_SIZE else []
+        self._left_out += len(units) - len(taken)
+        if taken:
+            self.parts.append(report)
+            self._units += [(report, unit) for unit in taken]
+            self._size += sum(len(record.text) + len(record.signed) for record in report.records)
+
+    def document(self, counts: Mapping[str, int], unreadable: Sequence[tuple[str, str]] = ()) -> Document:
+        """All pages; ``counts`` is the summary of the whole run."""
+        sheets = [
+            _session(report, unit) if isinstance(unit, Session) else _loose(report, unit)
+            for report, unit in self._units
+        ]
+        failed = [(visible(name), visible(reason)) for name, reason in unreadable[:MOST_SHEETS]]
+        return Document(sheets, dict(counts), failed, self._left_out)
+
+
 def document(report: Report) -> Document:
-    """The pages of a report, sessions first."""
-    units: list[Session | Record] = [*report.sessions, *report.loose]
-    sheets = [
-        _session(report, unit) if isinstance(unit, Session) else _loose(report, unit) for unit in units[:MOST_SHEETS]
-    ]
-    unreadable = [(visible(name), visible(reason)) for name, reason in report.unreadable[:MOST_SHEETS]]
-    return Document(sheets, report.summary, unreadable, max(0, len(units) - MOST_SHEETS))
+    """The pages of a report."""
+    pages = Pages()
+    pages.add(report)
+    return pages.document(report.summary, report.unreadable)
 
 
 def _session(report: Report, session: Session) -> Sheet:

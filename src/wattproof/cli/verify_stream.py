@@ -1,0 +1,252 @@
+"""Long inputs of `wattproof verify`: what is found is shown or written as it comes, in constant memory.
+
+The object of ``--json`` states its summary first, so records and sessions wait in temporary files until it is known.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
+
+from wattproof.cli import output
+from wattproof.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.text import Text
+
+    from wattproof.signed.examination import Examination, Progress
+    from wattproof.signed.report import Report
+    from wattproof.signed.totals import Totals
+    from wattproof.signed.wording import Language
+
+#: Records, and bytes of them, that are kept to be shown as one report; more is a long input.
+RECORDS, SIZE = 1000, 8 * 1024 * 1024
+#: Bytes of a file from which on a bar is shown, and seconds between two looks at it.
+_LONG, _EVERY = 4 * 1024 * 1024, 0.2
+
+
+def take(parts: Iterator[Report], whole: Callable[[Report], object]) -> bool:
+    """Hands the first parts to ``whole``; says whether there may be more, because these are enough for one report."""
+    records = size = 0
+    for part in parts:
+        whole(part)
+        records += len(part.records)
+        size += sum(len(record.text) for record in part.records)
+        if records > RECORDS or size > SIZE:
+            return True
+    return False
+
+
+class Listener(Protocol):
+    """What wants to know every part of a run."""
+
+    def add(self, report: Report, /) -> None: ...
+
+
+def totals(examination: Examination, parts: Iterator[Report], listeners: Sequence[Listener]) -> Totals:
+    """Tell what was kept so far, and then every other part, to the listeners; the counts of all of them."""
+    from wattproof.signed.totals import Totals
+
+    found = Totals()
+    beginning = examination.report()
+    for part in chain([beginning], parts):
+        found.add(part)
+        for listener in listeners:
+            listener.add(part)
+    found.unreadable = len(beginning.unreadable)
+    if not examination.allow_test_keys:
+        found.settle(examination.is_test_key)
+    return found
+
+
+class Bar:
+    """A progress bar on stderr, where somebody watches a long file: share, rate and estimate."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.progress: Progress | None = None
+        self._advance: Callable[[str, int, int], None] | None = None
+        self._stack = ExitStack()
+        self._looked = self._begun = time.monotonic()
+        self._count = 0
+
+    def tell(self, records: int) -> None:
+        """So many records more are judged."""
+        self._count += records
+        now = time.monotonic()
+        progress = self.progress
+        if now - self._looked < _EVERY or progress is None or progress.total is None or progress.total < _LONG:
+            return
+        self._looked = now
+        if self._advance is None:
+            from wattproof.cli.storing import progress as bar
+
+            self._advance = self._stack.enter_context(bar(False))
+        rate = self._count / (now - self._begun)
+        self._advance(
+            f"{output.harmless(self.name)}: {self._count:,} records, {rate:,.0f}/s", progress.done, progress.total
+        )
+
+    def close(self) -> None:
+        """Takes the bar away."""
+        self._stack.close()
+
+
+@contextmanager
+def watching() -> Iterator[Bar]:
+    """A bar that is shown when reading takes long."""
+    bar = Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+class Lines:
+    """Text for people: of a long input only what is red or grey is shown."""
+
+    def __init__(self, language: Language, stream: TextIO) -> None:
+        self._language = language
+        self._console = output.console()
+        self._stream = stream
+        self._first = True
+
+    def add(self, report: Report) -> None:
+        """Show a part."""
+        from wattproof.cli.verdicts import lines, long_input
+
+        if self._first:  # that of the beginning is shown as a whole
+            self._first = False
+            self._print(lines(report, self._language))
+            self._print([f"... {long_input(self._language)}\n"])
+            return
+        part = replace(
+            report,
+            sessions=[each for each in report.sessions if report.session_colour(each) in ("red", "grey")],
+            loose=[each for each in report.loose if report.record_colour(each) in ("red", "grey")],
+        )
+        if part.sessions or part.loose:
+            self._print(lines(part, self._language))
+
+    def _print(self, lines: Iterable[Text | str]) -> None:
+        if self._console.is_terminal:
+            for line in lines:
+                self._console.print(line, soft_wrap=True)
+        else:  # to a file or pipe without the detours of a terminal
+            self._stream.write("".join(f"{line if isinstance(line, str) else line.plain}\n" for line in lines))
+
+    def finish(self, summary: dict[str, int]) -> None:
+        """Show the counts."""
+        from wattproof.cli.verdicts import show_total
+
+        show_total(summary, self._language)
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
+class Json:
+    """The object of ``--json``, one record and one session a line."""
+
+    def __init__(self, examination: Examination, stream: TextIO) -> None:
+        self._examination = examination
+        self._stream = stream
+        self._records, self._sessions = _temporary(), _temporary()
+        self._count = 0
+
+    def add(self, report: Report) -> None:
+        """Write a part to the temporary files. Raises ``StorageError`` if there is no room."""
+        try:
+            for entry in report.record_entries():
+                self._records.write(f"{_dump(entry)}\n")
+            for entry in report.session_entries(self._count):
+                self._sessions.write(f"{_dump(entry)}\n")
+        except OSError as error:
+            raise StorageError(f"no room for the report: {error.strerror or error}") from error
+        self._count += len(report.records)
+
+    def finish(self, summary: dict[str, int]) -> None:
+        """Write the object."""
+        from wattproof.signed.report import VERSION
+        from wattproof.signed.texts import NOTICE
+
+        head = {"version": VERSION, "notice": NOTICE.en, "summary": summary}
+        write = self._stream.write
+        write(_dump(head)[:-1])
+        changed = bytearray(self._count // 8 + 1)
+        for name, entries in (("records", self._late(changed)), ("sessions", self._late_sessions(changed))):
+            write(f',\n"{name}": [')
+            for number, entry in enumerate(entries):
+                write((",\n" if number else "\n") + entry)
+            write("\n]")
+        write("}\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Removes the temporary files."""
+        self._records.close()
+        self._sessions.close()
+
+    def _late(self, changed: bytearray) -> Iterator[str]:
+        """The records; one that was signed with a test key, which only became known later, is marked now (0.8)."""
+        for number, line in enumerate(_stored(self._records)):
+            if '"F-TEST-KEY"' not in line:
+                key = line.partition('"public_key": "')[2].partition('"')[0]
+                if key and self._is_test_key(key):
+                    entry = json.loads(line)
+                    self._examination.mark(entry)
+                    changed[number // 8] |= 1 << number % 8
+                    yield _dump(entry)
+                    continue
+            yield line
+
+    def _is_test_key(self, key: str) -> bool:
+        try:
+            return self._examination.is_test_key(bytes.fromhex(key))
+        except ValueError:
+            return False
+
+    def _late_sessions(self, changed: bytearray) -> Iterator[str]:
+        any_changed = any(changed)
+        for line in _stored(self._sessions):
+            if any_changed and '"overall": "green"' in line and not self._examination.allow_test_keys:
+                entry = json.loads(line)
+                if any(changed[position // 8] >> position % 8 & 1 for position in entry["records"]):
+                    entry["overall"] = "yellow"
+                    yield _dump(entry)
+                    continue
+            yield line
+
+
+def _temporary() -> TextIO:
+    """A file that is gone when it is closed."""
+    return tempfile.TemporaryFile("w+", encoding="ascii")
+
+
+def _stored(file: TextIO) -> Iterator[str]:
+    file.seek(0)
+    for line in file:
+        yield line[:-1]
+
+
+def printable(value: object) -> object:
+    """The same object with lone surrogates (of file names) replaced, so that it can be written as UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8") if not value.isascii() else value
+    if isinstance(value, dict):
+        return {key: printable(item) for key, item in value.items()}
+    return [printable(item) for item in value] if isinstance(value, list) else value
+
+
+def _dump(value: Any) -> str:
+    """One line of ASCII."""
+    line = json.dumps(value)
+    return json.dumps(printable(value)) if "\\ud" in line else line
