@@ -55,6 +55,10 @@ CONTRAST = """() => {
   }
   return found;
 }"""
+#: The innermost elements that reach beyond the window, for the message of a test.
+WIDE = """() => [...document.querySelectorAll('body *')]
+  .filter((node) => node.getBoundingClientRect().right > innerWidth + 1 && !node.closest('.scroll'))
+  .slice(-5).map((node) => `${node.tagName} ${node.className} ${node.textContent.trim().slice(0, 80)}`)"""
 KEY = "correct horse 8"
 FAST = {"answer-delay": "0"}
 #: Meters, their buses; ``full`` has every resource, ``signing`` signs sessions, ``lost`` will not answer, ``found`` is

@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Download, Route, async_playwright, expect
 
 from tests.live.page_edits import BEFORE, EDITS
-from tests.live.pages import CONTRAST, House, Tab, launched, log_in, moving, opened, running
+from tests.live.pages import CONTRAST, WIDE, House, Tab, launched, log_in, moving, opened, running
 from tests.live.test_gateway_firmware import image
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -780,5 +780,6 @@ async def test_narrow_pages_fit_and_can_be_read(browser: Browser, house: House, 
             await tab.show(place)
             await expect(tab.page.locator("main h1")).to_be_visible()
             await expect(tab.page.get_by_text(re.compile("Loading …|Lädt …"))).to_have_count(0)
-            assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 320, place
+            wide = await tab.page.evaluate(WIDE)
+            assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 320, (place, wide)
             assert await tab.page.evaluate(CONTRAST) == [], place
