@@ -102,7 +102,8 @@ class Examination:
         ``beside`` is what other files say about it.
         """
         if data[:5] == b"OCMF|":  # by far the most
-            self.keep(self._part(recognise.read(data, self._place(source).carrier(), self._limits)))
+            units = recognise.read(data, self._place(source).carrier(), self._limits)
+            self.keep(self._part([self._verified(unit) for unit in units]))
         else:
             self.add_source(from_bytes(data), source, beside)
 
@@ -119,15 +120,15 @@ class Examination:
         """
         self._last = ("", -1)
         with closing(data):
-            for units in groups(data, self._place(source, beside)):
-                yield self._part(units)
+            for batch in _batches(groups(data, self._place(source, beside))):
+                for records in [[self._verified(unit) for unit in units] for units in batch]:
+                    yield self._part(records)
 
     def _place(self, source: str, beside: Beside | None = None) -> Place:
         return Place(source, source, limits=self._limits, beside=beside, experimental=self._experimental)
 
-    def _part(self, units: list[Unit]) -> Report:
-        """What is found in units that belong to one document, or to one group of rows."""
-        records = [self._verified(unit) for unit in units]
+    def _part(self, records: list[Record]) -> Report:
+        """What is found in records that belong to one document, or to one group of rows."""
         source, index = self._last
         for record in records:
             index = index + 1 if record.source == source else 0
@@ -293,6 +294,30 @@ def examine_stream(
     if isinstance(data, (bytes, bytearray, memoryview)):
         return examination.parts(from_bytes(bytes(data)), source or DATA)
     return examination.parts(from_file(data, progress), source or DATA)
+
+
+#: Groups that are read, and bytes of them, before their signatures are checked: one kind of work at a time keeps what
+#: it needs in the cache of the processor.
+_BATCH, _BATCH_SIZE = 16, 64 * 1024
+
+
+def _batches(found: Iterator[list[Unit]]) -> Iterator[list[list[Unit]]]:
+    """Groups in batches; what was read before reading failed comes first."""
+    batch: list[list[Unit]] = []
+    size = 0
+    try:
+        for units in found:
+            batch.append(units)
+            size += sum(len(unit.record.text) for unit in units)
+            if len(batch) >= _BATCH or size >= _BATCH_SIZE:
+                yield batch
+                batch, size = [], 0
+    except StorageError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch
 
 
 def _parts_of_path(
