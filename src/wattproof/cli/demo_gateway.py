@@ -88,6 +88,10 @@ async def gateway(folder: Path, say: Callable[[str], None]) -> AsyncIterator[Sho
             await simulation.close()
 
 
+#: Name of the file with the password that ABB meters leave the factory with.
+_FACTORY_PASSWORD = "abb-factory-password"  # noqa: S105 (the name of a file)
+
+
 def _configured(folder: Path, simulations: list[Simulation]) -> Path:
     """The configuration file that a visitor may read and change."""
     lines = ["# The gateway of the demonstration.", "[gateway]", 'listen = "https://127.0.0.1:8443"']
@@ -98,7 +102,13 @@ def _configured(folder: Path, simulations: list[Simulation]) -> Path:
             number = "address" if family == "abb" else "unit"
             unit = one.meter.unit_on(one.urls[0].framing)
             lines += ["[[meter]]", f'bus = "{bus}"', f'family = "{family}"', f"{number} = {unit}"]
-            lines += [f'location = "{location}"', ""]
+            lines += [f'location = "{location}"']
+            if one.urls[0].framing == "hdlc":  # its clock is set only by who knows its password
+                lines += [f'password_file = "{_FACTORY_PASSWORD}"']
+            lines += [""]
+    secret = folder / _FACTORY_PASSWORD
+    secret.touch(0o600)
+    secret.write_text("00000000\n", "ascii")
     file = folder / "gateway.toml"
     file.write_text("\n".join(lines), "utf-8")
     return file
