@@ -8,7 +8,6 @@ by more than 25 ms beyond what the idle line shows.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import http.client
 import itertools
@@ -27,7 +26,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.gateways import Running, changed_password, fill_profile, running_gateway, wait_for
+from bench.gateways import Running, gateway_with_profile, wait_for
 from bench.measure import Figure, Target, built, report, running, simulated
 
 BAUDRATE, PERIOD = 115200, 1.0
@@ -160,15 +159,7 @@ def main() -> bool:
             f'[[bus]]\nname = "line"\nurl = "rtu://{ends[1]}?baudrate={BAUDRATE}&parity=N"\npoll_live_s = {PERIOD}\n'
             '[[meter]]\nbus = "line"\nfamily = "bsm"\nunit = 42\n'
         )
-        with running_gateway(folder, config) as gateway:
-            changed_password(gateway)
-            key = gateway.password
-            found = wait_for(gateway, "/api/v1/meters", lambda found: bool(found["meters"]))
-            serial = str(found["meters"][0]["serial"])
-        asyncio.run(fill_profile(folder / "data", serial))
-        gateway = stack.enter_context(running_gateway(folder, config))
-        gateway.password = key
-        wait_for(gateway, f"/meters/{serial}/instrument", lambda found: "l1" in found)
+        gateway, serial = stack.enter_context(gateway_with_profile(folder, config))
         idle = observed(log)
         place = place_of(idle)
         taken = {"idle": idle}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
@@ -115,3 +116,17 @@ async def fill_profile(data: Path, serial: str) -> None:
     for begin in range(0, len(rows), 5000):
         await store.commit(*rows[begin : begin + 5000])
     await store.close()
+
+
+@contextmanager
+def gateway_with_profile(folder: Path, config: Path) -> Iterator[tuple[Running, str]]:
+    """A gateway whose only meter has a year of load profile, read anew since its start; and the serial of the meter."""
+    with running_gateway(folder, config) as gateway:
+        changed_password(gateway)
+        key = gateway.password
+        serial = str(wait_for(gateway, "/api/v1/meters", lambda found: bool(found["meters"]))["meters"][0]["serial"])
+    asyncio.run(fill_profile(folder / "data", serial))
+    with running_gateway(folder, config) as gateway:
+        gateway.password = key
+        wait_for(gateway, f"/meters/{serial}/instrument", lambda found: "l1" in found)
+        yield gateway, serial

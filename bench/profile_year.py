@@ -6,7 +6,6 @@ and the processor time of ``serve`` for it. The body comes in parts; how soon th
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import http.client
 import json
@@ -19,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.gateway_https import cpu_seconds
-from bench.gateways import YEAR, changed_password, configured, fill_profile, running_gateway, wait_for
+from bench.gateways import YEAR, configured, gateway_with_profile
 from bench.measure import Figure, Target, report, rounds, simulated
 
 #: Requests of a round: the clock of a process counts hundredths of a second.
@@ -46,19 +45,11 @@ def main() -> bool:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         _, meter = stack.enter_context(simulated("--listen", "tcp://127.0.0.1:0", "--load", "none"))
         config = configured(folder, [(str(meter["listen"][0]), "bsm")])  # type: ignore[index]
-        with running_gateway(folder, config) as gateway:
-            changed_password(gateway)
-            key = gateway.password
-            found = wait_for(gateway, "/api/v1/meters", lambda found: bool(found["meters"]))
-            serial = str(found["meters"][0]["serial"])
-        asyncio.run(fill_profile(folder / "data", serial))
-        gateway = stack.enter_context(running_gateway(folder, config))
-        gateway.password = key
-        wait_for(gateway, f"/meters/{serial}/instrument", lambda found: "l1" in found)
+        gateway, serial = stack.enter_context(gateway_with_profile(folder, config))
         place, pid = urlsplit(gateway.url), gateway.processes()["serve"]
         context = ssl._create_unverified_context()
         line = http.client.HTTPSConnection(place.hostname or "", place.port, context=context, timeout=60)
-        headers = {"Authorization": "Basic " + base64.b64encode(f"admin:{key}".encode()).decode()}
+        headers = {"Authorization": "Basic " + base64.b64encode(f"admin:{gateway.password}".encode()).decode()}
         path = f"/meters/{serial}/loadprofiles/1"
         asked(line, path, headers)
         firsts, wholes, spent = [], [], []

@@ -10,7 +10,6 @@ import base64
 import gzip
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -38,21 +37,22 @@ def judge(path: str, public_key: str, count: int) -> dict[str, Any]:
         rows += len({record.source for record in part.records})
         valid += sum(record.signature.verdict == "valid" for record in part.records)
         if not early and records >= count // 10:
-            early = _resident()
+            early = _memory("VmRSS")
     return {
         "records": records,
         "rows": rows,
         "valid": valid,
         "seconds": time.monotonic() - begin,
-        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MB,
+        "peak": _memory("VmHWM"),
         "early": early,
-        "late": _resident(),
+        "late": _memory("VmRSS"),
     }
 
 
-def _resident() -> float:
+def _memory(name: str) -> float:
+    """MB of this process, proc(5): ``VmRSS`` now, ``VmHWM`` at most. (getrusage(2) counts what the parent had, too.)"""
     status = Path("/proc/self/status").read_text()
-    return next(int(line.split()[1]) / _MB for line in status.splitlines() if line.startswith("VmRSS"))
+    return next(int(line.split()[1]) / _MB for line in status.splitlines() if line.startswith(name))
 
 
 def judged(path: Path, public_key: str, count: int) -> dict[str, Any]:
