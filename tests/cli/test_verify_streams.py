@@ -206,3 +206,43 @@ def test_keys_of_a_long_input_are_pinned_and_trusted(
     monkeypatch.setattr(keysources, "MOST_SEEN", 2)
     other = verify(path, "--pin", "--keys", tmp_path / "other.json")
     assert "2 keys first seen" in other.err and "first 2 keys" in other.err
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """Two files that are cut, a small one, one that must be read here, and one that is missing."""
+    rows = [{"ocmf": record(PG=f"T{page % 50 + 1}")} for page in range(2000)]
+    rows[700] = {"ocmf": record().replace("112.340", "112.341")}
+    rows[1500] = {"ocmf": record(), "transactionId": 'odd", "records": [7], "'}
+    (tmp_path / "a.jsonl").write_text(lines(*rows))
+    (tmp_path / "b.jsonl").write_text(lines(*rows, *rows[:200]))
+    (tmp_path / "keyed.jsonl").write_text(lines(*({**row, "key": KEY} for row in rows if row != rows[700])))
+    (tmp_path / "c.ocmf").write_text(record())
+    (tmp_path / "d.gz").write_bytes(gzip.compress(lines(*rows[:100]).encode(), 0) + os.urandom(10))
+    return tmp_path
+
+
+@pytest.mark.parametrize("options", [[], ["--json"], ["--language", "de"], ["--json", "--profile", "chargy-0.12"]])
+def test_processes_find_what_one_finds(options: list[str], fleet: Path, verify: Any, tmp_path: Path) -> None:
+    names = [fleet / name for name in ("c.ocmf", "a.jsonl", "missing", "c.ocmf", "d.gz", "b.jsonl", "c.ocmf")]
+    one, two = (verify(*names, "--public-key", KEY, *options, "--jobs", jobs) for jobs in (1, 2))
+    assert one.code == two.code == 2 and "missing" in two.err
+    assert one.out == two.out and one.err == two.err
+
+
+def test_processes_pin_what_one_pins(fleet: Path, verify: Any, tmp_path: Path) -> None:
+    found = []
+    for jobs in (1, 2):
+        register = tmp_path / f"keys-{jobs}.json"
+        assert verify(fleet / "keyed.jsonl", "--keys", register, "--pin", "--jobs", jobs).code == 0
+        found.append([{**row, "history": None} for row in json.loads(register.read_text())["keys"]])
+    assert found[0] == found[1] and found[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [(["--jobs", "0"], "at least 1"), (["--jobs", "-3"], "at least 1"), (["--engine", "x"], "ray")],
+)
+def test_wrong_numbers_and_engines_are_said(options: list[str], words: str, verify: Any, stream: Path) -> None:
+    result = verify(stream, *options)
+    assert result.code == 2 and words in result.err

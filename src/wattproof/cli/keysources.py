@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,13 +168,28 @@ class Seen:
     def add(self, report: Report) -> None:
         """The keys of one report."""
         for offer in record_keys(report.records):
-            key = (offer.key, offer.serial)
-            if key in self._found:
-                continue
+            self._keep((offer.key, offer.serial), offer)
+
+    def _keep(self, key: tuple[bytes, str], offer: Offer) -> None:
+        if key not in self._found:
             if len(self._found) < MOST_SEEN:
                 self._found[key] = offer
             else:
                 self._left_out = True
+
+    def collector(self) -> Callable[[], Seen]:
+        """Gathers the same elsewhere."""
+        return Seen
+
+    def result(self) -> Seen:
+        """What was gathered."""
+        return self
+
+    def merge(self, other: Seen) -> None:
+        """The keys of other reports."""
+        for key, offer in other._found.items():
+            self._keep(key, offer)
+        self._left_out = self._left_out or other._left_out
 
     def keep(self, path: Path) -> None:
         """Put them into the register, as first seen. Raises ``StorageError``."""

@@ -77,6 +77,11 @@ def harmless(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
+def escape(text: str) -> str:
+    """A name for a terminal: the same with line ends shown, too."""
+    return harmless(text).replace("\n", "\\u000a")
+
+
 def say(text: str) -> None:
     """Lines for people on stdout."""
     console().print(harmless(text), markup=False, soft_wrap=True)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.errors import StorageError, UsageError
+from wattproof.cli.output import escape
+from wattproof.errors import UsageError
 
 if TYPE_CHECKING:
     from wattproof.cli.keysources import Seen
-    from wattproof.cli.verify_stream import Bar, Listener
+    from wattproof.cli.verify_stream import Gathering, Json, Lines
     from wattproof.signed.examination import Examination
     from wattproof.signed.paper.sheet import Document, Pages
     from wattproof.signed.report import Report
+    from wattproof.signed.scale.judging import Collector
     from wattproof.signed.totals import Totals
     from wattproof.signed.wording import Language
 
@@ -36,6 +40,8 @@ def command(
     language: Literal["en", "de", "auto"] = "en",
     register: Annotated[str | None, Parameter(name="--keys")] = None,
     pin: Annotated[bool, Parameter(negative=())] = False,
+    jobs: int | None = None,
+    engine: Literal["local", "ray"] = "local",
     digest: str | None = None,
     signature: str | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -82,6 +88,10 @@ def command(
         The key register, or none (default: WATTPROOF_KEYS, or ~/.local/share/wattproof/keys.json).
     pin
         Keep keys that came with valid records of unknown meters in the register, as seen, not as trusted.
+    jobs
+        Records judged at the same time when there are many: by default one on each processor.
+    engine
+        What judges many records: processes on this machine, or a Ray cluster (RAY_ADDRESS, else a local one).
     digest
         Verify a bare digest instead of files (hexadecimal, or @FILE); needs --signature and --public-key.
     signature
@@ -101,8 +111,11 @@ def command(
     if report_file is not None:
         _report_kind(report_file)
     from wattproof.cli.keyfile import register_path
-    from wattproof.cli.verify_stream import take, watching
+    from wattproof.cli.verify_reading import Engines, Reading
+    from wattproof.cli.verify_stream import take, totals, watching
     from wattproof.signed.examination import Examination
+    from wattproof.signed.register import KeyRegister
+    from wattproof.signed.scale.judging import Judge
 
     known = register_path(register)
     if pin and known is None:
@@ -110,18 +123,33 @@ def command(
     there = known is not None and known.exists()
     if register is not None and known is not None and not there and not pin:
         raise UsageError(f"--keys {escape(register)}: there is no such key register")
-    examination = Examination(key, allow_test_keys=allow_test_keys, profile=profile, register=known if there else None)
+    options: dict[str, Any] = {
+        "public_key": key,
+        "allow_test_keys": allow_test_keys,
+        "profile": profile,
+        "now": time.time(),
+    }
+    options["register"] = KeyRegister.load(known) if there and known is not None else None
+    examination = Examination(**options)
     pages, seen = _pages(report_file is not None), _seen(pin)
-    beside = [each for each in (pages, seen) if each is not None]
-    stdout = sys.stdout  # a bar puts another one in its place
-    with watching() as bar:
-        parts = _parts(examination, files, bar)
+    with watching() as bar, Engines(engine, jobs) as engines, closing(_writer(examination, json, spoken)) as writer:
+        gatherings: list[Gathering] = [writer] if seen is None else [seen, writer]
+        judge = partial(Judge, options, partial(_collectors, [each.collector() for each in gatherings]))
+        here = engines.alone or pages is not None  # pages need the records, not what comes back of them
+        reading = Reading(examination, files, bar, None if here else engines, judge)
+        parts = reading.parts()
         found: Report | Totals
         if take(parts, examination.keep):
-            found = _long(examination, parts, beside, bar, stdout, None if json else spoken)
+            found = totals(examination, parts, gatherings, [pages] if pages is not None else [])
+            bar.close()
+            writer.finish(found.summary)
         else:
             bar.close()
-            found = _short(examination.report(), beside, None if json else spoken)
+            found = examination.report()
+            _show(found, None if json else spoken)
+            for each in (pages, seen):
+                if each is not None:
+                    each.add(found)
     if pages is not None and report_file is not None:
         for part in pages.parts:
             examination.settle(part)
@@ -133,7 +161,18 @@ def command(
     return found.exit_status(strict=strict)
 
 
-def _short(report: Report, beside: Sequence[Listener], language: Language | None) -> Report:
+def _collectors(makers: Sequence[Callable[[], Collector]]) -> list[Collector]:
+    return [make() for make in makers]
+
+
+def _writer(examination: Examination, json: bool, language: Language) -> Json | Lines:
+    """What writes a long input."""
+    from wattproof.cli.verify_stream import Json, Lines
+
+    return Json(examination, sys.stdout) if json else Lines(language, sys.stdout)
+
+
+def _show(report: Report, language: Language | None) -> None:
     """An input that is shown as one report: for people in a language, or as JSON."""
     if language is None:
         from wattproof.cli.verify_stream import printable
@@ -143,27 +182,6 @@ def _short(report: Report, beside: Sequence[Listener], language: Language | None
         from wattproof.cli.verdicts import show
 
         show(report, language)
-    for each in beside:
-        each.add(report)
-    return report
-
-
-def _long(
-    examination: Examination,
-    parts: Iterator[Report],
-    beside: Sequence[Listener],
-    bar: Bar,
-    stdout: TextIO,
-    language: Language | None,
-) -> Totals:
-    """A long input: what is found is written part by part."""
-    from wattproof.cli.verify_stream import Json, Lines, totals
-
-    with closing(Json(examination, stdout) if language is None else Lines(language, stdout)) as writer:
-        found = totals(examination, parts, [*beside, writer])
-        bar.close()
-        writer.finish(found.summary)
-    return found
 
 
 def _pages(wanted: bool) -> Pages | None:
@@ -216,41 +234,6 @@ def _write_report(report: Document, path: Path, language: Language) -> None:
 
         data = write_html(report, language)
     write_durably(path, data)
-
-
-def _parts(examination: Examination, names: Sequence[str], bar: Bar) -> Iterator[Report]:
-    """What the named files hold; one that cannot be read is said at once and counted, the others go on."""
-    from wattproof.signed import companions
-
-    for name in companions.leading(names):
-        bar.name = name
-        try:
-            with _opened(name) as file:
-                yield from _parts_of(examination, file, name, bar)
-        except (OSError, ValueError, StorageError) as error:
-            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-            sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
-            examination.unreadable(name, reason)
-
-
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
-    if name == "-":
-        yield sys.stdin.buffer
-    else:
-        with Path(name).open("rb") as file:
-            yield file
-
-
-def _parts_of(examination: Examination, file: BinaryIO, name: str, bar: Bar) -> Iterator[Report]:
-    from wattproof.signed import companions
-    from wattproof.signed.sources.source import Progress, from_file
-
-    bar.progress = Progress()
-    beside = None if name == "-" else companions.of(Path(name))
-    for part in examination.parts(from_file(file, bar.progress), name, beside):
-        bar.tell(len(part.records))
-        yield part
 
 
 def _argument(text: str, option: str) -> bytes | str:
@@ -310,8 +293,3 @@ def _octets(text: str, option: str) -> bytes:
         return bytes.fromhex(data)
     except ValueError:
         raise UsageError(f"{option}: give hexadecimal digits, or @FILE") from None
-
-
-def escape(text: str) -> str:
-    """A name of the command line, made harmless for a terminal."""
-    return output.harmless(text).replace("\n", "\\u000a")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from wattproof.signed.examination import Examination, Progress
     from wattproof.signed.report import Report
+    from wattproof.signed.scale.judging import Collector, Outcome
     from wattproof.signed.totals import Totals
     from wattproof.signed.wording import Language
 
@@ -33,14 +35,32 @@ RECORDS, SIZE = 1000, 8 * 1024 * 1024
 _LONG, _EVERY = 4 * 1024 * 1024, 0.2
 
 
-def take(parts: Iterator[Report], whole: Callable[[Report], object]) -> bool:
+class Enough:
+    """Counts parts, and says when they are too many to be shown as one report."""
+
+    def __init__(self) -> None:
+        self._records = self._size = 0
+
+    def add(self, part: Report) -> None:
+        """Count a part."""
+        self._records += len(part.records)
+        self._size += sum(len(record.text) for record in part.records)
+
+    def __bool__(self) -> bool:
+        return self._records > RECORDS or self._size > SIZE
+
+
+def take(parts: Iterator[Report | Outcome], whole: Callable[[Report], object]) -> bool:
     """Hands the first parts to ``whole``; says whether there may be more, because these are enough for one report."""
-    records = size = 0
+    from wattproof.signed.report import Report
+
+    enough = Enough()
     for part in parts:
+        if not isinstance(part, Report):
+            raise TypeError("only what comes after enough reports is judged elsewhere")
         whole(part)
-        records += len(part.records)
-        size += sum(len(record.text) for record in part.records)
-        if records > RECORDS or size > SIZE:
+        enough.add(part)
+        if enough:
             return True
     return False
 
@@ -51,16 +71,40 @@ class Listener(Protocol):
     def add(self, report: Report, /) -> None: ...
 
 
-def totals(examination: Examination, parts: Iterator[Report], listeners: Sequence[Listener]) -> Totals:
-    """Tell what was kept so far, and then every other part, to the listeners; the counts of all of them."""
+class Gathering(Listener, Protocol):
+    """A listener to parts that are judged elsewhere: a collector makes there what ``merge`` takes here."""
+
+    def collector(self) -> Callable[[], Collector]: ...
+
+    def merge(self, result: Any, /) -> None: ...
+
+
+def totals(
+    examination: Examination,
+    parts: Iterator[Report | Outcome],
+    gatherings: Sequence[Gathering],
+    listeners: Sequence[Listener] = (),
+) -> Totals:
+    """Tell what was kept so far, and then every other part, to the listeners; the counts of all of them.
+
+    ``gatherings`` are those whose collectors, in this order, are in the outcomes.
+    """
+    from wattproof.signed.report import Report
     from wattproof.signed.totals import Totals
 
     found = Totals()
     beginning = examination.report()
     for part in chain([beginning], parts):
-        found.add(part)
-        for listener in listeners:
-            listener.add(part)
+        if isinstance(part, Report):
+            found.add(part)
+            for listener in (*listeners, *gatherings):
+                listener.add(part)
+        else:
+            found.merge(part.totals)
+            for key in part.test_keys:
+                examination.meet(key)
+            for gathering, result in zip(gatherings, part.results, strict=True):
+                gathering.merge(result)
     found.unreadable = len(beginning.unreadable)
     if not examination.allow_test_keys:
         found.settle(examination.is_test_key)
@@ -68,10 +112,15 @@ def totals(examination: Examination, parts: Iterator[Report], listeners: Sequenc
 
 
 class Bar:
-    """A progress bar on stderr, where somebody watches a long file: share, rate and estimate."""
+    """A progress bar on stderr, where somebody watches a long run: share, rate and estimate.
+
+    ``total`` bytes of all files are to be read, ``None`` if nobody knows; ``done`` those of files that are finished.
+    """
 
     def __init__(self) -> None:
         self.name = ""
+        self.total: int | None = None
+        self.done = 0
         self.progress: Progress | None = None
         self._advance: Callable[[str, int, int], None] | None = None
         self._stack = ExitStack()
@@ -82,8 +131,7 @@ class Bar:
         """So many records more are judged."""
         self._count += records
         now = time.monotonic()
-        progress = self.progress
-        if now - self._looked < _EVERY or progress is None or progress.total is None or progress.total < _LONG:
+        if now - self._looked < _EVERY or self.total is None or self.total < _LONG:
             return
         self._looked = now
         if self._advance is None:
@@ -91,9 +139,8 @@ class Bar:
 
             self._advance = self._stack.enter_context(bar(False))
         rate = self._count / (now - self._begun)
-        self._advance(
-            f"{output.harmless(self.name)}: {self._count:,} records, {rate:,.0f}/s", progress.done, progress.total
-        )
+        done = self.done + (self.progress.done if self.progress is not None else 0)
+        self._advance(f"{output.harmless(self.name)}: {self._count:,} records, {rate:,.0f}/s", done, self.total)
 
     def close(self) -> None:
         """Takes the bar away."""
@@ -110,6 +157,31 @@ def watching() -> Iterator[Bar]:
         bar.close()
 
 
+class Notable:
+    """The lines of what is red or grey in the parts of a long input."""
+
+    def __init__(self, language: Language) -> None:
+        self._language = language
+        self._lines: list[Text | str] = []
+
+    def add(self, report: Report) -> None:
+        """Keep the lines of a part."""
+        from wattproof.cli.verdicts import lines
+
+        part = replace(
+            report,
+            sessions=[each for each in report.sessions if report.session_colour(each) in ("red", "grey")],
+            loose=[each for each in report.loose if report.record_colour(each) in ("red", "grey")],
+        )
+        if part.sessions or part.loose:
+            self._lines += lines(part, self._language)
+
+    def result(self) -> list[Text | str]:
+        """What was kept."""
+        found, self._lines = self._lines, []
+        return found
+
+
 class Lines:
     """Text for people: of a long input only what is red or grey is shown."""
 
@@ -117,26 +189,26 @@ class Lines:
         self._language = language
         self._console = output.console()
         self._stream = stream
-        self._first = True
+        self._notable: Notable | None = None
 
     def add(self, report: Report) -> None:
         """Show a part."""
+        if self._notable is not None:
+            self._notable.add(report)
+            self.merge(self._notable.result())
+            return
         from wattproof.cli.verdicts import lines, long_input
 
-        if self._first:  # that of the beginning is shown as a whole
-            self._first = False
-            self._print(lines(report, self._language))
-            self._print([f"... {long_input(self._language)}\n"])
-            return
-        part = replace(
-            report,
-            sessions=[each for each in report.sessions if report.session_colour(each) in ("red", "grey")],
-            loose=[each for each in report.loose if report.record_colour(each) in ("red", "grey")],
-        )
-        if part.sessions or part.loose:
-            self._print(lines(part, self._language))
+        self._notable = Notable(self._language)  # the beginning is shown as a whole
+        self.merge(lines(report, self._language))
+        self.merge([f"... {long_input(self._language)}\n"])
 
-    def _print(self, lines: Iterable[Text | str]) -> None:
+    def collector(self) -> Callable[[], Collector]:
+        """Makes the same lines elsewhere."""
+        return partial(Notable, self._language)
+
+    def merge(self, lines: Iterable[Text | str]) -> None:
+        """Show lines."""
         if self._console.is_terminal:
             for line in lines:
                 self._console.print(line, soft_wrap=True)
@@ -153,6 +225,25 @@ class Lines:
         """Nothing is kept."""
 
 
+class Entries:
+    """Records and sessions as lines of JSON; sessions name their records by the position among those before them."""
+
+    def __init__(self) -> None:
+        self.records: list[str] = []
+        self.sessions: list[str] = []
+        self.count = 0
+
+    def add(self, report: Report) -> None:
+        """Keep those of a part."""
+        self.records += [f"{_dump(entry)}\n" for entry in report.record_entries()]
+        self.sessions += [f"{_dump(entry)}\n" for entry in report.session_entries(self.count)]
+        self.count += len(report.records)
+
+    def result(self) -> Entries:
+        """What was kept."""
+        return self
+
+
 class Json:
     """The object of ``--json``, one record and one session a line."""
 
@@ -164,14 +255,22 @@ class Json:
 
     def add(self, report: Report) -> None:
         """Write a part to the temporary files. Raises ``StorageError`` if there is no room."""
+        entries = Entries()
+        entries.add(report)
+        self.merge(entries)
+
+    def collector(self) -> Callable[[], Collector]:
+        """Makes the same lines elsewhere."""
+        return Entries
+
+    def merge(self, entries: Entries) -> None:
+        """Write lines to the temporary files. Raises ``StorageError`` if there is no room."""
         try:
-            for entry in report.record_entries():
-                self._records.write(f"{_dump(entry)}\n")
-            for entry in report.session_entries(self._count):
-                self._sessions.write(f"{_dump(entry)}\n")
+            self._records.writelines(entries.records)
+            self._sessions.writelines(_moved(line, self._count) for line in entries.sessions)
         except OSError as error:
             raise StorageError(f"no room for the report: {error.strerror or error}") from error
-        self._count += len(report.records)
+        self._count += entries.count
 
     def finish(self, summary: dict[str, int]) -> None:
         """Write the object."""
@@ -224,6 +323,14 @@ class Json:
                     yield _dump(entry)
                     continue
             yield line
+
+
+def _moved(line: str, first: int) -> str:
+    """A session whose records are counted from ``first`` on. (Quotes in its id are escaped, so that this is found.)"""
+    before, name, rest = line.partition('"records": [')
+    positions, end, rest = rest.partition("]")
+    moved = ", ".join(str(first + int(position)) for position in positions.split(", ") if position)
+    return f"{before}{name}{moved}{end}{rest}"
 
 
 def _temporary() -> TextIO:

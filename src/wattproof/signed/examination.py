@@ -118,11 +118,15 @@ class Examination:
         Nothing is kept of them here but the published test keys that were met: they mark the records that follow.
         Raises ``StorageError`` if reading fails half-way.
         """
-        self._last = ("", -1)
         with closing(data):
-            for batch in _batches(groups(data, self._place(source, beside))):
-                for records in [[self._verified(unit) for unit in units] for units in batch]:
-                    yield self._part(records)
+            yield from self.judged(groups(data, self._place(source, beside)))
+
+    def judged(self, found: Iterator[list[Unit]]) -> Iterator[Report]:
+        """The same for units that were read elsewhere, those of a document or a group of rows at a time."""
+        self._last = ("", -1)
+        for batch in _batches(found):
+            for records in [[self._verified(unit) for unit in units] for units in batch]:
+                yield self._part(records)
 
     def _place(self, source: str, beside: Beside | None = None) -> Place:
         return Place(source, source, limits=self._limits, beside=beside, experimental=self._experimental)
@@ -134,7 +138,7 @@ class Examination:
             index = index + 1 if record.source == source else 0
             source, record.index = record.source, index
             if verification.is_test_key(record) and record.signature.public_key:
-                self._met(record.signature.public_key)
+                self.meet(record.signature.public_key)
         self._last = (source, index)
         sessions, loose = form(records)
         for session in sessions:
@@ -151,7 +155,13 @@ class Examination:
         self.settle(part)
         return part
 
-    def _met(self, key: bytes) -> None:
+    @property
+    def test_keys(self) -> list[bytes]:
+        """The published test keys that were met in this run, as SubjectPublicKeyInfo."""
+        return list(self._test_keys)
+
+    def meet(self, key: bytes) -> None:
+        """This is a published test key: it marks the records that follow."""
         if key not in self._test_keys:
             if len(self._test_keys) >= _MOST_TEST_KEYS:
                 del self._test_keys[next(iter(self._test_keys))]

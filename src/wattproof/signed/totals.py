@@ -41,12 +41,24 @@ class Totals:
         for record in report.loose:
             self._count(report, record, report.record_colour(record), [record])
 
+    def merge(self, other: Totals) -> None:
+        """Count what another part of the run has found."""
+        self.records += other.records
+        self.sessions += other.sessions
+        self.loose_records += other.loose_records
+        self._colours += other._colours
+        for keys, count in other._green.items():
+            self._keep(keys, count)
+        self._predicted |= other._predicted
+
+    def _keep(self, keys: frozenset[bytes | None], count: int) -> None:
+        if keys in self._green or len(self._green) < _NONE_KEPT:
+            self._green[keys] += count
+
     def _count(self, report: Report, unit: Session | Record, colour: Colour, records: list[Record]) -> None:
         self._colours[colour] += 1
         if colour is Colour.GREEN:
-            keys = frozenset(record.signature.public_key for record in records)
-            if keys in self._green or len(self._green) < _NONE_KEPT:
-                self._green[keys] += 1
+            self._keep(frozenset(record.signature.public_key for record in records), 1)
         if report.profile is not None:
             self._predicted.add(report.predictions(unit)[report.profile].verdict)
 

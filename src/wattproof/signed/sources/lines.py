@@ -21,7 +21,8 @@ from wattproof.signed.sources.source import Reader
 _CHUNK = 256 * 1024
 _SHOWN = 200
 _WHITE = b" \t\r\n\v\f"
-_BOM = b"\xef\xbb\xbf"
+#: Byte order mark of UTF-8.
+BOM = b"\xef\xbb\xbf"
 _STRUCTURE = re.compile(rb'["\\\[\]{}]')
 
 
@@ -58,12 +59,11 @@ def _skipped(reader: Reader) -> bytes:
     return b""
 
 
-def read(reader: Reader, limits: Limits) -> Iterator[Row]:
-    """Every line that is not blank, as a row."""
-    first = True
+def read(reader: Reader, limits: Limits, *, first: bool = True) -> Iterator[Row]:
+    """Every line that is not blank, as a row; ``first``: before the first there may be a byte order mark."""
     for line in lines(reader, limits.row):
         if first:
-            line = line.removeprefix(_BOM) if not isinstance(line, Overlong) else line
+            line = line.removeprefix(BOM) if not isinstance(line, Overlong) else line
             first = False
         if isinstance(line, Overlong):
             yield rows.broken("F-SIZE", rows.too_long(limits), line.decode("utf-8", "replace"))

@@ -145,12 +145,12 @@ Deeper = Callable[[bytes, Place], Iterator[Group]]
 
 
 class Rows:
-    """Turns rows into groups of units, one group at a time."""
+    """Turns rows into groups of units, one group at a time. ``before``: rows of the stream that come before them."""
 
-    def __init__(self, place: Place, container: str, deeper: Deeper) -> None:
+    def __init__(self, place: Place, container: str, deeper: Deeper, before: int = 0) -> None:
         self._place = replace(place, container=container)
         self._deeper = deeper
-        self._number = 0
+        self._number = before
 
     def groups(self, rows: Iterable[Row]) -> Iterator[Group]:
         """The units of every row that stands alone, and of all rows of a transaction that follow each other."""

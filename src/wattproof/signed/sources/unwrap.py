@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from wattproof.signed import keys, recognise
 from wattproof.signed.formats import chargepoint_files
@@ -32,7 +33,7 @@ from wattproof.signed.verification import verifies_with
 
 if TYPE_CHECKING:
     from wattproof.signed.sources.archives import Member
-    from wattproof.signed.sources.rows import Group, Rows
+    from wattproof.signed.sources.rows import Group, Row, Rows
 
 _LINES = (".jsonl", ".ndjson")
 #: Codes of one image that are tried as the further parts of a record.
@@ -48,9 +49,13 @@ def groups(source: Source, place: Place) -> Iterator[Group]:
 
     Raises :class:`.source.Unreadable` if the disk or the network fails, and nothing else.
     """
+    yield from _guarded(_groups(source, place), place)
+
+
+def _guarded(groups: Iterator[Group], place: Place) -> Iterator[Group]:
     found = False
     try:
-        for group in _groups(source, place):
+        for group in groups:
             found = found or bool(group)
             yield group
     except Unreadable:
@@ -106,10 +111,39 @@ def _document(source: Source, place: Place) -> Iterator[Group]:
 # -- streams of rows ------------------------------------------------------------------------------------------------
 
 
-def _rows(place: Place, container: str) -> Rows:
+def seekable_rows(source: Source, place: Place) -> Literal["JSONL", "PARQUET"] | None:
+    """The kind of a stream whose rows can be read from any of them on; ``None`` if it is none."""
+    head = source.peek()
+    kind = recognise.wrapper(head)
+    if kind == "PARQUET" and _ends_as_parquet(source, place):
+        return "PARQUET" if find_spec("pyarrow") is not None else None
+    body = recognise.stripped(head)
+    lines = kind in (None, "PARQUET") and body and not recognise.names_record(body) and _is_lines(source, place)
+    return "JSONL" if lines else None
+
+
+def some_rows(
+    rows: Iterator[Row], place: Place, kind: Literal["JSONL", "PARQUET"], first: int, broke: Callable[[], object]
+) -> Iterator[Group]:
+    """The same as :func:`groups` for some rows of a stream; before the first of them there are ``first`` others.
+
+    ``broke`` is called when the stream is damaged there, so that what follows is not read.
+    """
+
+    def found() -> Iterator[Group]:
+        try:
+            yield from _rows(place, kind, first).groups(rows)
+        except Refused as refused:
+            broke()
+            yield [problem(replace(place, container=kind), refused.code, str(refused))]
+
+    yield from _guarded(found(), place)
+
+
+def _rows(place: Place, container: str, before: int = 0) -> Rows:
     from wattproof.signed.sources.rows import Rows
 
-    return Rows(place, container, _inside_row)
+    return Rows(place, container, _inside_row, before)
 
 
 def _inside_row(data: bytes, place: Place) -> Iterator[Group]:
@@ -131,11 +165,9 @@ def _stream(source: Source, place: Place) -> Iterator[Group] | None:
     from wattproof.signed.sources import lines, table
 
     limits = place.limits
-    start = recognise.stripped(source.peek(HEAD))[:1]
-    named = place.name.lower().endswith(_LINES)
-    if named or (start in (b"{", b"[", b'"') and _is_lines(source, place)):
+    if _is_lines(source, place):
         return _rows(place, "JSONL").groups(lines.read(source.reader(), limits))
-    if start in (b"{", b"["):
+    if recognise.stripped(source.peek(HEAD))[:1] in (b"{", b"["):
         return None
     head = source.peek(limits.row + HEAD)
     how = table.layout(head)
@@ -145,9 +177,13 @@ def _stream(source: Source, place: Place) -> Iterator[Group] | None:
 
 
 def _is_lines(source: Source, place: Place) -> bool:
-    """Whether the first line alone is a JSON value, and another one follows that is not blank."""
+    """Whether the name says so, or the first line alone is a JSON value, and another one follows that is not blank."""
     from wattproof.signed.sources import lines
 
+    if place.name.lower().endswith(_LINES):
+        return True
+    if recognise.stripped(source.peek(HEAD))[:1] not in (b"{", b"[", b'"'):
+        return False
     size = HEAD
     while True:
         head = source.peek(size)
