@@ -20,7 +20,7 @@ $(BIN)/uv:
 	$(BIN)/python -m pip install --quiet "uv>=0.7"
 
 $(VENV)/.run: pyproject.toml uv.lock | $(BIN)/uv
-	$(UV) sync --locked --inexact --extra all
+	$(UV) sync --locked --inexact --extra all --no-install-package ray
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml uv.lock | $(BIN)/uv

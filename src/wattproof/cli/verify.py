@@ -40,6 +40,7 @@ def command(
     language: Literal["en", "de", "auto"] = "en",
     register: Annotated[str | None, Parameter(name="--keys")] = None,
     pin: Annotated[bool, Parameter(negative=())] = False,
+    results: str | None = None,
     jobs: int | None = None,
     engine: Literal["local", "ray"] = "local",
     digest: str | None = None,
@@ -66,6 +67,7 @@ def command(
         wattproof verify session.xml --profile safe-1.4.1 --json
         wattproof verify session.xml --report report.html --language de
         wattproof verify *.xml --report report.pdf
+        wattproof verify exports/ --results results --engine ray
         wattproof verify --digest 4b2d... --signature 3045... --public-key @meter.der
 
     Parameters
@@ -88,6 +90,9 @@ def command(
         The key register, or none (default: WATTPROOF_KEYS, or ~/.local/share/wattproof/keys.json).
     pin
         Keep keys that came with valid records of unknown meters in the register, as seen, not as trusted.
+    results
+        A folder (or s3:// and the like) for the results as Parquet, one row a record and one a session; FILES may be
+        folders. Goes on where it stopped, judges nothing twice, joins sessions whose records lie in different files.
     jobs
         Records judged at the same time when there are many: by default one on each processor.
     engine
@@ -130,6 +135,16 @@ def command(
         "now": time.time(),
     }
     options["register"] = KeyRegister.load(known) if there and known is not None else None
+    if results is not None:
+        if report_file is not None or pin:
+            raise UsageError("--results does not go together with --report or --pin")
+        from wattproof.cli import verify_results
+
+        verify_results.require(files)
+        with watching() as bar, Engines(engine, jobs) as engines:
+            return verify_results.judge(
+                files, results, options, engines, bar, language=None if json else spoken, strict=strict
+            )
     examination = Examination(**options)
     pages, seen = _pages(report_file is not None), _seen(pin)
     with watching() as bar, Engines(engine, jobs) as engines, closing(_writer(examination, json, spoken)) as writer:

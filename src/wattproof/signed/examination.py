@@ -16,8 +16,9 @@ from __future__ import annotations
 import datetime
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -44,6 +45,7 @@ from wattproof.signed.units import KeyText, Unit
 if TYPE_CHECKING:
     from wattproof.signed.formats.chargepoint_files import Beside
     from wattproof.signed.register import KeyRegister
+    from wattproof.signed.sources.rows import Row
 
 Data: TypeAlias = "bytes | bytearray | memoryview | str | os.PathLike[str]"
 KeyLike: TypeAlias = "bytes | str | os.PathLike[str]"
@@ -112,14 +114,21 @@ class Examination:
         for part in self.parts(data, source, beside):
             self.keep(part)
 
-    def parts(self, data: Source, source: str = DATA, beside: Beside | None = None) -> Iterator[Report]:
+    def parts(
+        self,
+        data: Source,
+        source: str = DATA,
+        beside: Beside | None = None,
+        seen: Callable[[str, str, Row], object] | None = None,
+    ) -> Iterator[Report]:
         """A report of its own for every document, and for every group of rows, of a source of any length.
 
-        Nothing is kept of them here but the published test keys that were met: they mark the records that follow.
+        ``seen`` is told every row of a transaction: its source, its container, and the row. Nothing is kept of
+        the parts here but the published test keys that were met: they mark the records that follow.
         Raises ``StorageError`` if reading fails half-way.
         """
         with closing(data):
-            yield from self.judged(groups(data, self._place(source, beside)))
+            yield from self.judged(groups(data, replace(self._place(source, beside), seen=seen)))
 
     def judged(self, found: Iterator[list[Unit]]) -> Iterator[Report]:
         """The same for units that were read elsewhere, those of a document or a group of rows at a time."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 from wattproof.signed.limits import DEFAULT, Limits
 from wattproof.signed.sources import lines
@@ -19,6 +19,9 @@ from wattproof.signed.units import Unit
 #: Bytes of a piece: some thousand records, a part of a second of work.
 SIZE = 1024 * 1024
 _CHUNK = 256 * 1024
+
+#: Is told the source of a row, its container, and the row.
+Seen: TypeAlias = "Callable[[str, str, Any], object]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,15 @@ def _whole(name: str, source: Source, size: int, limits: Limits) -> Iterator[Pie
     yield Piece(name, size=source.size or 0)
 
 
-def units(piece: Piece, file: BinaryIO, broke: Callable[[], object], limits: Limits = DEFAULT) -> Iterator[list[Unit]]:
+def units(
+    piece: Piece, file: BinaryIO, broke: Callable[[], object], limits: Limits = DEFAULT, seen: Seen | None = None
+) -> Iterator[list[Unit]]:
     """The units of a piece of JSON lines or Parquet, one row or transaction at a time.
 
-    ``broke`` is called when the file is damaged in this piece: nothing is read behind that place.
+    ``broke`` is called when the file is damaged in this piece: nothing is read behind that place. ``seen`` is told
+    every row of a transaction, as in :class:`.source.Place`.
     """
-    place = Place(piece.name, piece.name, limits=limits)
+    place = Place(piece.name, piece.name, limits=limits, seen=seen)
     if piece.kind == "PARQUET":
         from wattproof.signed.sources import parquet
 
@@ -75,6 +81,23 @@ def units(piece: Piece, file: BinaryIO, broke: Callable[[], object], limits: Lim
         part = _Part(file, piece.start, piece.stop)
         rows = lines.read(part, limits, first=piece.start == 0)
         yield from some_rows(rows, place, "JSONL", piece.before, broke)
+
+
+def content(piece: Piece, file: BinaryIO, limits: Limits = DEFAULT) -> Iterator[bytes]:
+    """Bytes that are the same for two pieces only if the same is in them. Raises :class:`.source.Unreadable`."""
+    if piece.kind == "PARQUET":
+        from wattproof.signed.sources import parquet
+
+        source = from_file(file)
+        try:
+            for row in parquet.read(source.file(source.size or 0), limits, piece.start, piece.stop):
+                yield repr(row).encode("utf-8", "surrogatepass") + b"\0"
+        except Refused as refused:
+            yield str(refused).encode("utf-8", "replace")
+        return
+    part: Reader = _Part(file, piece.start, piece.stop) if piece.kind == "JSONL" else from_file(file).reader()
+    while data := part.read(_CHUNK):
+        yield data
 
 
 class _Part:

@@ -161,7 +161,7 @@ class Rows:
         for each in rows:
             self._number += 1
             if kept and each.transaction != current:
-                yield _joined(kept)
+                yield joined(kept)
                 kept, count, size = [], 0, 0
             current = each.transaction
             if current is None:
@@ -169,6 +169,8 @@ class Rows:
                 continue
             if count > limits.units:  # this group stopped
                 continue
+            if self._place.seen is not None:
+                self._place.seen(self._place.row(self._number), self._place.container, each)
             units = [unit for group in self._read(each) for unit in group]
             count, size = count + len(units), size + len(each.content or b"")
             if count > limits.units or size > limits.document:
@@ -177,7 +179,7 @@ class Rows:
                 units, count = [self._stopped("F-SIZE", message, each)], limits.units + 1
             kept.append((each.keys, units))
         if kept:
-            yield _joined(kept)
+            yield joined(kept)
 
     def _carrier(self, each: Row) -> Carrier:
         place = self._place
@@ -216,7 +218,8 @@ class Rows:
             yield [_dressed(unit, each) for unit in units]
             return
         decoded = _decoded(content, each.encoding)
-        place = replace(self._place, source=self._place.row(self._number), name="", decoded=decoded is not None)
+        source = self._place.row(self._number)
+        place = replace(self._place, source=source, name="", decoded=decoded is not None, seen=None)
         for group in self._deeper(content if decoded is None else decoded, place):
             yield [_dressed(unit, each) for unit in group]
 
@@ -258,7 +261,7 @@ def with_keys(unit: Unit, keys: tuple[KeyText, ...], finding: Finding | None = N
     return True
 
 
-def _joined(kept: list[tuple[tuple[KeyText, ...], Group]]) -> Group:
+def joined(kept: list[tuple[tuple[KeyText, ...], Group]]) -> Group:
     """One group of rows, with the first key in it for the rows that have none."""
     units = [unit for _, group in kept for unit in group]
     keys = next((keys for keys, _ in kept if keys), ())

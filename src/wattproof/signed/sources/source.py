@@ -257,6 +257,7 @@ class Place:
 
     ``container`` is the token of the innermost wrapper, ``depth`` their number. ``decoded``: it was written as text
     in hexadecimal, Base64 or Base32, which counts once (row o). ``beside``: what other files say about this one.
+    ``seen`` is told every row of a transaction: its source, its container, and the row.
     """
 
     source: str
@@ -268,6 +269,7 @@ class Place:
     decoded: bool = False
     beside: Beside | None = None
     experimental: bool = False
+    seen: Callable[[str, str, Any], object] | None = None
 
     def carrier(self) -> Carrier:
         """What a bare record here has around it."""

@@ -140,6 +140,12 @@ def some_rows(
     yield from _guarded(found(), place)
 
 
+def one_row(row: Row, place: Place, container: str, number: int) -> list[Unit]:
+    """The units of one row of a stream, which was read elsewhere."""
+    found = _guarded(_rows(place, container, number - 1).groups([row]), place)
+    return [unit for group in found for unit in group]
+
+
 def _rows(place: Place, container: str, before: int = 0) -> Rows:
     from wattproof.signed.sources.rows import Rows
 

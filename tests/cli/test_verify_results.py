@@ -1,0 +1,61 @@
+"""`wattproof verify --results` on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_verify import KEY, record, verify  # noqa: F401 (a fixture)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    folder = tmp_path / "fleet"
+    folder.mkdir()
+    rows = [json.dumps({"ocmf": record(PG=f"T{page}")}) for page in range(1, 6)]
+    (folder / "a.jsonl").write_text("\n".join(rows))
+    (folder / "b.ocmf").write_text(record().replace("112.340", "112.341"))
+    return folder
+
+
+def test_results_of_a_folder(fleet: Path, verify: Any, tmp_path: Path) -> None:  # noqa: F811
+    folder = tmp_path / "results"
+    found = verify(fleet, "--public-key", KEY, "--results", folder, "--jobs", "2")
+    assert found.code == 1 and "6 sessions: 5 green, 1 red" in found.out
+    assert "6 records in 2 parts, 0 of them known" in found.err and str(folder / "records") in found.err
+    again = verify(fleet, "--public-key", KEY, "--results", folder, "--json")
+    stated = json.loads(again.out)
+    assert again.code == 1 and stated["summary"]["red"] == 1 and stated["parts"] == {"judged": 0, "known": 2}
+    assert stated["results"] == str(folder)
+
+
+def test_what_does_not_go_together_is_said(fleet: Path, verify: Any, tmp_path: Path) -> None:  # noqa: F811
+    for options, words in (
+        (["--report", "x.html"], "--report"),
+        (["--pin", "--keys", tmp_path / "k.json"], "--pin"),
+    ):
+        found = verify(fleet, "--results", tmp_path / "r", *options)
+        assert found.code == 2 and words in found.err
+    found = verify("-", "--results", tmp_path / "r")
+    assert found.code == 2 and "standard input" in found.err
+    (tmp_path / "file").write_text("")
+    found = verify(fleet, "--results", tmp_path / "file")
+    assert found.code == 5 and "file" in found.err
+    found = verify(fleet, "--results", "nonsense://x/y")
+    assert found.code == 2 and "nonsense" in found.err
+    found = verify(tmp_path / "missing", "--results", tmp_path / "r")
+    assert found.code == 2 and "No such file" in found.err
+
+
+def test_without_the_extra_it_is_said(
+    fleet: Path,
+    verify: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("wattproof.cli.verify_results.find_spec", lambda name: None)
+    found = verify(fleet, "--results", tmp_path / "r")
+    assert found.code == 2 and "wattproof[analytics]" in found.err
