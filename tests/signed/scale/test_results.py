@@ -16,7 +16,7 @@ from tests.cli.test_verify import KEY, PRIVATE, record
 from wattproof.errors import StorageError
 from wattproof.signed import curves, testkeys
 from wattproof.signed.examination import Examination
-from wattproof.signed.scale import parts, results
+from wattproof.signed.scale import results
 from wattproof.signed.scale.engines import Here
 from wattproof.signed.scale.parts import Part
 from wattproof.signed.scale.places import Folder
@@ -51,7 +51,7 @@ class Run:
     def __call__(self, *names: Path, **options: Any) -> Results:
         self.told = []
         found = {**OPTIONS, **options}
-        return results.run(list(map(str, names)), Folder(str(self.folder)), found, Here(), self.told.append)
+        return results.run(list(map(str, names)), Folder(str(self.folder)), found, Here(), self.told.append, 3000)
 
     def table(self, name: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -63,11 +63,6 @@ class Run:
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     return Run(tmp_path / "results")
-
-
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "SIZE", 3000)
 
 
 @pytest.fixture
@@ -289,7 +284,7 @@ def test_folders_and_addresses(run: Run, fleet: Path) -> None:
     address = fleet.as_uri()
     assert places.expanded([address]) == [f"{address}/{Path(name).name}" for name in below]
     folder = Folder((run.folder).as_uri())
-    found = results.run(places.expanded([address]), folder, OPTIONS, Here(), run.told.append)
+    found = results.run(places.expanded([address]), folder, OPTIONS, Here(), run.told.append, 3000)
     assert found.summary == Run(run.folder.with_name("other"))(*map(Path, below)).summary
     assert run.table("records")[0]["source"] == f"{address}/a.jsonl#1"
 

@@ -109,6 +109,7 @@ class Ray:
         self._ray: Any = ray
         self._own = not ray.is_initialized()
         if self._own:
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is told to the makers of Ray
             options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False, "include_dashboard": False}
             if "RAY_ADDRESS" in os.environ:
                 options = {"log_to_driver": False, "configure_logging": False}

@@ -61,11 +61,11 @@ def digest(options: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def plan(name: str) -> list[Piece]:
-    """The pieces of a file; one that fails when it is read, if it cannot be opened."""
+def plan(name: str, size: int = SIZE) -> list[Piece]:
+    """The pieces of a file, of ``size`` bytes; one that fails when it is read, if it cannot be opened."""
     try:
         with open_file(name) as file:
-            return list(pieces.cut(name, file, SIZE))
+            return list(pieces.cut(name, file, size))
     except (OSError, ValueError, UsageError):
         return [Piece(name)]
 

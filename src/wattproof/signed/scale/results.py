@@ -19,6 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -33,7 +34,7 @@ from wattproof.signed.examination import Examination
 from wattproof.signed.report import VERSION
 from wattproof.signed.scale.engines import Engine
 from wattproof.signed.scale.joining import Join, batches, split
-from wattproof.signed.scale.parts import Check, Part, digest, plan
+from wattproof.signed.scale.parts import SIZE, Check, Part, digest, plan
 from wattproof.signed.scale.places import Folder, local
 from wattproof.signed.scale.tables import RECORDS, SESSIONS, Table, name
 from wattproof.signed.sources.pieces import Piece
@@ -85,17 +86,19 @@ def run(
     options: dict[str, Any],
     engine: Engine,
     progress: Callable[[Part], object],
+    size: int = SIZE,
 ) -> Results:
-    """Judge files into a folder. ``progress`` is told every part, in the order of the files.
+    """Judge files into a folder. ``progress`` is told every part, of ``size`` bytes of a file, in their order.
 
     Raises ``StorageError`` if the folder cannot be written or another run works on it.
     """
     with _alone(folder):
         folder.remove(_SUMMARY)
+        _tidy(folder)
         found = Results()
         settings = digest(options)
         parts: list[Part] = []
-        for part in engine.map(Check(folder, options, settings), _pieces(engine, names)):
+        for part in engine.map(Check(folder, options, settings), _pieces(engine, names, size)):
             if _goes_on(part, parts, found):
                 parts.append(part)
             progress(part)
@@ -105,8 +108,16 @@ def run(
     return found
 
 
-def _pieces(engine: Engine, names: Sequence[str]) -> Iterator[Piece]:
-    for number, pieces in enumerate(engine.map(plan, names)):
+def _tidy(folder: Folder) -> None:
+    """Remove what a run that was killed had not finished writing."""
+    for below in ("parts", *_TABLES):
+        for draft in folder.names(below):
+            if draft.startswith("."):
+                folder.remove(f"{below}/{draft}")
+
+
+def _pieces(engine: Engine, names: Sequence[str], size: int) -> Iterator[Piece]:
+    for number, pieces in enumerate(engine.map(partial(plan, size=size), names)):
         yield from (replace(piece, file=number) for piece in pieces)
 
 
