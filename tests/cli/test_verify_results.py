@@ -25,7 +25,7 @@ def test_results_of_a_folder(fleet: Path, verify: Any, tmp_path: Path) -> None: 
     folder = tmp_path / "results"
     found = verify(fleet, "--public-key", KEY, "--results", folder, "--jobs", "2")
     assert found.code == 1 and "6 sessions: 5 green, 1 red" in found.out
-    assert "6 records in 2 parts, 0 of them known" in found.err and str(folder / "records") in found.err
+    assert "6 records in 2 parts, 0 of them known" in found.err and f"records and sessions in {folder}" in found.err
     again = verify(fleet, "--public-key", KEY, "--results", folder, "--json")
     stated = json.loads(again.out)
     assert again.code == 1 and stated["summary"]["red"] == 1 and stated["parts"] == {"judged": 0, "known": 2}
@@ -46,6 +46,8 @@ def test_what_does_not_go_together_is_said(fleet: Path, verify: Any, tmp_path: P
     assert found.code == 5 and "file" in found.err
     found = verify(fleet, "--results", "nonsense://x/y")
     assert found.code == 2 and "nonsense" in found.err
+    found = verify("s3://key:secret@bucket/x", "--results", tmp_path / "r")
+    assert found.code == 2 and "must not hold keys" in found.err and "secret" not in found.err
     found = verify(tmp_path / "missing", "--results", tmp_path / "r")
     assert found.code == 2 and "No such file" in found.err
 

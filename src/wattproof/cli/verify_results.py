@@ -63,5 +63,5 @@ def judge(
         )
         if found.left:
             output.warn(f"{found.left} transactions have too many rows to be one session: they are not joined")
-        output.note(f"results: {folder}/records, {folder}/sessions")
+        output.note(f"results: records and sessions in {folder}")
     return found.exit_status(strict=strict)

@@ -78,9 +78,10 @@ def _inside(address: str) -> list[str]:
         inside = sorted(info.path for info in files.get_file_info(selector) if info.type == fs.FileType.File)
     except OSError as error:
         raise StorageError(f"cannot list {address}: {error}") from error
-    base = address.rstrip("/")
+    base, mark, options = address.partition("?")  # an address may state its server: ?endpoint_override=...
     below = [found[len(path.rstrip("/")) + 1 :] for found in inside]
-    return [f"{base}/{name}" for name in below if not _is_hidden(tuple(name.split("/")))]
+    shown = [name for name in below if not _is_hidden(tuple(name.split("/")))]
+    return [f"{base.rstrip('/')}/{name}{mark}{options}" for name in shown]
 
 
 def _is_hidden(parts: tuple[str, ...]) -> bool:
@@ -88,6 +89,8 @@ def _is_hidden(parts: tuple[str, ...]) -> bool:
 
 
 def _resolved(address: str) -> tuple[Any, str]:
+    if "@" in urlsplit(address).netloc:  # addresses are shown, and are in the results
+        raise UsageError("an address must not hold keys: give them in the environment or in the files of the store")
     try:
         files, path = fs.FileSystem.from_uri(address)
     except (pyarrow.ArrowInvalid, OSError, ValueError) as error:
