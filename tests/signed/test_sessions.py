@@ -136,11 +136,24 @@ def test_a_record_made_again_stays_a_session_of_its_own(forge: Any, codes: Codes
             assert report.session_colour(session) == "green"
 
 
+@pytest.mark.proves("T-120")
 def test_the_same_bytes_under_two_transactions_are_two_sessions(forge: Any, codes: Codes) -> None:
     record = forge.session()
     report = forge.examine(forge.xml((record, "1"), (record, "2")))
     assert [session.id for session in report.sessions] == ["1", "2"]
-    assert all(not codes(session) for session in report.sessions)
+    assert all(codes(session) == {"S-REPEATED"} and session.verdict == "ok" for session in report.sessions)
+
+
+@pytest.mark.proves("T-120")
+def test_a_begin_under_two_transactions_is_told_in_both(forge: Any, codes: Codes) -> None:
+    begin = forge.ocmf([forge.reading("B", "1.0", B)], PG="T1")
+    ends = [forge.ocmf([forge.reading("E", value, E)], PG="T2") for value in ("2.0", "3.0")]
+    pairs = [((begin, str(number)), (end, str(number))) for number, end in enumerate(ends)]
+    report = forge.examine(forge.xml(*pairs[0], *pairs[1]))
+    assert [session.verdict for session in report.sessions] == ["warn", "warn"]
+    assert all(codes(session) == {"S-DUPLICATE"} for session in report.sessions)
+    same = forge.examine(forge.xml((begin, "1"), (ends[0], "1"), (begin, "2"), (ends[0], "2")))
+    assert all(codes(session) == {"S-REPEATED"} and session.verdict == "ok" for session in same.sessions)
 
 
 def test_an_exact_repetition_counts_once(forge: Any, codes: Codes) -> None:

@@ -20,6 +20,8 @@ export class Entry {
   original: Entry | null = null
   contained: Entry | null = null
   repeated = false
+  /** Another session, which is not the same, holds the same signed bytes. */
+  shared = false
   private keys: Set<string> | null = null
   readonly begins: boolean
   readonly ends: boolean
@@ -158,4 +160,27 @@ export function markRepeated(entries: Entry[]): void {
     listed(stated, JSON.stringify([entry.owner.slice(0, 2), [...new Set(bounds)].sort()]), entry)
   }
   for (const same of stated.values()) if (new Set(same.map(({ signed }) => signed)).size > 1) for (const entry of same) entry.repeated = true
+}
+
+/** Rule 5 across sessions: a whole session twice is told as one made again is, a part of one as a repetition. */
+export function markShared(sessions: Entry[][]): void {
+  const homes = new Map<string, Map<number, Entry>>()
+  sessions.forEach((session, number) => {
+    for (const entry of session) {
+      const same = homes.get(entry.signed) ?? new Map<number, Entry>()
+      if (!same.has(number)) same.set(number, entry)
+      homes.set(entry.signed, same)
+    }
+  })
+  const contents = new Map<number, string>()
+  for (const same of homes.values()) {
+    if (same.size < 2) continue
+    for (const number of same.keys())
+      if (!contents.has(number)) contents.set(number, JSON.stringify([...new Set(sessions[number]!.map(({ signed }) => signed))].sort()))
+    const whole = [...same.values()].every((entry) => entry.complete) || new Set([...same.keys()].map((number) => contents.get(number))).size === 1
+    for (const entry of same.values()) {
+      entry.repeated ||= whole
+      entry.shared = !whole
+    }
+  }
 }

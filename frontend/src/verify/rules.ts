@@ -79,6 +79,7 @@ const repetitions: Check = ({ entries }, say) => {
   for (const entry of entries) {
     const page = entry.record.pageText ?? ''
     if (entry.duplicate) say('S-DUPLICATE', page)
+    else if (entry.shared) say('S-DUPLICATE', `${page} in another charging session`.trimStart())
     else if (entry.redundant) say('S-BEGIN-REDUNDANT', page)
     if (entry.repeated) say('S-REPEATED', page)
   }

@@ -2,7 +2,7 @@
 // Specification, 3.1; the numbers of the rules are named where they apply.
 import { sha256 } from '@noble/hashes/sha2.js'
 import { hex } from './bytes'
-import { Containers, Entry, listed, markRepeated, markSuperseded, withoutDuplicates } from './entries'
+import { Containers, Entry, listed, markRepeated, markShared, markSuperseded, withoutDuplicates } from './entries'
 import type { Finding, Reading, SignedRecord } from './records'
 import { billingRegister, sortRegisters, type Register } from './registers'
 import { instant } from './times'
@@ -67,6 +67,7 @@ export function form(records: SignedRecord[]): { sessions: Session[]; loose: Sig
     else for (const one of together(entries, kind === 'loose')) collections.push(one)
   }
   markRepeated([...groups.values()].flat())
+  markShared(collections)
   const place = (entries: Entry[]): number => entries.reduce((least, { record }) => Math.min(least, positions.get(record)!), Infinity)
   const sorted = collections.map((entries) => ({ entries, at: place(entries) })).sort((one, two) => one.at - two.at)
   return { sessions: sorted.map(({ entries }) => session(entries)), loose }

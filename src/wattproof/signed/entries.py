@@ -29,6 +29,7 @@ class Entry:
     """One record of a session. ``readings`` are those that count: repeated begins stand there once (rule 7).
 
     ``original`` is the entry that this one repeats byte for byte, ``contained`` the one that makes it redundant.
+    ``shared`` says that another session, which is not the same, holds the same signed bytes.
     """
 
     record: Record
@@ -38,6 +39,7 @@ class Entry:
     original: Entry | None = None
     contained: Entry | None = None
     repeated: bool = False
+    shared: bool = False
     _begin_keys: frozenset[Hashable] | None = field(default=None, repr=False)
 
     @property
@@ -230,3 +232,26 @@ def mark_repeated(entries: Iterable[Entry]) -> None:
         if len({entry.record.signed for entry in same}) > 1:
             for entry in same:
                 entry.repeated = True
+
+
+def mark_shared(sessions: Sequence[Sequence[Entry]]) -> None:
+    """Rule 5 across sessions: the same signed bytes under two transactions.
+
+    A whole session that is there twice is told as one made again is; a part of one in another session as a repetition.
+    """
+    homes: dict[bytes, dict[int, Entry]] = {}
+    for number, session in enumerate(sessions):
+        for entry in session:
+            homes.setdefault(entry.record.signed, {}).setdefault(number, entry)
+    known: dict[frozenset[bytes], int] = {}  # each content once, so that sessions are compared by a number
+    contents: dict[int, int] = {}
+    for same in homes.values():
+        if len(same) < 2:
+            continue
+        for number in same:
+            if number not in contents:
+                content = frozenset(entry.record.signed for entry in sessions[number])
+                contents[number] = known.setdefault(content, len(known))
+        whole = all(entry.complete for entry in same.values()) or len({contents[number] for number in same}) == 1
+        for entry in same.values():
+            entry.repeated, entry.shared = entry.repeated or whole, not whole

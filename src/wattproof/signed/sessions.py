@@ -16,6 +16,7 @@ from wattproof.signed.entries import (
     Entry,
     enter,
     mark_repeated,
+    mark_shared,
     mark_superseded,
     without_duplicates,
 )
@@ -105,6 +106,7 @@ def form(records: Sequence[Record]) -> tuple[list[Session], list[Record]]:
             collections.extend(_together(entries, collected=kind == "loose"))
     mark_repeated(entry for entries in groups.values() for entry in entries)
     if len(collections) > 1:
+        mark_shared(collections)
         collections.sort(key=lambda entries: min(positions[id(entry.record)] for entry in entries))
     return [_session(entries) for entries in collections], loose
 

@@ -90,6 +90,8 @@ def repetitions(session: Session, say: Say, _: Thresholds) -> None:
     for entry in session.entries:
         if entry.duplicate:
             say("S-DUPLICATE", entry.record.page_text or "")
+        elif entry.shared:
+            say("S-DUPLICATE", f"{entry.record.page_text or ''} in another charging session".lstrip())
         elif entry.redundant:
             say("S-BEGIN-REDUNDANT", entry.record.page_text or "")
         if entry.repeated:

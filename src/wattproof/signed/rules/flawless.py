@@ -27,7 +27,7 @@ def is_flawless(session: Session, thresholds: Thresholds) -> bool:
     begin, end = session.readings
     entry = session.entries[0]
     return (
-        not entry.repeated
+        not (entry.repeated or entry.shared)
         and _is_plain(entry.record)
         and begin.moment is _BEGIN
         and end.moment is _END
