@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -273,3 +274,37 @@ def test_large_hostile_files_end_soon(verify: Any, tmp_path: Path) -> None:
 def test_endless_files_are_refused_by_size(verify: Any) -> None:
     result = verify("/dev/zero", "--json")
     assert result.code == 1 and json.loads(result.out)["records"][0]["reason"] == "F-SIZE"
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(False, 0), (True, 1)], ids=["green", "red"])
+@pytest.mark.parametrize("arguments", [(), ("--json",), ("--language", "de")], ids=["text", "json", "German"])
+def test_a_reader_who_leaves_early_does_not_change_the_exit_code(
+    tmp_path: Path, arguments: tuple[str, ...], wrong: bool, status: int
+) -> None:
+    path = tmp_path / "a.ocmf"
+    path.write_text(record().replace("METER0001", "METER0002" if wrong else "METER0001"))
+    report = tmp_path / "a.html"
+    command = [sys.executable, "-m", "wattproof", "verify", str(path), "--public-key", KEY, "--keys", "none"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run([*command, "--report", str(report), *arguments], stdout=writing, stderr=subprocess.PIPE)
+    finally:
+        os.close(writing)
+    assert done.returncode == status and report.stat().st_size
+    assert b"Traceback" not in done.stderr and b"error" not in done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes streams as a shell does")
+def test_closed_streams_are_no_defect(tmp_path: Path) -> None:
+    path = tmp_path / "a.ocmf"
+    path.write_text(record())
+    verify = shlex.join([sys.executable, "-m", "wattproof", "verify", "--keys", "none", "--public-key", KEY])
+    for streams, name, status in ((">&-", path, 0), ("2>&-", path, 0), ("<&-", "-", 2), ("2>&-", "missing", 2)):
+        done = subprocess.run(["sh", "-c", f"{verify} {name} {streams}"], capture_output=True, text=True)
+        assert done.returncode == status, streams
+        assert "defect" not in done.stderr
+    assert (
+        "error: cannot read -: standard input is closed"
+        in subprocess.run(["sh", "-c", f"{verify} - <&-"], capture_output=True, text=True).stderr
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -246,3 +247,20 @@ def test_processes_pin_what_one_pins(fleet: Path, verify: Any, tmp_path: Path) -
 def test_wrong_numbers_and_engines_are_said(options: list[str], words: str, verify: Any, stream: Path) -> None:
     result = verify(stream, *options)
     assert result.code == 2 and words in result.err
+
+
+def test_a_reader_who_leaves_a_long_stream_early_learns_no_verdict(stream: Path) -> None:
+    """Nothing is known of the rest, so the exit code is not that of a green input; with --json the rest was judged."""
+    program = (
+        "import sys; from wattproof.cli import run, verify_stream; verify_stream.RECORDS = 3;"
+        "sys.exit(run(['verify', *sys.argv[1:]]))"
+    )
+    command = [sys.executable, "-c", program, str(stream), "--public-key", KEY, "--keys", "none"]
+    for arguments, expected in (([], {1, 5}), (["--json"], {1})):
+        reading, writing = os.pipe()
+        os.close(reading)
+        try:
+            done = subprocess.run([*command, *arguments], stdout=writing, stderr=subprocess.PIPE)
+        finally:
+            os.close(writing)
+        assert done.returncode in expected and done.stderr == b""

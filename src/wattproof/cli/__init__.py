@@ -10,6 +10,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit code; no exception leaves unless ``WATTPROOF_DEBUG`` is set."""
     from cyclopts import CycloptsError
 
+    from wattproof.cli.output import drop
     from wattproof.errors import WattproofError
 
     name = arguments[0] if arguments else ""
@@ -90,14 +93,14 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # whoever read has enough, as head has
-        _drop_output()
+        drop()
         return 0
     except SystemExit as end:
         if isinstance(end.__context__, BrokenPipeError):  # how rich says the same
             return 0
         raise
     except OSError as error:
-        _drop_output()
+        drop()
         # Whoever opens a file says so in an error of its own: what has no name is stdout.
         _complain(f"{error}" if error.filename else f"standard output cannot be written: {error.strerror or error}")
         return 5
@@ -129,24 +132,18 @@ def _call(name: str, arguments: Sequence[str]) -> Any:
     return app(list(arguments), exit_on_error=False, print_error=False)
 
 
-def _drop_output() -> None:
-    """What is still to be written to stdout goes nowhere if it cannot be written, so that the end is quiet."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _complain(message: str, hint: str | None = None) -> None:
     from wattproof.cli.output import harmless
 
-    sys.stderr.write(f"error: {harmless(message)}\n")
-    if hint:
-        sys.stderr.write(f"       {hint}\n")
+    with suppress(OSError):  # nobody hears it, but the exit code says it too
+        sys.stderr.write(f"error: {harmless(message)}\n" + (f"       {hint}\n" if hint else ""))
 
 
 def main() -> None:
     """Entry point of the console script."""
+    for name in ("stdout", "stderr"):  # whoever closed one wants the exit code alone
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
     arguments = sys.argv[1:]
     if arguments in (["--version"], ["-V"]):
         from wattproof.version import __version__

@@ -73,6 +73,8 @@ def read(name: str, serial: str | None, source: str | None) -> list[Offer]:
 def _file(name: str) -> bytes:
     try:
         if name == "-":
+            if sys.stdin is None:
+                raise ValueError("standard input is closed")
             return sys.stdin.buffer.read(_MOST_BYTES)
         with Path(name).open("rb") as file:
             return file.read(_MOST_BYTES)

@@ -145,3 +145,30 @@ def writing(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def reader_left(error: BaseException) -> bool:
+    """Whether whoever reads stdout has enough, as ``head`` has; rich says so with an exit of its own."""
+    return isinstance(error, BrokenPipeError) or (
+        isinstance(error, SystemExit) and isinstance(error.__context__, BrokenPipeError)
+    )
+
+
+def drop() -> None:
+    """What is still to be written to stdout goes nowhere if it cannot be written, so that the end is quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@contextmanager
+def perhaps_unread() -> Iterator[None]:
+    """Writing to a reader who may leave early: the rest goes nowhere, and the command goes on to its exit code."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (BrokenPipeError, SystemExit) as error:
+        if not reader_left(error):
+            raise
+        drop()

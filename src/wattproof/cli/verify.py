@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from wattproof.cli import output
 from wattproof.cli.output import escape
-from wattproof.errors import UsageError
+from wattproof.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from wattproof.cli.keysources import Seen
@@ -56,7 +56,8 @@ def command(
     (`wattproof keys`): a key inside the file proves only that key and record belong together.
 
     Exit codes: 0 green or yellow; 1 red (with --strict also yellow); 2 misuse or a file that cannot be read;
-    3 grey: nothing red, but something cannot be judged; 5 the report cannot be written, or the key register not read.
+    3 grey: nothing red, but something cannot be judged; 5 the report cannot be written, the key register not read, or
+    whoever reads what is printed of a long input left before its end.
 
     Examples:
 
@@ -155,13 +156,21 @@ def command(
         parts = reading.parts()
         found: Report | Totals
         if take(parts, examination.keep):
-            found = totals(examination, parts, gatherings, [pages] if pages is not None else [])
+            try:
+                found = totals(examination, parts, gatherings, [pages] if pages is not None else [])
+            except (BrokenPipeError, SystemExit) as error:
+                if not output.reader_left(error):
+                    raise
+                output.drop()
+                return StorageError.exit_code  # whoever read has enough of a long input, and nobody knows the rest
             bar.close()
-            writer.finish(found.summary)
+            with output.perhaps_unread():
+                writer.finish(found.summary)
         else:
             bar.close()
             found = examination.report()
-            _show(found, None if json else spoken)
+            with output.perhaps_unread():
+                _show(found, None if json else spoken)
             for each in (pages, seen):
                 if each is not None:
                     each.add(found)

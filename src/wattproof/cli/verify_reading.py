@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -158,8 +159,9 @@ class Reading:
         return outcome
 
     def _unreadable(self, name: str, reason: str) -> None:
-        sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
         self._examination.unreadable(name, reason)
+        with suppress(OSError):  # nobody hears it, but the exit code says it too
+            sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")
 
 
 def _stays(piece: Piece) -> bool:
@@ -183,6 +185,8 @@ def _size(names: Sequence[str]) -> int | None:
 @contextmanager
 def _opened(name: str) -> Iterator[BinaryIO]:
     if name == "-":
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed")
         yield sys.stdin.buffer
     else:
         with Path(name).open("rb") as file:
