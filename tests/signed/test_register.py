@@ -102,6 +102,19 @@ def test_of_several_trusted_keys_the_one_that_verifies_decides(variant: str) -> 
     assert summary(judged("OCMF", register((OTHER, ANY, "trusted"), (KEY, ANY, "trusted")), "no-key"))[2] == {"green"}
 
 
+def test_a_gateways_key_does_not_stand_in_for_that_of_a_known_meter(new_forge: Any) -> None:
+    """Who holds one trusted key could else sign for every meter of the register by naming its own gateway beside."""
+    gateway = new_forge(identity="a gateway")
+    key = bytes.fromhex(gateway.key)
+    record = gateway.xml((gateway.session(GS="GW1", MS=SERIAL), "1"))
+    alone = examine(record, register=register((key, "GW1", "trusted")), now=NOW)
+    assert summary(alone) == ({"valid"}, {"trusted"}, {"green"})
+    both = examine(record, register=register((key, "GW1", "trusted"), (KEY, SERIAL, "trusted")), now=NOW)
+    assert summary(both)[2] == {"red"} and both.records[0].signature.reason == "V-KEY-CONFLICT"
+    seen = examine(record, register=register((key, "GW1", "trusted"), (KEY, SERIAL, "seen")), now=NOW)
+    assert summary(seen)[2] == {"green"}, "a key that nobody compared is in nobody's way"
+
+
 def test_a_record_without_key_says_that_one_waits() -> None:
     report = judged("OCMF", register((KEY, SERIAL, "seen")), "no-key")
     assert summary(report)[0] == {"no-key"} and told(report) == {"F-KEY-SEEN"}

@@ -47,11 +47,14 @@ def signer(record: Record) -> str | None:
 
 
 def trusted_key(register: KeyRegister, unit: Unit) -> KeyText | None:
-    """The key that the register trusts for a unit's signer; where several are, the one that stands beside the record
-    or verifies it."""
+    """The key that the register trusts for a unit's signer: for its meter if there is one, else for its gateway; where
+    several are, the one that stands beside the record or verifies it."""
     if unit.algorithm is None:
         return None
-    own = _trusted(row for serial in serials(unit.record) for row in register.of_meter(serial))
+    meter = (unit.record.meter_serial or "").strip()
+    # A key that is trusted for the gateway alone says nothing about a meter whose own key is known.
+    own = _trusted(register.of_meter(meter)) if meter else []
+    own = own or _trusted(row for serial in serials(unit.record) for row in register.of_meter(serial))
     any_meter = _trusted(register.of_meter(ANY))
     if not own and not any_meter:
         return None
