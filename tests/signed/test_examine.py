@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import wattproof
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
-from wattproof.signed import testkeys
+from wattproof.signed import KeyRegister, testkeys
 from wattproof.signed.examination import Examination, examine, verify, verify_digest
 from wattproof.signed.records import Time
 from wattproof.signed.report import time_text
@@ -304,3 +305,26 @@ def test_a_key_file_may_hold_a_binary_point(forge: Any, tmp_path: Path) -> None:
         path.write_bytes(content)
         assert examine(forge.session(), path).records[0].signature.verdict == "valid"
         assert examine(forge.session(), content).records[0].signature.verdict == "valid"
+
+
+@pytest.mark.proves("T-082")
+def test_wrong_arguments_are_refused_before_anything_is_read(forge: Any, tmp_path: Path) -> None:
+    """A number is no record of so many zeros, and a time without zone would be one of this machine."""
+    record = forge.session()
+    for data in (5, None, [record.encode()]):
+        with pytest.raises(TypeError):
+            examine(data)  # type: ignore[arg-type]
+    for key in (5, ["key"]):
+        with pytest.raises(TypeError):
+            examine(record, key)  # type: ignore[arg-type]
+    for options in ({"now": datetime(2026, 1, 1)}, {"energy_limit": Decimal("NaN")}):  # noqa: DTZ001
+        with pytest.raises(InvalidValue):
+            examine(record, **options)
+    assert examine(record, bytearray(bytes.fromhex(forge.key))).summary["green"] == 1
+    register = KeyRegister()
+    row, _ = register.add(bytes.fromhex(forge.key), "METER0001", "a test", "2026-01-02T03:04:05Z")
+    register.trust(row, "a test", "2026-01-02T03:04:05Z")
+    path = tmp_path / "keys.json"
+    path.write_bytes(register.dump())
+    path.chmod(0o600)
+    assert all(examine(record, register=known).summary["green"] == 1 for known in (register, path, str(path)))

@@ -82,7 +82,7 @@ class Examination:
         now: float | datetime.datetime | None = None,
         energy_limit: Decimal | int = 500,
         power_limit: Decimal | int = 1000,
-        register: KeyRegister | os.PathLike[str] | None = None,
+        register: KeyRegister | str | os.PathLike[str] | None = None,
         limits: Limits = DEFAULT,
         experimental: bool = False,
     ) -> None:
@@ -92,8 +92,7 @@ class Examination:
         self._register = _loaded(register)
         self._limits = limits
         self._experimental = experimental
-        moment = time.time() if now is None else now.timestamp() if isinstance(now, datetime.datetime) else now
-        self._thresholds = Thresholds(moment, _thousand(energy_limit), _thousand(power_limit))
+        self._thresholds = Thresholds(_moment(now), _thousand(energy_limit), _thousand(power_limit))
         self._report = Report(allow_test_keys=allow_test_keys, profile=profile, trusted=self._trusted)
         self._test_keys: dict[bytes, None] = {}
         self._last = ("", -1)  # source and index of the last record
@@ -249,23 +248,46 @@ class Examination:
 
 @lru_cache(maxsize=16)
 def _thousand(value: Decimal | int) -> Decimal:
-    """Kilowatts as watts."""
-    return Decimal(value) * 1000
+    """Kilowatts as watts. Raises ``InvalidValue`` for what is no number that can be compared."""
+    limit = Decimal(value)
+    if limit.is_nan():
+        raise InvalidValue("a limit of energy or power is a number")
+    return limit * 1000
 
 
-def _loaded(register: KeyRegister | os.PathLike[str] | None) -> KeyRegister | None:
+def _moment(now: float | datetime.datetime | None) -> float:
+    """Unix seconds. Raises ``InvalidValue`` for a time without zone: that of this machine never counts."""
+    if now is None:
+        return time.time()
+    if not isinstance(now, datetime.datetime):
+        return now
+    if now.tzinfo is None:
+        raise InvalidValue("now is a time with its zone, such as datetime.now(UTC)")
+    return now.timestamp()
+
+
+def _loaded(register: KeyRegister | str | os.PathLike[str] | None) -> KeyRegister | None:
     """The register, read if it is a file. An empty one knows nothing and costs nothing."""
-    if isinstance(register, os.PathLike):
+    if isinstance(register, (str, os.PathLike)):
         from wattproof.signed.register import KeyRegister
 
-        register = KeyRegister.load(register)
+        register = KeyRegister.load(Path(register))
     return register or None
 
 
 def _trusted(key: KeyLike | None) -> KeyText | None:
     if key is None:
         return None
-    return _key_text(key if isinstance(key, (str, bytes)) else _read(key) if isinstance(key, os.PathLike) else key)
+    if isinstance(key, os.PathLike):
+        return _key_text(_read(key))
+    return _key_text(key if isinstance(key, str) else _octets(key))
+
+
+def _octets(data: bytes | bytearray | memoryview) -> bytes:
+    """Bytes of bytes; a number, of which Python would make as many zeros, is refused. Raises ``TypeError``."""
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise TypeError(f"bytes, text or a path, not {type(data).__name__}")
 
 
 @lru_cache(maxsize=1024)
@@ -369,7 +391,7 @@ def examine(data: Data, public_key: KeyLike | None = None, *, source: str | None
     elif isinstance(data, os.PathLike):
         _add_path(examination, Path(data), source or os.fspath(data))
     else:
-        examination.add(bytes(data), source or DATA)
+        examination.add(_octets(data), source or DATA)
     return examination.report()
 
 
