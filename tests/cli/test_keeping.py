@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from wattproof.cli.keeping import RESERVED, Keeping, free, refuse_taken
+from wattproof.cli.keeping import RESERVED, Keeping, free, refuse_taken, write_durably
 from wattproof.errors import StorageError, UsageError
 
 
@@ -82,3 +82,25 @@ def test_earlier_sessions_keep_their_files(tmp_path: Path) -> None:
     for taken, words in ((path, "not overwritten"), (tmp_path, "directory")):
         with pytest.raises(UsageError, match=words):
             refuse_taken(taken)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a pipe with a name")
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path: Path) -> None:
+    """A file of another kind, /dev/stdout among them, was replaced by a plain one."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_durably(pipe, b"whole")
+        assert os.read(reader, 100) == b"whole" and pipe.is_fifo()
+    finally:
+        os.close(reader)
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_directory_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in (Path(), Path(".."), tmp_path):
+        with pytest.raises(StorageError, match="Is a directory"):
+            write_durably(name, b"")
+    assert not list(tmp_path.iterdir())

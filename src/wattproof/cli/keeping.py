@@ -6,7 +6,9 @@ signed end. It belongs to an unlinked file: a crash gives it back.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -98,11 +100,19 @@ def attempt(action: Callable[[], None]) -> StorageError | None:
 def write_durably(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write a file whole or not at all, and have it on disk afterwards, its name included.
 
-    ``private``: nobody but its owner may ever read or write it (mode 0600).
+    ``private``: nobody but its owner may ever read or write it (mode 0600). A pipe or device, such as ``/dev/stdout``,
+    is written to and stays what it is.
     Raises :class:`~wattproof.errors.StorageError`.
     """
-    scratch = path.with_name(path.name + ".writing")
     with output.writing(path):
+        mode = path.stat().st_mode if path.exists() else stat.S_IFREG
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            with path.open("wb") as file:
+                file.write(data)
+            return
+        scratch = path.with_name(path.name + ".writing")
         try:
             if private:
                 scratch.unlink(missing_ok=True)
