@@ -240,6 +240,16 @@ def test_any_readings_can_be_drawn(values: tuple[str, str], forge: Any) -> None:
     assert len(points) == 2 and all(0 <= x <= 640 and 0 <= y <= 170 for x, y in points)
 
 
+def test_no_value_at_an_axis_loses_its_exponent(forge: Any) -> None:
+    """A value that was cut after 40 characters is another value."""
+    long = f"-1.{'2' * 39}e-30"
+    drawn = sheet.document(forge.examine(forge.session(long, f"{'9' * 40}e30"))).sheets[0].plot
+    assert drawn is not None
+    assert (drawn.lowest, drawn.highest) == (f"{long} kWh", f"{'9' * 40}e30 kWh")
+    zeros = sheet.document(forge.examine(forge.session("1.0", f'"{"0" * 90}5"'))).sheets[0].plot
+    assert zeros is not None and zeros.highest == f"{'0' * 45}... kWh"
+
+
 def test_intermediate_readings_are_drawn_in_their_place(forge: Any) -> None:
     between = forge.reading("C", "111.0", "2024-03-01T10:15:00,000+0100 S")
     found = forge.examine(forge.ocmf([forge.reading("B", "100.0"), between, forge.reading("E", "112.0")]))

@@ -13,6 +13,8 @@ from wattproof.signed.sessions import Session
 
 #: Points that are drawn; of more only every so many.
 MOST_POINTS = 400
+#: Characters of a value at an axis: 40 digits with sign, point and exponent fit.
+_LONGEST = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +74,9 @@ def _scaled(found: list[tuple[int, Reading, Decimal]]) -> Plot:
 
 
 def _value(reading: Reading) -> str:
-    """The value as it was signed."""
-    return f"{(reading.literal or '').strip()[:40]} {reading.unit}"
+    """The value as it was signed; what is too long for an axis is seen to be cut."""
+    literal = (reading.literal or "").strip()
+    return f"{literal if len(literal) <= _LONGEST else literal[: _LONGEST - 3] + '...'} {reading.unit}"
 
 
 def _moment(reading: Reading) -> str:
