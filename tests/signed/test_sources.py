@@ -244,6 +244,14 @@ def test_keys_of_one_row_are_compared(forge: Any, new_forge: Any, codes: Any) ->
     assert record.signature.reason == "V-KEY-CONFLICT" and "F-COLUMN-TWICE" in codes(record)
 
 
+@pytest.mark.proves("T-124")
+def test_a_second_record_column_is_not_left_out_without_a_word(forge: Any, codes: Any) -> None:
+    good, bad = forge.session(), forge.session().replace("112.340", "912.340")
+    for data in (table([good, bad], header=("record", "ocmf")), lines({"ocmf": bad, "record": good}, {"ocmf": good})):
+        record, *_ = forge.examine(data).records
+        assert record.signature.verdict == "valid" and "F-COLUMN-TWICE" in codes(record)
+
+
 @pytest.mark.proves("T-124", "T-114")
 def test_a_line_that_states_its_record_twice_is_ambiguous(forge: Any, codes: Any) -> None:
     first, second = json.dumps(forge.session()), json.dumps(forge.session("1.000"))

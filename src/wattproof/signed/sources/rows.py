@@ -77,7 +77,9 @@ def _columns(names: tuple[str, ...]) -> Columns | None:
     lists = [places(wanted) for wanted in (RECORD, TRANSACTION, CONTEXT, ENCODING)]
     record, transaction, context, encoding = (found[0] if found else None for found in lists)
     known = [name for name in stated if name in KNOWN]
-    return Columns(record, tuple(places(KEY)), transaction, context, encoding, len(set(known)) < len(known))
+    # Of two record columns one is not judged, whatever their names are; that must not go without saying.
+    twice = len(set(known)) < len(known) or len(lists[0]) > 1
+    return Columns(record, tuple(places(KEY)), transaction, context, encoding, twice)
 
 
 _kept = lru_cache(maxsize=1024)(_columns)
