@@ -6,8 +6,9 @@ number in a record) never lose a digit here. Source: verifier specification, sec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+
+from msgspec import Struct
 
 from wattproof.signed.obis_classes import RegisterClass, classify
 from wattproof.signed.records import Moment, Reading, Time
@@ -34,15 +35,14 @@ def instant(time: Time) -> int:
     return time.seconds * 1000 + time.milliseconds
 
 
-@dataclass(slots=True, eq=False)
-class Register:
+class Register(Struct, eq=False):
     """The readings of one register class in session order; ``energies`` are their values in watt hours."""
 
     kind: RegisterClass
-    readings: list[Reading] = field(default_factory=list)
-    energies: list[Decimal | None] = field(default_factory=list)
-    begins: list[int] = field(default_factory=list)  # positions in readings
-    ends: list[int] = field(default_factory=list)
+    readings: list[Reading] = []
+    energies: list[Decimal | None] = []
+    begins: list[int] = []  # positions in readings
+    ends: list[int] = []
 
     def add(self, reading: Reading) -> None:
         position = len(self.readings)

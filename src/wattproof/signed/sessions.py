@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from wattproof.signed.colours import SessionVerdict
 from wattproof.signed.entries import (
@@ -38,8 +39,7 @@ _NEVER = -(1 << 80)
 _LOOSE_VERDICTS = frozenset({Verdict.FORMAT_ERROR, Verdict.UNSUPPORTED})
 
 
-@dataclass(slots=True, eq=False)
-class Session:
+class Session(Struct, eq=False):
     """One charging session: entries in session order, its registers, and what the rules found."""
 
     entries: list[Entry]
@@ -49,7 +49,7 @@ class Session:
     informative: dict[str | None, Register]
     billing: Register | None
     fiscal: bool
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = []
     verdict: SessionVerdict = SessionVerdict.OK
 
     @property

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from wattproof.signed.formats import enclosing, ocmf
 from wattproof.signed.formats.enclosing import Repetitions

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from msgspec import Struct
+
 from wattproof.signed import recognise
 from wattproof.signed.keys import ENCODINGS
 from wattproof.signed.limits import Limits
@@ -83,8 +85,7 @@ def _columns(names: tuple[str, ...]) -> Columns | None:
 _kept = lru_cache(maxsize=1024)(_columns)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """What one row says. ``content`` is the record; without it ``code`` and ``message`` say why there is none.
 
     ``ambiguous`` names members that the row states twice.

@@ -374,7 +374,7 @@ def missing(place: Place, container: str, name: str) -> Unit:
         "unknown",
         "F-EXTRA",
         message,
-        carrier=replace(place.carrier(), container=container),
+        carrier=replace(place, container=container).carrier(),
         verdict=Verdict.UNSUPPORTED,
         reason="V-EXTRA",
         severity=Severity.INFO,
