@@ -7,7 +7,7 @@ Source: verifier specification, 0.5 and 3.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -62,7 +62,7 @@ class Columns:
         return sorted(position for position in found if position is not None)
 
 
-def columns(names: Sequence[str]) -> Columns | None:
+def columns(names: Collection[str]) -> Columns | None:
     """The columns that a header names; ``None`` if it names none of them. Answers are kept: rows repeat their names."""
     stated = tuple(names)
     return (_kept if len(stated) <= 32 and max(map(len, stated), default=0) <= 64 else _columns)(stated)
@@ -116,15 +116,15 @@ def row(
 ) -> Row:
     """A row of the texts in its columns."""
     texts = [key for key in keys if key]
-    context = _text(context)
+    context = label(context)
     if nature and context is not None:
         context = _NATURES.get(context.lower(), context)
     return Row(
         content,
         tuple(KeyText(key, KeySource.CONTAINER) for key in dict.fromkeys(texts)) if texts else (),
-        _text(transaction),
+        label(transaction),
         context,
-        _text(encoding),
+        label(encoding),
         findings,
         ambiguous,
     )
@@ -135,7 +135,8 @@ def broken(code: str, message: str, text: str = "") -> Row:
     return Row(code=code, message=message, text=text)
 
 
-def _text(value: str | None) -> str | None:
+def label(value: str | None) -> str | None:
+    """What a transaction, context or encoding column says: as much as counts, nothing if it is blank."""
     if value is None:
         return None
     return value[:_LONGEST].strip(_SPACE) or None
