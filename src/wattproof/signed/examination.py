@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
 
@@ -121,6 +122,8 @@ class Examination:
         self._last = ("", -1)
         with closing(data):
             for batch in _batches(groups(data, self._place(source, beside))):
+                if self._register is None:
+                    verification.ahead(chain.from_iterable(batch), self._trusted)
                 for records in [[self._verified(unit) for unit in units] for units in batch]:
                     yield self._part(records)
 
@@ -298,7 +301,7 @@ def examine_stream(
 
 #: Groups that are read, and bytes of them, before their signatures are checked: one kind of work at a time keeps what
 #: it needs in the cache of the processor.
-_BATCH, _BATCH_SIZE = 16, 64 * 1024
+_BATCH, _BATCH_SIZE = 128, 256 * 1024
 
 
 def _batches(found: Iterator[list[Unit]]) -> Iterator[list[list[Unit]]]:
@@ -308,7 +311,8 @@ def _batches(found: Iterator[list[Unit]]) -> Iterator[list[list[Unit]]]:
     try:
         for units in found:
             batch.append(units)
-            size += sum(len(unit.record.text) for unit in units)
+            for unit in units:
+                size += len(unit.record.text)
             if len(batch) >= _BATCH or size >= _BATCH_SIZE:
                 yield batch
                 batch, size = [], 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from msgspec import Struct
 
@@ -103,7 +104,7 @@ class Unit(Struct):
     ``raw`` says whether r and s side by side are the format's own form (``True``), a deviation that is accepted
     (``None``), or refused (``False``); ``der`` whether DER is accepted. A unit that stopped (``format-error``,
     ``unsupported``) has its verdict in the record and no algorithm. ``doubt`` takes back what the record may not say
-    unless its signature is valid.
+    unless its signature is valid. ``ahead`` is what verification found out about many units in a row.
     """
 
     record: Record
@@ -114,6 +115,7 @@ class Unit(Struct):
     raw: bool | None = None
     alternatives: list[Alternative] = []
     doubt: Callable[[Record], None] | None = None
+    ahead: Any = None
 
 
 class Enclosed(Struct, frozen=True):

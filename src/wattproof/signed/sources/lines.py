@@ -30,6 +30,7 @@ _STRUCTURE = re.compile(rb'["\\\[\]{}]')
 _LONGEST = 16 * 1024
 #: What a further member costs besides its name: four quotes, a colon and a comma.
 _MEMBER = 6
+_CONTAINER = KeySource.CONTAINER
 
 _text: Callable[[bytes], str] = msgspec.json.Decoder(str).decode
 _Cell = str | int | bool | None  # a number with a fraction may be written longer than it was
@@ -134,7 +135,7 @@ def _plain(found: Columns | None, cells: list[_Cell]) -> Row | None:
         key = cells[found.keys[0]]
         if len(found.keys) > 1 or type(key) is not str or not key.isascii():
             return None
-        keys = (KeyText(key, KeySource.CONTAINER),) if key else ()
+        keys = (KeyText(key, _CONTAINER),) if key else ()
     if found.transaction is not None:
         stated = cells[found.transaction]
         if type(stated) is not str or not stated.isascii():

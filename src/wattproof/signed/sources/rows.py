@@ -14,6 +14,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from wattproof.signed import recognise
+from wattproof.signed.formats import ocmf_plain
 from wattproof.signed.keys import ENCODINGS
 from wattproof.signed.limits import Limits
 from wattproof.signed.records import Finding, KeySource, Severity
@@ -167,7 +168,11 @@ class Rows:
                 kept, count, size = [], 0, 0
             current = each.transaction
             if current is None:
-                yield from self._read(each)
+                plain = self._plain(each)
+                if plain is None:
+                    yield from self._read(each)
+                else:
+                    yield [plain]
                 continue
             if count > limits.units:  # this group stopped
                 continue
@@ -196,6 +201,16 @@ class Rows:
 
     def _stopped(self, code: str, message: str, each: Row) -> Unit:
         return stopped("unknown", code, message, carrier=self._carrier(each), text=each.text)
+
+    def _plain(self, each: Row) -> Unit | None:
+        """The unit of a row that holds what most rows hold, a plain OCMF record; whatever else it is, nothing."""
+        content = each.content
+        if content is None or content[:6] != b"OCMF|{" or each.ambiguous:
+            return None
+        try:
+            return ocmf_plain.read(content, self._carrier(each), self._place.limits)
+        except Exception:  # a defect of this program, which the careful reader reports
+            return None
 
     def _read(self, each: Row) -> Iterator[Group]:
         content = each.content
