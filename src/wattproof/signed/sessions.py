@@ -85,6 +85,8 @@ def form(records: Sequence[Record]) -> tuple[list[Session], list[Record]]:
     """The sessions of one document, in the order of their first records, and the loose records."""
     if len(records) == 1 and records[0].readings and records[0].signature.verdict not in _LOOSE_VERDICTS:
         return [_session([enter(records[0])])], []
+    if len(records) == 1 and records[0].signature.verdict in _LOOSE_VERDICTS:
+        return [], [records[0]]
     loose: list[Record] = []
     groups: dict[tuple[str, object], list[Entry]] = {}
     positions: dict[int, int] = {}

@@ -52,6 +52,8 @@ _LONGEST_TIME, _MOST_SIGNATURES = 40, 16
 def detect(document: Any) -> bool:
     """Whether a parsed JSON document is such a record."""
     context = document.get("@context") if isinstance(document, dict) else None
+    if context is None:
+        return False
     stated = context if isinstance(context, list) else [context]
     return any(type(text) is str and text.strip().startswith(_CONTEXT) for text in stated)
 

@@ -26,8 +26,8 @@ _SHOWN = 200
 _WHITE = b" \t\r\n\v\f"
 _BOM = b"\xef\xbb\xbf"
 _STRUCTURE = re.compile(rb'["\\\[\]{}]')
-#: Bytes of a plain line at most.
-_LONGEST = 16 * 1024
+#: Bytes of a plain line: at least those of an empty record.
+_SHORTEST, _LONGEST = len('{"ocmf":""}'), 16 * 1024
 #: What a further member costs besides its name: four quotes, a colon and a comma.
 _MEMBER = 6
 _CONTAINER = KeySource.CONTAINER
@@ -99,7 +99,7 @@ def quick(body: bytes, limits: Limits) -> Row | None:
     there twice makes a line longer than its members, written as short as can be, account for.
     """
     size = len(body)
-    if size > _LONGEST or size > limits.document or limits.json_depth < 1 or not body.isascii():
+    if not _SHORTEST <= size <= _LONGEST or size > limits.document or limits.json_depth < 1 or not body.isascii():
         return None
     try:
         if body[:1] == b'"':
@@ -108,12 +108,15 @@ def quick(body: bytes, limits: Limits) -> Row | None:
         if body[:2] != b'{"':
             return None
         value = _cells(body)
+        found = rows.columns(value)
+        if found is None:
+            return None
         surplus = size - len(_written(value))
     except (ValueError, OverflowError):
         return None
     if surplus >= _MEMBER and surplus >= _MEMBER + min(map(len, value)) and not _stand_once(body, value):
         return None
-    return _plain(rows.columns(value), [*value.values()])
+    return _plain(found, [*value.values()])
 
 
 def _stand_once(body: bytes, names: Iterable[str]) -> bool:
@@ -123,9 +126,9 @@ def _stand_once(body: bytes, names: Iterable[str]) -> bool:
     )
 
 
-def _plain(found: Columns | None, cells: list[_Cell]) -> Row | None:
+def _plain(found: Columns, cells: list[_Cell]) -> Row | None:
     """The row of an object of which a record, a key and a transaction count at most, all of them texts of ASCII."""
-    if found is None or found.record is None or found.twice or found.context is not None or found.encoding is not None:
+    if found.record is None or found.twice or found.context is not None or found.encoding is not None:
         return None
     content, transaction = cells[found.record], None
     keys: tuple[KeyText, ...] = ()
@@ -159,7 +162,7 @@ def parse_any(body: bytes, limits: Limits) -> Row:
         found = _like_a_row(value, findings)
         if found is not None:
             return found
-    return Row(body)
+    return Row(body, loaded=(value, findings))
 
 
 def _like_a_row(value: dict[str, Any], findings: list[Finding]) -> Row | None:

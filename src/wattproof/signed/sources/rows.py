@@ -8,10 +8,11 @@ Source: verifier specification, 0.5 and 3.1.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from wattproof.signed import recognise
 from wattproof.signed.formats import ocmf_plain
@@ -33,6 +34,7 @@ _NAME = str.maketrans("", "", " \t-_")
 #: OCPI's words (2.16) for the labels of records.
 _NATURES = {"start": "Transaction.Begin", "end": "Transaction.End"}
 _SPACE = " \t\r\n\v\f"
+_KEPT_NAMES = 1024  # characters of names that are kept for the next row
 _LONGEST = 4096  # characters of a transaction id, context or encoding that count
 _SHARED = shared_key("the key stands beside another row of the same transaction")
 _TWICE = Finding("F-COLUMN-TWICE", Severity.WARNING, "two columns have the same meaning, the first one counts", "row")
@@ -66,7 +68,7 @@ class Columns:
 def columns(names: Collection[str]) -> Columns | None:
     """The columns that a header names; ``None`` if it names none of them. Answers are kept: rows repeat their names."""
     stated = tuple(names)
-    return (_kept if len(stated) <= 32 and max(map(len, stated), default=0) <= 64 else _columns)(stated)
+    return (_kept if len(stated) <= 32 and len("".join(stated)) <= _KEPT_NAMES else _columns)(stated)
 
 
 def _columns(names: tuple[str, ...]) -> Columns | None:
@@ -89,7 +91,7 @@ _kept = lru_cache(maxsize=1024)(_columns)
 class Row(Struct, frozen=True):
     """What one row says. ``content`` is the record; without it ``code`` and ``message`` say why there is none.
 
-    ``ambiguous`` names members that the row states twice.
+    ``ambiguous`` names members that the row states twice, ``loaded`` is what content means that is JSON.
     """
 
     content: bytes | None = None
@@ -102,6 +104,7 @@ class Row(Struct, frozen=True):
     code: str = "F-EMPTY"
     message: str = "the row holds no record"
     text: str = ""
+    loaded: recognise.Loaded | None = None
 
 
 def row(
@@ -229,7 +232,7 @@ class Rows:
             yield [self._stopped("F-EMPTY", "the row holds no record", each)]
             return
         if content[:1] in (b"{", b"["):
-            units = recognise.read(content, self._carrier(each), self._place.limits)
+            units = recognise.read(content, self._carrier(each), self._place.limits, loaded=each.loaded)
             yield [_dressed(unit, each) for unit in units]
             return
         decoded = _decoded(content, each.encoding)

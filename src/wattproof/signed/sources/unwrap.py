@@ -7,9 +7,10 @@ of them. Source: verifier specification, 0.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import permutations
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from wattproof.signed import keys, recognise
 from wattproof.signed.formats import chargepoint_files
