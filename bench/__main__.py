@@ -20,6 +20,7 @@ TABLES = (
     "meter_year",
     "ocmf_verify",
     "verify_stream",
+    "curve_verify",
     "mbus_decode",
     "cosem_get",
     "eq_bus",

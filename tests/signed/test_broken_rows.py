@@ -12,6 +12,7 @@ from wattproof.signed import recognise
 from wattproof.signed.examination import examine_stream
 from wattproof.signed.limits import Limits
 from wattproof.signed.sources import lines, rows
+from wattproof.signed.units import Carrier
 
 NOW = 1_800_000_000
 DOCUMENTS = (
@@ -96,5 +97,5 @@ def test_wrappers_are_found_by_all_of_their_tests() -> None:
 def test_a_document_beyond_its_limit_is_refused_though_it_was_loaded() -> None:
     body = json.dumps({"a": "x" * 100})
     limits = Limits(document=50)
-    units = recognise.read(body.encode(), recognise.Carrier("JSONL"), limits, loaded=({"a": 1}, []))
+    units = recognise.read(body.encode(), Carrier("JSONL"), limits, loaded=({"a": 1}, []))
     assert units[0].record.signature.reason == "F-SIZE"
