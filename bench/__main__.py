@@ -21,6 +21,7 @@ TABLES = (
     "ocmf_verify",
     "verify_stream",
     "verify_cores",
+    "curve_verify",
     "mbus_decode",
     "cosem_get",
     "eq_bus",

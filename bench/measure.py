@@ -132,7 +132,7 @@ def free_port() -> int:
 
 def machine() -> str:
     """One line: processor, cores, kernel, Python and the versions of the peers."""
-    names = ("cryptography", "uvloop", "pymodbus", "pysunspec2", "pyocmf", "pyMeterBus", "gurux-dlms")
+    names = ("cryptography", "coincurve", "uvloop", "pymodbus", "pysunspec2", "pyocmf", "pyMeterBus", "gurux-dlms")
     found = ", ".join(f"{name} {_version(name)}" for name in names)
     model = next(
         (

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from wattproof.signed import testkeys
-from wattproof.signed.formats import ocmf, ocmf_plain
+from wattproof.signed.formats import ocmf, ocmf_plain, ocmf_times
 from wattproof.signed.limits import DEFAULT
 from wattproof.signed.records import KeySource
 from wattproof.signed.units import NO_CARRIER, Carrier, KeyText
@@ -159,6 +161,24 @@ def test_what_deviates_is_left_to_the_other_reader(changes: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ('"GI":"gateway"', '"GI":"a","GI":"b"'),
+        ('"GI":"gateway"', '"GI":"a", "GI":""'),
+        ('"CI":"DE*1"', '"CI":null'),
+        ('"EF":""', '"EF":null'),
+        ('"EF":"",', '"EF":"EE",'),
+        ('"RT":"AC",', '"RT":"AC","RT":"AC",'),
+        ('"SD":"', '"SD":"","SD":"'),
+        ('"SD":"', '"SA":"","SD":"'),
+        ('"SA":"ECDSA-secp256r1-SHA256"', '"SA":null'),
+        ('"SA":"', '      "SA":"'),
+        ('"SA":"', '"SA":"x","SA":"'),
+        ('"RV":0.125', '"RV":true'),
+        ('"RV":0.125', '"RV":null'),
+        ('"RV":0.125', '"RV":[1]'),
+        ('"RV":0.125', '"RV":1E5'),
+        ('"RV":0.125', '"RV":-0'),
+        ('"RV":0.125', '"RV": 0.125'),
+        ('"IF":["RFID_PLAIN"', '"IF":["RFID_PLAIN", "RFID_PSK"'),
         ('"GI":', '"GI" :'),
         ('"MS":"M1"', '"MS":"M2","MS":"M1"'),
         ('"RV":0.125', '"RV":7,"RV":0.125'),
@@ -248,3 +268,39 @@ def test_real_records_are_read_alike(vectors: Path) -> None:
     found = [path.read_bytes().strip() for path in sorted(vectors.rglob("*.ocmf"))]
     assert len(found) > 30
     assert sum(map(same, found)) > 15
+
+
+_PARTS = (
+    st.sampled_from(["2026", "0000", "9999", "26", "\u0662026"]),
+    st.sampled_from(["-", "/", ""]),
+    st.sampled_from(["01", "02", "12", "13", "00", "1"]),
+    st.sampled_from(["-", " "]),
+    st.sampled_from(["01", "29", "30", "31", "32", "00", "\u0661\u0661"]),
+    st.sampled_from(["T", "t", " "]),
+    st.sampled_from(["00", "09", "23", "24", "+1", " 1"]),
+    st.sampled_from([":", "."]),
+    st.sampled_from(["00", "59", "60", "1_"]),
+    st.sampled_from([":", ""]),
+    st.sampled_from(["00", "59", "60", "61"]),
+    st.sampled_from([",", ".", ""]),
+    st.sampled_from(["000", "999", "12", "1234", "-01"]),
+    st.sampled_from(["+", "-", "", "Z"]),
+    st.sampled_from(["00", "01", "23", "24", ""]),
+    st.sampled_from(["00", "30", "59", "60", ":00", ""]),
+    st.sampled_from([" S", " U", " I", " R", " X", "S", "", " s"]),
+)
+_USUAL = ("2026", "-", "01", "-", "01", "T", "00", ":", "00", ":", "00", ",", "000", "+", "00", "00", " S")
+
+
+@settings(max_examples=3000, deadline=None)
+@given(st.tuples(*_PARTS), st.sets(st.integers(0, len(_PARTS) - 1), max_size=4), st.data())
+def test_times_are_read_alike_by_their_parts(parts: tuple[str, ...], changed: set[int], data: Any) -> None:
+    text = "".join(part if at in changed else _USUAL[at] for at, part in enumerate(parts))
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(st.text("0123456789-+:,. TZSURI\n\ud800", max_size=2)) + text[at + 1 :]
+    careful = ocmf_times.any_form(text)
+    try:
+        assert ocmf_times.exact(text) == careful and careful.exact
+    except KeyError:
+        assert not careful.exact

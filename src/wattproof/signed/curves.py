@@ -50,7 +50,7 @@ _PREHASHED = {size: ec.ECDSA(Prehashed(algorithm())) for size, algorithm in _HAS
 
 _EC_PUBLIC_KEY = bytes.fromhex("06072a8648ce3d0201")  # id-ecPublicKey, RFC 5480
 
-#: A function that says whether canonical DER (or, for it to re-encode, r and s) is a signature of a digest.
+#: A function of canonical DER, r, s and a digest: whether they are a signature of it.
 Verify = Callable[[bytes, int, int, bytes], bool]
 
 
@@ -87,7 +87,8 @@ class PublicKey:
         return der.element(0x30, algorithm + der.element(3, b"\0" + self.point))
 
     @cached_property
-    def _verify(self) -> Verify:
+    def check(self) -> Verify:
+        """What the library does to canonical DER, r and s in 1..order-1, and a digest; made once for the key."""
         for make in (_by_coincurve, _by_cryptography, _by_libcrypto):
             verify = make(self)
             if verify is not None:
@@ -102,7 +103,7 @@ class PublicKey:
         order = self.curve.order
         if not (0 < r < order and 0 < s < order):
             return False
-        return self._verify(der or encode_signature(r, s), r, s, digest)
+        return self.check(der or encode_signature(r, s), r, s, digest)
 
 
 def _by_cryptography(key: PublicKey) -> Verify | None:

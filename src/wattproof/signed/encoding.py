@@ -63,6 +63,21 @@ def _frame(data: bytes) -> tuple[bytes, bytes, int] | None:
     return data[at + 2 : first], data[first + 2 : second], end
 
 
+def usual(curve: Curve, data: bytes) -> Decoded | None:
+    """What nearly all signatures are, canonical DER with short lengths and numbers in their range; else ``None``."""
+    size = len(data)
+    if not 8 <= size < 0x82 or data[0] != 0x30 or data[1] != size - 2 or data[2] != 2:
+        return None
+    middle = 4 + data[3]
+    if not 5 < middle < size - 3 or data[middle] != 2 or data[middle + 1] != size - middle - 2:
+        return None
+    one, two = data[4], data[middle + 2]
+    if one > 0x7F or (one == 0 and data[5] < 0x80) or two > 0x7F or (two == 0 and data[middle + 3] < 0x80):
+        return None
+    r, s = int.from_bytes(data[4:middle], "big"), int.from_bytes(data[middle + 2 :], "big")
+    return Decoded(r, s, _DER, data) if 0 < r < curve.order and 0 < s < curve.order else None
+
+
 def _canonical(content: bytes) -> bool:
     """A positive INTEGER in its shortest form (X.690, 8.3.2)."""
     return bool(content) and content[0] < 0x80 and (content[0] > 0 or len(content) == 1 or content[1] > 0x7F)
@@ -87,6 +102,12 @@ def decode(curve: Curve, data: bytes, *, der: bool = True, raw: bool = True) -> 
 
     ``der`` and ``raw`` say which frames the format defines. Raises :class:`Refused`.
     """
+    found = usual(curve, data) if der else None
+    return decode_any(curve, data, der=der, raw=raw) if found is None else found
+
+
+def decode_any(curve: Curve, data: bytes, *, der: bool = True, raw: bool = True) -> Decoded:
+    """The same for signatures of any kind."""
     frame = _frame(data) if der else None
     if frame is not None and frame[2] == len(data):
         one, two, _ = frame

@@ -7,7 +7,9 @@ so nothing here compares each with each.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wattproof.signed import jsonscan
 from wattproof.signed.obis_classes import tokens
@@ -24,8 +26,7 @@ BY_LABEL = frozenset({"EDL_40_P", "EDL_40_SIG"})
 _CANDIDATES = 64
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     """One record of a session. ``readings`` are those that count: repeated begins stand there once (rule 7).
 
     ``original`` is the entry that this one repeats byte for byte, ``contained`` the one that makes it redundant.
@@ -40,7 +41,7 @@ class Entry:
     contained: Entry | None = None
     repeated: bool = False
     shared: bool = False
-    _begin_keys: frozenset[Hashable] | None = field(default=None, repr=False)
+    _begin_keys: frozenset[Hashable] | None = None
 
     @property
     def duplicate(self) -> bool:

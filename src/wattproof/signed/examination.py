@@ -18,11 +18,13 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TypeAlias
+
+from msgspec.structs import replace
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
 from wattproof.signed import companions, keys, recognise, verification
@@ -133,6 +135,8 @@ class Examination:
         """The same for units that were read elsewhere, those of a document or a group of rows at a time."""
         self._last = ("", -1)
         for batch in _batches(found):
+            if self._register is None:
+                verification.ahead(chain.from_iterable(batch), self._trusted)
             for records in [[self._verified(unit) for unit in units] for units in batch]:
                 yield self._part(records)
 
@@ -339,7 +343,7 @@ def examine_stream(
 
 #: Groups that are read, and bytes of them, before their signatures are checked: one kind of work at a time keeps what
 #: it needs in the cache of the processor.
-_BATCH, _BATCH_SIZE = 16, 64 * 1024
+_BATCH, _BATCH_SIZE = 128, 256 * 1024
 
 
 def _batches(found: Iterator[list[Unit]]) -> Iterator[list[list[Unit]]]:
@@ -349,7 +353,8 @@ def _batches(found: Iterator[list[Unit]]) -> Iterator[list[list[Unit]]]:
     try:
         for units in found:
             batch.append(units)
-            size += sum(len(unit.record.text) for unit in units)
+            for unit in units:
+                size += len(unit.record.text)
             if len(batch) >= _BATCH or size >= _BATCH_SIZE:
                 yield batch
                 batch, size = [], 0

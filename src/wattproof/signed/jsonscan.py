@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from wattproof.signed.limits import DEFAULT, Limits
@@ -246,6 +246,9 @@ def form_findings(scanned: Scanned, where: str = "/") -> list[Finding]:
 
 def repeated_findings(paths: Iterator[Path], where: str = "/") -> list[Finding]:
     """``F-JSON-DUPKEY`` for the first hundred paths, and one finding that counts the others."""
+    first = next(paths, None)
+    if first is None:
+        return []
     findings = [
         Finding(
             f"F-JSON-DUPKEY:{path}",
@@ -253,7 +256,7 @@ def repeated_findings(paths: Iterator[Path], where: str = "/") -> list[Finding]:
             "the key occurs more than once, the last value is shown",
             where + path,
         )
-        for path in map(path_text, islice(paths, MOST_REPEATED))
+        for path in map(path_text, chain((first,), islice(paths, MOST_REPEATED - 1)))
     ]
     further = sum(1 for _ in paths)
     if further:

@@ -345,7 +345,8 @@ _kept = lru_cache(maxsize=8192)(_decode)
 
 def resolve(key: KeyText, curve: Curve | str | None = None) -> DecodedKey:
     """:func:`decode` for a key as it was found."""
-    return decode(key.text, key.encoding, curve)
+    text = key.text
+    return (_kept if len(text) <= _KEPT else _decode)(text, key.encoding, curve)
 
 
 #: Bytes of a compressed point of the shortest curve, and the characters of keys as text.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+
+from msgspec.structs import replace
 
 from wattproof.signed import jsonscan, keys, xmlscan
 from wattproof.signed.formats import (
@@ -32,6 +34,8 @@ from wattproof.signed.units import Carrier, Enclosed, Item, Unit, stopped
 _SPACE = b" \t\r\n\v\f"
 _BOM = Finding("F-BOM", Severity.INFO, "a byte order mark stands before the text", "@0")
 
+#: The value of a JSON document and the findings about its text.
+Loaded = tuple[Any, list[Finding]]
 Read = Callable[[bytes, Carrier, Limits], Sequence[Item]]
 
 
@@ -44,23 +48,22 @@ class Row:
     read: Read
 
 
-def read(data: bytes, carrier: Carrier, limits: Limits = DEFAULT, *, plain: bool = False) -> list[Unit]:
+def read(
+    data: bytes, carrier: Carrier, limits: Limits = DEFAULT, *, plain: bool = False, loaded: Loaded | None = None
+) -> list[Unit]:
     """Every signed unit of a document, in file order; at least one, which says what is wrong if nothing can be read.
 
-    ``plain``: it is known that the document itself is no text in hexadecimal, Base64 or Base32.
+    ``plain``: it is known that the document itself is no text in hexadecimal, Base64 or Base32. ``loaded``: what a
+    JSON object or array means, where that is known already.
     """
-    return _units(data, carrier, limits, _PLAIN if plain else 0)
+    return _units(data, carrier, limits, _PLAIN if plain else 0, loaded)
 
 
 def is_recognised(data: bytes) -> bool:
     """Whether a document is anything but unknown."""
     if data[:5] == b"OCMF|":
         return True
-    return _wrapped(data) or any(row.test(stripped(data)) for row in _rows())
-
-
-def _wrapped(data: bytes) -> bool:
-    return any(row.test(data) for row in _WRAPPERS)
+    return _wrapper(data) is not None or any(row.test(stripped(data)) for row in _rows())
 
 
 def failed(record: Record, error: BaseException) -> Record:
@@ -79,9 +82,12 @@ _MAX_NESTING = 3  # a container in a container in text of hexadecimal or Base64
 _TOO_DEEP = {"XML": "F-XML-DEPTH", "JSON": "F-JSON-DEPTH"}
 
 
-def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> list[Unit]:
+def _units(data: bytes, carrier: Carrier, limits: Limits, nested: int, loaded: Loaded | None = None) -> list[Unit]:
     try:
-        items = _items(data, carrier, limits, nested)
+        if loaded is not None and data[:1] in _JSON_STARTS and not _is_tar(data) and len(data) <= limits.document:
+            items: Sequence[Item] = _of_json(*loaded, carrier, limits)
+        else:
+            items = _items(data, carrier, limits, nested)
     except Exception as error:  # a crash on any input is a defect, but ends neither the run nor the file
         return [stopped("unknown", "F-FORMAT", _crash(error).message, carrier=carrier)]
     units: list[Unit] = []
@@ -117,9 +123,9 @@ def _items(data: bytes, carrier: Carrier, limits: Limits, nested: int) -> Sequen
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
         carrier = replace(carrier, findings=(*carrier.findings, _BOM))
-    for row in _WRAPPERS:
-        if row.test(data):
-            return row.read(data, carrier, limits)
+    wrapped = _wrapper(data)
+    if wrapped is not None:
+        return wrapped.read(data, carrier, limits)
     body = data.strip(_SPACE)
     if not body:
         return [stopped("unknown", "F-EMPTY", "there is nothing in it", carrier=carrier)]
@@ -172,7 +178,7 @@ def _decoded(body: bytes) -> bytes | None:
 def _means_something(data: bytes) -> bool:
     """Whether decoded text is recognised: a to m, so not as CSV, which chance may look like."""
     body = stripped(data)
-    return bool(body) and (_wrapped(data) or any(row.test(body) for row in _rows()))
+    return bool(body) and (_wrapper(data) is not None or any(row.test(body) for row in _rows()))
 
 
 # -- JSON documents -----------------------------------------------------------------------------------------------
@@ -184,13 +190,18 @@ def _json(body: bytes, carrier: Carrier, limits: Limits) -> list[Item]:
         value, findings = jsonscan.load(body, limits)
     except JsonProblem as problem:
         return [_broken_json(body, carrier, problem)]
+    return _of_json(value, findings, carrier, limits)
+
+
+def _of_json(value: Any, findings: list[Finding], carrier: Carrier, limits: Limits) -> list[Item]:
     if findings:
         carrier = replace(carrier, findings=(*carrier.findings, *findings))
     for row in json_rows():
         if row.detect(value):
             return list(row.read(value, carrier, limits))
     repeated = jsonscan.repeated_findings(jsonscan.repeated_keys(value))
-    carrier = replace(carrier, findings=(*carrier.findings, *repeated))
+    if repeated:
+        carrier = replace(carrier, findings=(*carrier.findings, *repeated))
     return [stopped("unknown", "F-FORMAT", "JSON, but no container of signed meter values", carrier=carrier)]
 
 
@@ -250,11 +261,30 @@ _WRAPPERS = (
 )
 
 
+#: How JSON documents begin; a tar archive may, too, as it begins with the name of a file.
+_JSON_STARTS = (b"{", b"[")
+#: First bytes of the wrappers but tar and PDF.
+_WRAPPER_STARTS = frozenset((b"\x1f", b"P", b"\x89", b"\xff", b"I", b"M", b"R"))
+
+
+def _wrapper(data: bytes) -> Row | None:
+    """The row of the wrapper that the first bytes belong to."""
+    start = data[:1]
+    if (
+        start not in _WRAPPER_STARTS
+        and data[257:262] != b"ustar"
+        and (start in _JSON_STARTS or b"%PDF-" not in data[:1024])
+    ):
+        return None
+    return next((row for row in _WRAPPERS if row.test(data)), None)
+
+
 def wrapper(head: bytes) -> str | None:
     """The token of the wrapper that the first bytes belong to (rows a to f)."""
     if head[:5] == b"OCMF|":
         return None
-    return next((row.name for row in _WRAPPERS if row.test(head)), None)
+    found = _wrapper(head)
+    return None if found is None else found.name
 
 
 def names_record(body: bytes) -> bool:

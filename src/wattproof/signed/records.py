@@ -6,10 +6,11 @@ bytes, and what deviates from the format's description. Source: specification of
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from wattproof.signed.obis_classes import RegisterClass
 
@@ -59,8 +60,7 @@ class Clock(StrEnum):
     RELATIVE = "R"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True, gc=False):
     """A deviation or a rule that fired. ``code`` is ``F-...`` or ``S-...``; ``where`` a path or offset."""
 
     code: str
@@ -95,8 +95,7 @@ class Time(NamedTuple):
     utc: bool = False  # the source counts UTC seconds: shown with "Z"
 
 
-@dataclass(slots=True)
-class Reading:
+class Reading(Struct, gc=False):
     """One reading of one register, after inheritance.
 
     ``value`` is exact in the unit of ``unit``; ``literal`` is the text as signed. ``unit`` is "kWh", "Wh" or what the
@@ -121,13 +120,12 @@ class Reading:
     counts: RegisterClass | None = None  # what the register counts, where its text does not say it
 
 
-@dataclass(slots=True)
-class Signature:
+class Signature(Struct):
     """The signature verdict of one record."""
 
     verdict: Verdict
     reason: str | None = None
-    hints: list[str] = field(default_factory=list)
+    hints: list[str] = []
     algorithm: str | None = None
     public_key: bytes | None = None  # SubjectPublicKeyInfo, DER
     key_source: KeySource | None = None
@@ -138,8 +136,7 @@ class Signature:
 _UNREAD = Verdict.FORMAT_ERROR
 
 
-@dataclass(slots=True)
-class Record:
+class Record(Struct):
     """One signed unit and where it came from. Text fields are ``None`` when the record has no such field."""
 
     format: str
@@ -149,8 +146,8 @@ class Record:
     text: str = ""  # for display: the record as text
     signed: bytes = b""  # exactly the bytes the hash is made over
     signature: Signature = field(default_factory=lambda: Signature(_UNREAD, "F-FORMAT"))
-    findings: list[Finding] = field(default_factory=list)
-    readings: list[Reading] = field(default_factory=list)
+    findings: list[Finding] = []
+    readings: list[Reading] = []
     # identity, as signed
     gateway_serial: str | None = None  # OCMF GS
     gateway_model: str | None = None  # OCMF GI
@@ -165,16 +162,16 @@ class Record:
     page_letter: str | None = None  # "T", "F", or None where pages are plain counters
     page: int | None = None
     page_text: str | None = None
-    ambiguous: list[str] = field(default_factory=list)  # paths of duplicated keys that are used in a check
+    ambiguous: list[str] = []  # paths of duplicated keys that are used in a check
     identity_texts: tuple[str, ...] = ()  # identities from which a test key may have been derived
     # the container's statements, unsigned
     context: str | None = None  # Transaction.Begin, Transaction.End, other text
     transaction: str | None = None  # transactionId of the container
     session: str | None = None  # session id inside record or container
     group: object = None  # equal for records without transaction that their document makes one session
-    unsigned_mismatches: list[str] = field(default_factory=list)  # unsigned copies that contradict signed values
+    unsigned_mismatches: list[str] = []  # unsigned copies that contradict signed values
     evse_mismatch: bool = False  # signed evse-id contradicts the container
-    extra: dict[str, object] = field(default_factory=dict)  # format-specific values that rules of that format use
+    extra: dict[str, object] = {}  # format-specific values that rules of that format use
 
     @property
     def begins(self) -> bool:

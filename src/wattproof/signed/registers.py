@@ -6,8 +6,9 @@ number in a record) never lose a digit here. Source: verifier specification, sec
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+
+from msgspec import Struct
 
 from wattproof.signed.obis_classes import RegisterClass, classify
 from wattproof.signed.records import Moment, Reading, Time
@@ -34,24 +35,23 @@ def instant(time: Time) -> int:
     return time.seconds * 1000 + time.milliseconds
 
 
-@dataclass(slots=True, eq=False)
-class Register:
+class Register(Struct, eq=False):
     """The readings of one register class in session order; ``energies`` are their values in watt hours."""
 
     kind: RegisterClass
-    readings: list[Reading] = field(default_factory=list)
-    energies: list[Decimal | None] = field(default_factory=list)
-    begins: list[int] = field(default_factory=list)  # positions in readings
-    ends: list[int] = field(default_factory=list)
+    readings: list[Reading] = []
+    energies: list[Decimal | None] = []
+    begins: list[int] = []  # positions in readings
+    ends: list[int] = []
 
     def add(self, reading: Reading) -> None:
-        position = len(self.readings)
-        self.readings.append(reading)
+        readings, moment = self.readings, reading.moment
+        if moment is _BEGIN:
+            self.begins.append(len(readings))
+        elif moment is _END:
+            self.ends.append(len(readings))
+        readings.append(reading)
         self.energies.append(watt_hours(reading))
-        if reading.moment is _BEGIN:
-            self.begins.append(position)
-        elif reading.moment is _END:
-            self.ends.append(position)
 
     @property
     def complete(self) -> bool:
@@ -103,22 +103,30 @@ def sort_registers(readings: list[Reading]) -> tuple[dict[RegisterClass, Registe
     """Energy registers by class and informative registers by their text, each in session order."""
     energy: dict[RegisterClass, Register] = {}
     informative: dict[str | None, Register] = {}
+    register: Register | None = None
+    text: str | None = None
+    counts: RegisterClass | None = None
     for reading in readings:
-        kind = reading.counts or classify(reading.register)
-        if kind.direction is not None:
-            register = energy.get(kind)
-            if register is None:
-                register = energy[kind] = Register(kind)
-        else:
-            register = informative.get(reading.register)
-            if register is None:
-                register = informative[reading.register] = Register(kind)
+        if register is None or reading.register != text or reading.counts is not counts:
+            text, counts = reading.register, reading.counts
+            kind = counts or classify(text)
+            if kind.direction is not None:
+                register = energy.get(kind)
+                if register is None:
+                    register = energy[kind] = Register(kind)
+            else:
+                register = informative.get(text)
+                if register is None:
+                    register = informative[text] = Register(kind)
         register.add(reading)
     return energy, informative
 
 
 def billing_register(registers: dict[RegisterClass, Register]) -> Register | None:
     """The complete register that supplies the energy figure."""
+    if len(registers) == 1:
+        (register,) = registers.values()
+        return register if register.complete else None
     complete = [register for register in registers.values() if register.complete]
     if len(complete) < 2:
         return complete[0] if complete else None

@@ -8,7 +8,8 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from wattproof.signed.colours import SessionVerdict
 from wattproof.signed.entries import (
@@ -39,8 +40,7 @@ _NEVER = -(1 << 80)
 _LOOSE_VERDICTS = frozenset({Verdict.FORMAT_ERROR, Verdict.UNSUPPORTED})
 
 
-@dataclass(slots=True, eq=False)
-class Session:
+class Session(Struct, eq=False):
     """One charging session: entries in session order, its registers, and what the rules found."""
 
     entries: list[Entry]
@@ -50,7 +50,7 @@ class Session:
     informative: dict[str | None, Register]
     billing: Register | None
     fiscal: bool
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding] = []
     verdict: SessionVerdict = SessionVerdict.OK
 
     @property
@@ -86,6 +86,8 @@ def form(records: Sequence[Record]) -> tuple[list[Session], list[Record]]:
     """The sessions of one document, in the order of their first records, and the loose records."""
     if len(records) == 1 and records[0].readings and records[0].signature.verdict not in _LOOSE_VERDICTS:
         return [_session([enter(records[0])])], []
+    if len(records) == 1 and records[0].signature.verdict in _LOOSE_VERDICTS:
+        return [], [records[0]]
     loose: list[Record] = []
     groups: dict[tuple[str, object], list[Entry]] = {}
     positions: dict[int, int] = {}

@@ -6,14 +6,16 @@ A parser never verifies, and verification never parses: :class:`Unit` is the sea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import Struct
 
 from wattproof.signed.parameters import Curve
 from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class KeyText:
+class KeyText(Struct, frozen=True, gc=False):
     """A public key as it was found: text or binary, not decoded. ``encoding`` is what its surroundings claim."""
 
     text: str | bytes
@@ -29,8 +31,7 @@ class Detached:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Carrier:
+class Carrier(Struct, frozen=True):
     """What the surroundings of a record say about it; nothing of this is signed.
 
     ``label`` and ``encoding`` are what the container calls the record's format and encoding, which are only hints.
@@ -97,14 +98,13 @@ class Alternative:
     read: Callable[[], Record] | None = None
 
 
-@dataclass(slots=True)
-class Unit:
+class Unit(Struct):
     """A record and what is needed to judge its signature.
 
     ``raw`` says whether r and s side by side are the format's own form (``True``), a deviation that is accepted
     (``None``), or refused (``False``); ``der`` whether DER is accepted. A unit that stopped (``format-error``,
     ``unsupported``) has its verdict in the record and no algorithm. ``doubt`` takes back what the record may not say
-    unless its signature is valid.
+    unless its signature is valid. ``ahead`` is what verification found out about many units in a row.
     """
 
     record: Record
@@ -113,12 +113,12 @@ class Unit:
     keys: tuple[KeyText, ...] = ()
     der: bool = True
     raw: bool | None = None
-    alternatives: list[Alternative] = field(default_factory=list)
+    alternatives: list[Alternative] = []
     doubt: Callable[[Record], None] | None = None
+    ahead: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Enclosed:
+class Enclosed(Struct, frozen=True):
     """A record that a container holds as text or bytes, to be recognised by its content.
 
     ``decoded`` is what the text means in the encoding that the container states, taken if that is recognised.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
 
 from wattproof.signed import curves, keys, testkeys
 from wattproof.signed.curves import CURVES, Curve, PublicKey
@@ -45,13 +47,15 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
     if algorithm is None:  # the parser stopped; its verdict stands
         return unit.record
     record = unit.record
-    found = [trusted, *unit.keys] if trusted is not None else list(unit.keys)
+    found = unit.keys if trusted is None else (trusted, *unit.keys)
     if not found:
         record.signature = Signature(Verdict.NO_KEY, "V-NO-KEY", algorithm=algorithm.name)
         return record
     deciding = found[0]
     curve: Curve | str | None = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
-    decoded = resolved(deciding, algorithm, curve)
+    decoded = keys.resolve(deciding, curve)
+    if decoded.key is None and algorithm.by_curve is not None:
+        decoded = resolved(deciding, algorithm, curve)
     key = decoded.key
     if decoded.findings:
         record.findings += decoded.findings
@@ -90,8 +94,50 @@ def resolved(text: KeyText, algorithm: Algorithm | None, curve: Curve | str | No
     return decoded
 
 
+class Ahead(NamedTuple):
+    """Whether a signature in canonical DER holds for the signed bytes and a key."""
+
+    key: PublicKey
+    parts: Decoded
+    holds: bool
+
+
+def ahead(units: Iterable[Unit], trusted: KeyText | None) -> None:
+    """Checks the plain signatures of many units in a row, which leaves the tables of the curve in the cache.
+
+    It decides nothing: :func:`verify` takes the answers that concern the key that decides. Never raises.
+    """
+    waiting = [found for unit in units if (found := _plain(unit, trusted)) is not None]
+    for unit, key, parts, digest in waiting:
+        try:
+            unit.ahead = Ahead(key, parts, key.check(parts.der, parts.r, parts.s, digest))
+        except Exception:  # a defect of a library, which is met again where the unit is judged
+            unit.ahead = None
+
+
+def _plain(unit: Unit, trusted: KeyText | None) -> tuple[Unit, PublicKey, Decoded, bytes] | None:
+    """What the check of a plain signature needs; ``None`` for all others, which are judged one by one."""
+    algorithm, texts = unit.algorithm, unit.keys if trusted is None else (trusted,)
+    if algorithm is None or algorithm.curve is None or algorithm.by_curve is not None or not (texts and unit.der):
+        return None
+    try:
+        key = keys.resolve(texts[0], algorithm.curve).key
+        if not isinstance(key, PublicKey) or key.curve is not algorithm.curve:
+            return None
+        parts = decode(key.curve, unit.signature, raw=False)
+        digest = _HASHES[algorithm.hash](unit.record.signed).digest()
+    except Exception:  # refused, or a defect: either is met again where the unit is judged
+        return None
+    return (unit, key, parts, digest) if parts.form is _DER else None
+
+
 def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
     """An ECDSA signature with a key of the right curve."""
+    known = unit.ahead
+    if known is not None and known.key is key:
+        if not known.holds:
+            _judge_otherwise(unit, key, known.parts, signature)
+        return
     try:
         parts = decode(key.curve, unit.signature, der=unit.der, raw=unit.raw is not False)
     except Refused as refused:
@@ -102,8 +148,12 @@ def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
         return
     if parts.form is not _DER and not (parts.form is Form.RAW and unit.raw):
         unit.record.findings.append(_DEVIATIONS[parts.form])
-    if _holds(unit, key, parts, unit.record.signed):
-        return
+    if not _holds(unit, key, parts, unit.record.signed):
+        _judge_otherwise(unit, key, parts, signature)
+
+
+def _judge_otherwise(unit: Unit, key: PublicKey, parts: Decoded, signature: Signature) -> None:
+    """A signature that is not one of the signed bytes as they were read first."""
     for other in unit.alternatives:
         if _holds(unit, key, parts, other.signed):
             _adopt(unit, other.signed, other.finding, other.read() if other.read is not None else None)
@@ -113,9 +163,13 @@ def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
 
 
 def _holds(unit: Unit, key: PublicKey, parts: Decoded, signed: bytes, algorithm: str | None = None) -> bool:
-    name = algorithm or _hash(unit.algorithm, key)
+    if algorithm is None:
+        stated = unit.algorithm
+        name = stated.hash if stated is not None and stated.by_curve is None else _hash(stated, key)
+    else:
+        name = algorithm
     digest = _HASHES[name](signed).digest()
-    return key.verify(digest, parts.r, parts.s, parts.der)
+    return key.check(parts.der, parts.r, parts.s, digest)  # their range was checked when they were decoded
 
 
 def _hash(algorithm: Algorithm | None, key: PublicKey) -> str:
@@ -250,12 +304,20 @@ def is_test_key(record: Record) -> bool:
     signature = record.signature
     if signature.verdict is not _VALID or signature.public_key is None or signature.algorithm is None:
         return False
-    name = signature.algorithm.split("-")[1]
     for identity in record.identity_texts:
-        spki = _test_spki if len(identity) <= _KEPT_IDENTITY else _unkept_spki
-        if spki(name, identity) == signature.public_key:
+        answer = _is_test_key if len(identity) <= _KEPT_IDENTITY else _unkept_answer
+        if answer(signature.algorithm, signature.public_key, identity):
             return True
     return False
+
+
+def _unkept_answer(algorithm: str, key: bytes, identity: str) -> bool:
+    """Whether a key is the test key of an identity, on the curve that an algorithm's name has."""
+    name = algorithm.split("-")[1]
+    return key == (_test_spki if len(identity) <= _KEPT_IDENTITY else _unkept_spki)(name, identity)
+
+
+_is_test_key = lru_cache(maxsize=8192)(_unkept_answer)
 
 
 def _test_spki(name: str, identity: str) -> bytes:

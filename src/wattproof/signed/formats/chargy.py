@@ -9,11 +9,13 @@ verifier, 2.12 and 2.14. Keys: :mod:`.chargy_keys`; writing: :mod:`.chargy_expor
 from __future__ import annotations
 
 import binascii
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from wattproof.signed.formats import chargepoint, edl, emh, enclosing
 from wattproof.signed.formats.chargy_keys import Keys
@@ -50,6 +52,8 @@ _LONGEST_TIME, _MOST_SIGNATURES = 40, 16
 def detect(document: Any) -> bool:
     """Whether a parsed JSON document is such a record."""
     context = document.get("@context") if isinstance(document, dict) else None
+    if context is None:
+        return False
     stated = context if isinstance(context, list) else [context]
     return any(type(text) is str and text.strip().startswith(_CONTEXT) for text in stated)
 
@@ -195,7 +199,7 @@ class _Session:
 # -- the block of one value ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Fields:
     """The block of a value but for its two times, whose local form is not stated."""
 
@@ -207,7 +211,9 @@ class _Fields:
     def signed(self, offsets: tuple[int, int]) -> bytes:
         """The bytes with these minutes added to the two times. Raises :class:`Problem` if they do not fit."""
         contract = 0 if self.contract is None else self.contract.seconds + 60 * offsets[1]
-        block = replace(self.block, timestamp=self.reading.seconds + 60 * offsets[0], contract_time=contract)
+        block = dataclasses.replace(
+            self.block, timestamp=self.reading.seconds + 60 * offsets[0], contract_time=contract
+        )
         try:
             return block.encode()
         except ValueError as error:

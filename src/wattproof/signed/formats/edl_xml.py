@@ -6,7 +6,8 @@ The delivered bytes are hashed as they are and shown from there. Source: specifi
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from wattproof.signed import xmlscan
 from wattproof.signed.formats import edl

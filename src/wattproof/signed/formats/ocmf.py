@@ -10,9 +10,10 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from wattproof.signed import algorithms, jsonscan
 from wattproof.signed.formats import ocmf_fields, ocmf_plain, ocmf_readings

@@ -50,7 +50,10 @@ IDENTIFICATION_TYPES: dict[str, re.Pattern[str] | None] = {
     "PHONE_NUMBER": re.compile(r"\+[0-9 ]+", re.ASCII),
     "KEY_CODE": None,
 }
-_LONGEST = {"TT": 250, "CF": 25}
+#: Characters of a text at most.
+LONGEST = {"TT": 250, "CF": 25}
+#: What CI may be.
+POINT_TYPES = ("EVSEID", "CBIDC")
 _LOSS_KEYS = {"LN": str, "LI": Number, "LR": Number, "LU": str}
 PAGE = re.compile(r"[TF](?:0|[1-9][0-9]{0,19})", re.ASCII)
 
@@ -67,7 +70,8 @@ class Layout(NamedTuple):
     plain: bool
 
 
-def _flags(value: Any) -> str | None:
+def flag_note(value: Any) -> str | None:
+    """What deviates in the details of an assignment (IF)."""
     if not isinstance(value, (list, tuple)):
         return "no list"
     groups = set()
@@ -171,7 +175,7 @@ def check_fields(payload: dict[str, Any], version: Version, findings: list[Findi
 def _too_long(payload: dict[str, Any]) -> list[Finding]:
     return [
         Finding("F-LENGTH", Severity.WARNING, f"longer than {longest} characters", f"/{key}")
-        for key, longest in _LONGEST.items()
+        for key, longest in LONGEST.items()
         if isinstance(payload.get(key), str) and len(payload[key]) > longest
     ]
 
@@ -203,11 +207,11 @@ def choices(early: bool, assigned: Any, level: Any, flags: Any, kind: Any, point
             found.append(Finding("F-IL", Severity.WARNING, "not an assignment level of OCMF", "/IS"))
     if level is not None and (type(level) is not str or (level and level not in ASSIGNMENT_LEVELS)):
         found.append(Finding("F-IL", Severity.WARNING, "not an assignment level of OCMF", "/IL"))
-    if flags is not None and (message := _flags(flags)) is not None:
+    if flags is not None and (message := flag_note(flags)) is not None:
         found.append(Finding("F-IF", Severity.WARNING, message, "/IF"))
     if kind is not None and (type(kind) is not str or (kind and kind not in IDENTIFICATION_TYPES)):
         found.append(Finding("F-IT", Severity.WARNING, "not an identification type of OCMF", "/IT"))
-    if point is not None and (type(point) is not str or point not in ("EVSEID", "CBIDC")):
+    if point is not None and (type(point) is not str or point not in POINT_TYPES):
         found.append(Finding("F-CT", Severity.WARNING, "not EVSEID or CBIDC", "/CT"))
     return tuple(found)
 

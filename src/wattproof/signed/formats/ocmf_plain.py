@@ -7,17 +7,16 @@ plain; the tests compare the two on everything they have. Who repeats records of
 from __future__ import annotations
 
 import binascii
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta
 
 from wattproof.signed import algorithms
-from wattproof.signed.formats import ocmf_readings, ocmf_times
-from wattproof.signed.formats.ocmf_fields import PAGE, VERSIONS, choices, identification_note
+from wattproof.signed.formats import ocmf_fields, ocmf_readings, ocmf_times
 from wattproof.signed.limits import Limits
 from wattproof.signed.records import Reading, Record, Signature, Verdict
 from wattproof.signed.units import NO_CARRIER, Algorithm, Carrier, Unit
@@ -28,205 +27,198 @@ TOKEN = "OCMF"  # noqa: S105 (the name of the format)
 LONGEST = 4096
 #: Versions whose rules are those of the newest one for everything that a plain record has.
 _SINCE = (0, 5)
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _LONGEST_NUMBER = 24
 #: Payload, readings, one of them.
 _DEPTH = 3
 #: White space behind a quote may stand before a colon, and then keys cannot be counted.
 _LOOSE = (b'" ', b'"\t', b'"\n', b'"\r')
+#: What a key at least costs that stands there once more: ``,"RV":1`` in the payload, ``,"SD":""`` in the signature.
+_KEY, _TEXT_KEY = 7, 8
+#: Bytes of a signature section around SD, and around SA if it has that.
+_AROUND_SD, _AROUND_SA = len('{"SD":""}'), len('"SA":"",')
+_WHERE = tuple(
+    f"/RD/{position}" for position in range(LONGEST // len('{"TM":"","TX":"","RV":1,"RI":"","RU":"","ST":""}'))
+)
 
 
-class _Reading(Struct, forbid_unknown_fields=True):
-    """A reading that states everything itself; texts only, and a value of which the literal stays."""
-
-    TM: str
-    TX: str
-    RV: msgspec.Raw
-    RI: str
-    RU: str
-    ST: str
-    RT: str | None = None
-    EF: str | None = None
+def _one_of(texts: Iterable[str]) -> Any:
+    """The type of a text of a closed list."""
+    literal: Any = Literal
+    return literal[tuple(texts)]
 
 
-class _Payload(Struct, forbid_unknown_fields=True):
-    """The keys of 1.2 without LC, with the types that they ought to have."""
-
-    FV: str
-    PG: str
-    RD: list[_Reading]
-    IS: bool
-    GI: str | None = None
-    GS: str | None = None
-    GV: str | None = None
-    MV: str | None = None
-    MM: str | None = None
-    MS: str | None = None
-    MF: str | None = None
-    IL: str | None = None
-    IF: list[str] | None = None
-    IT: str | None = None
-    ID: str | None = None
-    TT: str | None = None
-    CF: str | None = None
-    CT: str | None = None
-    CI: str | None = None
+def _maybe(kind: Any) -> Any:
+    return kind | None
 
 
-class _Section(Struct, forbid_unknown_fields=True):
+#: A reading that states everything itself; texts only, and a value of which the literal stays.
+_Reading: Any = msgspec.defstruct(
+    "_Reading",
+    [
+        ("TM", str),
+        ("TX", _one_of(ocmf_readings.MOMENTS)),
+        ("RV", msgspec.Raw),
+        ("RI", str),
+        ("RU", _one_of(sorted(ocmf_readings.UNITS))),
+        ("ST", _one_of(sorted(ocmf_readings.STATUSES))),
+        ("RT", _maybe(_one_of(("AC", "DC"))), None),
+        ("EF", _maybe(_one_of(("", "E", "t", "Et", "tE"))), None),
+    ],
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    gc=False,
+)
+_TEXT = _maybe(str)
+#: The keys of 1.2 without LC, with the types that they ought to have and what closed lists allow.
+_Payload: Any = msgspec.defstruct(
+    "_Payload",
+    [
+        ("FV", _one_of(text for text, version in ocmf_fields.VERSIONS.items() if version >= _SINCE)),
+        ("PG", str),
+        ("RD", list[_Reading]),
+        ("IS", bool),
+        *((key, _TEXT, None) for key in ("GI", "GS", "GV", "MV", "MM", "MS", "MF", "ID", "CI")),
+        *((key, _maybe(Annotated[str, Meta(max_length=most)]), None) for key, most in ocmf_fields.LONGEST.items()),
+        ("IL", _maybe(_one_of(("", *sorted(ocmf_fields.ASSIGNMENT_LEVELS)))), None),
+        ("IF", _maybe(list[str]), None),
+        ("IT", _maybe(_one_of(("", *ocmf_fields.IDENTIFICATION_TYPES))), None),
+        ("CT", _maybe(_one_of(ocmf_fields.POINT_TYPES)), None),
+    ],
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+)
+
+
+class _Section(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """The signature section as nearly all have it."""
 
     SD: str
     SA: str | None = None
 
 
-_payload: Callable[[bytes], _Payload] = msgspec.json.Decoder(_Payload).decode
+_UNREAD = Verdict.FORMAT_ERROR
+_payload: Callable[[bytes], Any] = msgspec.json.Decoder(_Payload).decode
 _section: Callable[[bytes], _Section] = msgspec.json.Decoder(_Section).decode
+_written: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 
 def read(data: bytes, carrier: Carrier, limits: Limits) -> Unit | None:
     """The unit of a document that is one plain record, else ``None``. Never raises."""
-    if len(data) > min(LONGEST, limits.record, limits.document) or limits.json_depth < _DEPTH or carrier.findings:
+    size = len(data)
+    if size > LONGEST or size > limits.record or size > limits.document or limits.json_depth < _DEPTH:
         return None
-    if data.count(b"|") != 2 or b"\\" in data or not data.isascii():
+    if carrier.findings or b"\\" in data or not data.isascii():
         return None
-    end = data.find(b"|", 5)
-    if not (data.startswith(b"OCMF|{") and data.startswith(b"}|{", end - 1) and data.endswith(b"}")):
+    sections = data.split(b"|")
+    if len(sections) != 3 or sections[0] != b"OCMF":
         return None
-    signed = data[5:end]
-    if any(loose in signed for loose in _LOOSE):
+    _, signed, behind = sections
+    if signed[:1] != b"{" or signed[-1:] != b"}" or behind[:1] != b"{" or behind[-1:] != b"}":
         return None
     try:
-        payload, section = _payload(signed), _section(data[end + 1 :])
+        payload, section = _payload(signed), _section(behind)
         signature = binascii.unhexlify(section.SD)
-        record = _record(payload, signed.count(b'":'), limits)
     except (msgspec.MsgspecError, ValueError):
         return None
-    algorithm = _algorithm(section)
-    if record is None or algorithm is None or not signature:
+    algorithm = _algorithm(section, len(behind))
+    # A key that stands there twice makes a text longer than what was understood of it, written as short as can be.
+    if (
+        algorithm is None
+        or not signature
+        or (len(signed) - len(_written(payload)) >= _KEY and _repeats(payload, signed))
+    ):
         return None
-    if data.count(b'":', end) != (1 if section.SA is None else 2):
-        return None
-    record.container, record.source = carrier.container, carrier.source
-    record.text, record.signed = data.decode("ascii"), signed
-    record.context, record.transaction, record.session = carrier.context, carrier.transaction, carrier.session
-    record.extra = carrier.extra() if carrier is not NO_CARRIER else {}
-    return Unit(record, signature, algorithm, carrier.keys)
+    record = _record(payload, limits, carrier, data.decode("ascii"), signed)
+    return None if record is None else Unit(record, signature, algorithm, carrier.keys)
 
 
-def _keys(payload: _Payload, optional: tuple[object, ...]) -> int:
-    """How many keys the payload and its readings have; null where a text belongs counts as none."""
-    first = payload.RD[0]
-    return (
-        4
-        + len(optional)
-        - optional.count(None)
-        + len(payload.RD) * (6 + (first.RT is not None) + (first.EF is not None))
-    )
+def _repeats(payload: Any, signed: bytes) -> bool:
+    """Whether a key of a text with white space may stand there twice: one more colon behind a quote than are keys.
+
+    Null where a text belongs counts as no key.
+    """
+    if any(loose in signed for loose in _LOOSE):
+        return True
+    stated = [payload, *payload.RD]
+    keys = sum(getattr(each, name) is not None for each in stated for name in each.__struct_fields__)
+    return keys != signed.count(b'":')
 
 
-def _algorithm(section: _Section) -> Algorithm | None:
-    if section.SA is None:
-        return algorithms.DEFAULT
-    algorithm, notes = algorithms.named(section.SA)
+def _algorithm(section: _Section, size: int) -> Algorithm | None:
+    name, least = section.SA, _AROUND_SD + len(section.SD)
+    if name is None:
+        return algorithms.DEFAULT if size - least < _TEXT_KEY else None
+    return None if size - least - _AROUND_SA - len(name) >= _TEXT_KEY else _named(name)
+
+
+@lru_cache(maxsize=256)
+def _named(name: str) -> Algorithm | None:
+    algorithm, notes = algorithms.named(name)
     return None if notes else algorithm
 
 
 @lru_cache(maxsize=256)
-def _is_plain(
-    version: str, kind: str | None, level: str | None, flags: tuple[str, ...] | None, point: str | None
-) -> bool:
-    """Whether nothing is to be remarked about values of closed lists."""
-    known = VERSIONS.get(version)
-    return known is not None and known >= _SINCE and not choices(False, True, level, flags, kind, point)
+def _are_flags(flags: tuple[str, ...]) -> bool:
+    return ocmf_fields.flag_note(flags) is None
 
 
-def _record(payload: _Payload, colons: int, limits: Limits) -> Record | None:
-    """What the payload says; ``None`` if anything in it deserves a finding. ``colons``: how many keys it states."""
-    flags, kind, level, point = payload.IF, payload.IT, payload.IL, payload.CT
+def _record(payload: Any, limits: Limits, carrier: Carrier, text: str, signed: bytes) -> Record | None:
+    """What the payload says; ``None`` if anything in it deserves a finding."""
+    kind, flags, page = payload.IT, payload.IF, payload.PG
     gateway, serial, identification = payload.GS, payload.MS, payload.ID
-    tariff, controller, evse = payload.TT, payload.CF, payload.CI
-    gateway_version, firmware, gateway_model, model = payload.GV, payload.MF, payload.GI, payload.MM
-    if not _is_plain(payload.FV, kind, level, None if flags is None else tuple(flags), point):
+    if (
+        not (gateway or serial)
+        or ocmf_fields.PAGE.fullmatch(page) is None
+        or not (flags is None or _are_flags(tuple(flags)))
+    ):
         return None
-    if not (gateway or serial) or PAGE.fullmatch(payload.PG) is None:
-        return None
-    if (tariff is not None and len(tariff) > 250) or (controller is not None and len(controller) > 25):
-        return None
-    if identification and kind and identification_note(identification, kind) is not None:
+    if identification and kind and ocmf_fields.identification_note(identification, kind) is not None:
         return None
     readings = _readings(payload.RD, limits)
     if readings is None:
-        return None
-    optional = (flags, kind, level, point, gateway, serial, identification, tariff, controller, evse,
-                gateway_version, firmware, gateway_model, model, payload.MV)  # fmt: skip
-    # A key that occurs twice is one more colon behind a quote than there are keys.
-    if _keys(payload, optional) != colons:
         return None
     if serial and gateway and serial != gateway:
         identities: tuple[str, ...] = (gateway, serial)
     else:
         identities = (serial or gateway or "",)
-    return Record(
-        TOKEN,
-        signature=Signature(Verdict.FORMAT_ERROR, "F-FORMAT"),
-        readings=readings,
-        gateway_serial=gateway,
-        gateway_model=gateway_model,
-        meter_serial=serial,
-        meter_model=model,
-        firmware=(gateway_version, firmware, controller),
-        identification=identification,
-        assigned=payload.IS,
-        assignment_level=level,
-        evse=evse,
-        tariff=tariff,
-        page_letter=payload.PG[0],
-        page=int(payload.PG[1:]),
-        page_text=payload.PG,
-        identity_texts=identities,
-    )
+    firmware = (payload.GV, payload.MF, payload.CF)
+    extra = carrier.extra() if carrier is not NO_CARRIER else {}
+    return Record(  # by position, which is faster: the fields in their order
+        TOKEN, carrier.container, carrier.source, 0, text, signed, Signature(_UNREAD, "F-FORMAT"), [], readings,
+        gateway, payload.GI, serial, payload.MM, firmware, identification, payload.IS, payload.IL, payload.CI,
+        payload.TT, page[0], int(page[1:]), page, [], identities, carrier.context, carrier.transaction,
+        carrier.session, None, [], False, extra,
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _is_listed(reason: str, register: str, unit: str, status: str, current: str | None, flags: str | None) -> bool:
-    """Whether nothing is to be remarked about a reading but its time and value."""
-    missing = ocmf_readings.MISSING
-    stated = (reason, register, missing if current is None else current, missing if flags is None else flags)
-    return not ocmf_readings.deviations((1, 4), (), *stated, status, unit)
+def _is_register(text: str) -> bool:
+    return not ocmf_readings.bad_register(text)
 
 
-def _readings(entries: list[_Reading], limits: Limits) -> list[Reading] | None:
+def _readings(entries: list[Any], limits: Limits) -> list[Reading] | None:
     """The readings; ``None`` if one deviates, or if one inherits from another."""
-    if not 0 < len(entries) <= limits.readings:
+    if not 0 < len(entries) <= min(limits.readings, len(_WHERE)):
         return None
     readings: list[Reading] = []
-    form = (entries[0].RT is None, entries[0].EF is None)
-    for position, entry in enumerate(entries):
-        current, flags = entry.RT, entry.EF
-        if (current is None, flags is None) != form:
-            return None
-        reason, register, unit, status = entry.TX, entry.RI, entry.RU, entry.ST
-        if not _is_listed(reason, register, unit, status, current, flags):
+    first = entries[0]
+    no_current, no_flags = first.RT is None, first.EF is None
+    for where, entry in zip(_WHERE, entries, strict=False):
+        reason, register, flags, time = entry.TX, entry.RI, entry.EF, entry.TM
+        if (entry.RT is None) is not no_current or (flags is None) is not no_flags or not _is_register(register):
             return None
         literal = str(entry.RV, "ascii")
-        stamp = ocmf_times.parse(entry.TM)
-        if not stamp.exact or len(literal) > _LONGEST_NUMBER or _NUMBER.fullmatch(literal) is None:
+        # JSON that ends with a digit is a number.
+        if len(literal) > _LONGEST_NUMBER or not literal[-1].isdecimal() or "e" in literal or "E" in literal:
             return None
+        stamp = ocmf_times.parse(time)
+        if not stamp.exact:
+            return None
+        moment, value = ocmf_readings.MOMENTS[reason], Decimal(literal)
         readings.append(
             Reading(
-                ocmf_readings.MOMENTS[reason],
-                reason,
-                register,
-                Decimal(literal),
-                literal,
-                unit,
-                stamp.time,
-                entry.TM,
-                stamp.clock,
-                status,
-                flags,
-                where=f"/RD/{position}",
+                moment, reason, register, value, literal, entry.RU, stamp.time, time, stamp.clock, entry.ST, flags,
+                None, None, False, where,
             )
-        )
+        )  # fmt: skip
     return readings

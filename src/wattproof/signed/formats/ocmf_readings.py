@@ -44,7 +44,8 @@ _NO_STAMP = Stamp(None, None, True)
 MISSING = object()
 
 
-def _bad_register(value: Any) -> bool:
+def bad_register(value: Any) -> bool:
+    """Whether a text is no OBIS code, or one that OCMF reserves."""
     if type(value) is not str or len(value) > 64 or obis_classes.tokens(value) is None:
         return True
     return obis_classes.classify(value).reserved
@@ -53,7 +54,7 @@ def _bad_register(value: Any) -> bool:
 #: Texts of closed lists: key, code, severity, message, whether the value deviates.
 _LISTS: tuple[tuple[str, str, Severity, str, Callable[[Any], bool]], ...] = (
     ("TX", "F-TX", Severity.WARNING, "not a reason of OCMF", lambda v: type(v) is not str or v not in MOMENTS),
-    ("RI", "F-RI", Severity.WARNING, "no OBIS code, or one that OCMF reserves", _bad_register),
+    ("RI", "F-RI", Severity.WARNING, "no OBIS code, or one that OCMF reserves", bad_register),
     ("RT", "F-RT", Severity.WARNING, "not AC or DC", lambda v: v not in ("AC", "DC")),
     (
         "EF",

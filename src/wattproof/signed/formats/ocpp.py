@@ -8,11 +8,12 @@ around the values is unsigned. Source: specification of the verifier, 2.17. Writ
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from wattproof.signed import jsonscan
 from wattproof.signed.formats import enclosing

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from functools import partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from wattproof.signed.formats import enclosing, ocmf
 from wattproof.signed.formats.enclosing import Repetitions
@@ -22,11 +23,11 @@ _RECORDS = {"ocmfBegin": enclosing.BEGIN, "ocmfEnd": enclosing.END}
 
 def detect(document: Any) -> bool:
     """Whether a parsed JSON document is such a container."""
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or _RECORDS.keys().isdisjoint(document):
         return False
     name = document.get("format")
     named = type(name) is str and name.strip().lower() == "ptb"
-    return all(key in document for key in _RECORDS) or (named and any(key in document for key in _RECORDS))
+    return all(key in document for key in _RECORDS) or named
 
 
 def read(document: Any, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) -> list[Item]:

@@ -8,8 +8,10 @@ Sources: specification of the verifier, 2.1 and 1.1; BSM specification, 17.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
+
+from msgspec.structs import replace
 
 from wattproof.errors import InvalidValue
 from wattproof.signed import xmlscan

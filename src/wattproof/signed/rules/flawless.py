@@ -6,6 +6,8 @@ not meet all of them goes through the checks. A test holds this shortcut against
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from wattproof.signed.obis_classes import IMPORT, TOTAL
 from wattproof.signed.records import Clock, Moment, Reading, Record
 from wattproof.signed.registers import EXACT, Register, instant
@@ -14,7 +16,7 @@ from wattproof.signed.rules.status import FAILED_LEVELS
 from wattproof.signed.rules.times import DAY, EARLIEST
 from wattproof.signed.sessions import Session
 
-_HOUR = 3_600_000  # milliseconds
+_HOUR = Decimal(3_600_000)  # milliseconds
 _BEGIN, _END, _SYNCHRONISED = Moment.BEGIN, Moment.END, Clock.SYNCHRONISED
 _EARLIEST = EARLIEST * 1000
 
@@ -57,14 +59,13 @@ def _is_good(reading: Reading) -> bool:
 
 
 def _is_growing(register: Register, begin: Reading, end: Reading, thresholds: Thresholds) -> bool:
-    first, last = register.energies
-    if first is None or last is None or begin.time is None or end.time is None:
+    (first, last), began, ended = register.energies, begin.time, end.time
+    if first is None or last is None or began is None or ended is None or began.offset is None or ended.offset is None:
         return False
-    if begin.time.offset is None or end.time.offset is None:
-        return False
-    kind, start, stop = register.kind, instant(begin.time), instant(end.time)
+    kind = register.kind
     if kind.direction != IMPORT or not 0 <= first < last or (first and kind.scope != TOTAL):
         return False
+    start, stop = instant(began), instant(ended)
     if not _EARLIEST <= start <= stop <= (thresholds.now + DAY) * 1000:
         return False
     energy = EXACT.subtract(last, first)

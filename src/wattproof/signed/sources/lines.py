@@ -7,16 +7,19 @@ containers, each of them a document of its own.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+
+import msgspec
 
 from wattproof.signed import jsonscan
 from wattproof.signed.jsonscan import JsonProblem, Number
 from wattproof.signed.limits import Limits
-from wattproof.signed.records import Finding
+from wattproof.signed.records import Finding, KeySource
 from wattproof.signed.sources import rows
-from wattproof.signed.sources.rows import Row
+from wattproof.signed.sources.rows import Columns, Row
 from wattproof.signed.sources.source import Reader
+from wattproof.signed.units import KeyText
 
 _CHUNK = 256 * 1024
 _SHOWN = 200
@@ -24,6 +27,16 @@ _WHITE = b" \t\r\n\v\f"
 #: Byte order mark of UTF-8.
 BOM = b"\xef\xbb\xbf"
 _STRUCTURE = re.compile(rb'["\\\[\]{}]')
+#: Bytes of a plain line: at least those of an empty record.
+_SHORTEST, _LONGEST = len('{"ocmf":""}'), 16 * 1024
+#: What a further member costs besides its name: four quotes, a colon and a comma.
+_MEMBER = 6
+_CONTAINER = KeySource.CONTAINER
+
+_text: Callable[[bytes], str] = msgspec.json.Decoder(str).decode
+_Cell = str | int | bool | None  # a number with a fraction may be written longer than it was
+_cells: Callable[[bytes], dict[str, _Cell]] = msgspec.json.Decoder(dict[str, _Cell]).decode
+_written: Callable[[dict[str, _Cell]], bytes] = msgspec.json.Encoder().encode
 
 
 class Overlong(bytes):
@@ -75,6 +88,67 @@ def read(reader: Reader, limits: Limits, *, first: bool = True) -> Iterator[Row]
 
 def parse(body: bytes, limits: Limits) -> Row:
     """One line."""
+    plain = quick(body, limits)
+    return parse_any(body, limits) if plain is None else plain
+
+
+def quick(body: bytes, limits: Limits) -> Row | None:
+    """The row of a line of the usual kind, a text or a flat object; ``None`` for whatever is not that plain.
+
+    The answer is that of :func:`parse_any`: texts of ASCII mean the same to every reader of JSON. A name that stands
+    there twice makes a line longer than its members, written as short as can be, account for.
+    """
+    size = len(body)
+    if not _SHORTEST <= size <= _LONGEST or size > limits.document or limits.json_depth < 1 or not body.isascii():
+        return None
+    try:
+        if body[:1] == b'"':
+            text = _text(body)
+            return Row(text.encode()) if text.isascii() else None
+        if body[:2] != b'{"':
+            return None
+        value = _cells(body)
+        found = rows.columns(value)
+        if found is None:
+            return None
+        surplus = size - len(_written(value))
+    except (ValueError, OverflowError):
+        return None
+    if surplus >= _MEMBER and surplus >= _MEMBER + min(map(len, value)) and not _stand_once(body, value):
+        return None
+    return _plain(found, [*value.values()])
+
+
+def _stand_once(body: bytes, names: Iterable[str]) -> bool:
+    """Whether each of these names stands in a line once, which is so if its text in quotes does and none is escaped."""
+    return b"\\u" not in body and all(
+        name.isidentifier() and body.count(b'"%b"' % name.encode()) == 1 for name in names
+    )
+
+
+def _plain(found: Columns, cells: list[_Cell]) -> Row | None:
+    """The row of an object of which a record, a key and a transaction count at most, all of them texts of ASCII."""
+    if found.record is None or found.twice or found.context is not None or found.encoding is not None:
+        return None
+    content, transaction = cells[found.record], None
+    keys: tuple[KeyText, ...] = ()
+    if type(content) is not str or not content.isascii():
+        return None
+    if found.keys:
+        key = cells[found.keys[0]]
+        if len(found.keys) > 1 or type(key) is not str or not key.isascii():
+            return None
+        keys = (KeyText(key, _CONTAINER),) if key else ()
+    if found.transaction is not None:
+        stated = cells[found.transaction]
+        if type(stated) is not str or not stated.isascii():
+            return None
+        transaction = rows.label(stated)
+    return Row(content.encode(), keys, transaction)
+
+
+def parse_any(body: bytes, limits: Limits) -> Row:
+    """The same for lines of any kind."""
     start = body[:1]
     if start not in (b"{", b"[", b'"'):
         return rows.broken("F-JSON", "the line is no JSON object, array or text", _shown(body))
@@ -88,7 +162,7 @@ def parse(body: bytes, limits: Limits) -> Row:
         found = _like_a_row(value, findings)
         if found is not None:
             return found
-    return Row(body)
+    return Row(body, loaded=(value, findings))
 
 
 def _like_a_row(value: dict[str, Any], findings: list[Finding]) -> Row | None:

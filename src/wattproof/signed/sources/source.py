@@ -6,8 +6,10 @@ import io
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from wattproof.errors import StorageError
 from wattproof.signed.formats.chargepoint_files import NOTHING, Beside
@@ -251,8 +253,7 @@ class Budget:
             raise Refused("F-ARCHIVE", f"more than {self._size} bytes unpacked from one archive")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a document stands: the name its records get, its file name, the wrappers around it.
 
     ``container`` is the token of the innermost wrapper, ``depth`` their number. ``decoded``: it was written as text

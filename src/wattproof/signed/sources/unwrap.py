@@ -7,10 +7,11 @@ of them. Source: verifier specification, 0.5.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from importlib.util import find_spec
 from itertools import permutations
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from wattproof.signed import keys, recognise
 from wattproof.signed.formats import chargepoint_files
@@ -416,7 +417,7 @@ def missing(place: Place, container: str, name: str) -> Unit:
         "unknown",
         "F-EXTRA",
         message,
-        carrier=replace(place.carrier(), container=container),
+        carrier=replace(place, container=container).carrier(),
         verdict=Verdict.UNSUPPORTED,
         reason="V-EXTRA",
         severity=Severity.INFO,
