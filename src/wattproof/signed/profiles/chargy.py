@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from wattproof.signed.profiles import chargy_json, chargy_others
+from wattproof.signed.profiles import accepted, chargy_json, chargy_others, chargy_values
 from wattproof.signed.profiles.prediction import (
     INVALID,
     REFUSED,
@@ -27,25 +27,10 @@ from wattproof.signed.profiles.prediction import (
 from wattproof.signed.records import KeySource, Record, Verdict
 from wattproof.signed.sessions import Session
 
-_LABELS = frozenset({"alfen", "ocmf", "edl_40_p", "isa_edl_40_p", "sml_edl40_p"})
-_VERSIONS = frozenset({"0.1", "1.0", "1.1", "1.2", "1.3", "1.4"})
-_ALGORITHMS = frozenset(
-    [
-        *(f"ECDSA-{curve}-SHA256" for curve in ("secp192k1", "secp192r1", "secp256k1", "secp256r1", "brainpool256r1")),
-        *(f"ECDSA-{curve}-{size}" for curve in ("secp384r1", "brainpool384r1") for size in ("SHA256", "SHA384")),
-        "ECDSA-secp521r1-SHA512",
-        "EdDSA-Ed25519",
-        "EdDSA-Ed448",
-        "ML-DSA-44",
-        "ML-DSA-65",
-        "ML-DSA-87",
-    ]
-)
-_MISSING_CURVES = ("secp192k1", "secp192r1", "brainpool")
 _GROUPED_BY = ("FV", "GI", "GS", "GV", "MV", "MM", "MS", "MF", "IS", "IL", "IT", "ID", "TT", "CF", "CT", "CI")
 _TEXTS = ("GI", "GS", "GV", "PG", "MV", "MM", "MS", "MF", "IL", "IT", "ID", "TT", "CF", "CI")
 _TIME = re.compile(r"\S+ [UISR]")
-_CODES = frozenset("BCXELRAPST")
+_BRACES = re.compile("[{}]")
 _BSM_CODES = frozenset(
     "S-PAGE-SKIPPED S-PAGE-ORDER S-UNSIGNED-MISMATCH S-EVSE-MISMATCH S-METER-MISMATCH S-IDENT-MISMATCH S-TIME-SET "
     "S-TIME-ORDER S-VALUE-DECREASE S-BEGIN-MISSING S-END-MISSING S-BEGIN-MULTIPLE S-END-MULTIPLE S-BEGIN-NOT-FIRST "
@@ -56,18 +41,18 @@ _BSM_CODES = frozenset(
 def predict(records: Sequence[Record], session: Session | None, surroundings: Surroundings) -> Prediction:
     """The verdict for a session; all values of one file are one session there."""
     record = records[0]
+    if record.format == "OCMF":
+        place = ("chargy", record.source)
+        if place not in surroundings.known:
+            surroundings.known[place] = _file(_read(record, surroundings), surroundings)
+        return surroundings.known[place]
     if record.format == "BSM":
         return first(_BSM, (records, session)) or Prediction(VALID)
     if record.format in chargy_json.FORMATS:
         return first(_CONTAINER, list(records)) or chargy_json.judge(records)
     if record.format in chargy_others.FORMATS:
         return _other(records, surroundings)
-    if record.format != "OCMF":
-        return Prediction(UNKNOWN)
-    place = ("chargy", record.source)
-    if place not in surroundings.known:
-        surroundings.known[place] = _judge(_read(record, surroundings))
-    return surroundings.known[place]
+    return Prediction(UNKNOWN)
 
 
 def _read(record: Record, surroundings: Surroundings) -> list[Record]:
@@ -84,8 +69,17 @@ def _other(records: Sequence[Record], surroundings: Surroundings) -> Prediction:
     return first(_CONTAINER, values) or chargy_others.judge(values)
 
 
+def _file(values: list[Record], surroundings: Surroundings) -> Prediction:
+    """All OCMF records of one file; most files are one row of a table, or one record that it accepts."""
+    record = values[0]
+    if record.container in chargy_values.UNKNOWN_CONTAINERS:  # no row before this one asks for these containers
+        return _UNKNOWN_CONTAINER
+    if len(values) == 1 and record.container == "none" and accepted.by_chargy(record, surroundings):
+        return _ACCEPTED
+    return _judge(values)
+
+
 def _judge(values: list[Record]) -> Prediction:
-    """All OCMF records of one file."""
     found = first(_CONTAINER, values)
     if found is not None:
         return found
@@ -123,9 +117,15 @@ def _stated(record: Record) -> tuple[object, ...]:
 def _label_unknown(records: list[Record]) -> bool:
     if records[0].container != "SAFE-XML":
         return False
-    return any(str(record.extra.get("label") or "").lower() not in _LABELS for record in records)
+    return any(str(record.extra.get("label") or "").lower() not in chargy_values.LABELS for record in records)
 
 
+_OCPP = Row(
+    "P-C-OCPP",
+    UNKNOWN,
+    "its reading of this container is not known",
+    lambda records: records[0].container in chargy_values.UNKNOWN_CONTAINERS,
+)
 _CONTAINER: tuple[Row, ...] = (
     Row(
         "P-C-MIXED",
@@ -134,13 +134,9 @@ _CONTAINER: tuple[Row, ...] = (
         lambda records: records[0].container == "SAFE-XML" and len(set(map(_stated, records))) > 1,
     ),
     Row("P-C-LABEL", REFUSED, "it does not know the format label", _label_unknown),
-    Row(
-        "P-C-OCPP",
-        UNKNOWN,
-        "its reading of this container is not known",
-        lambda records: records[0].container in ("OCPP-1.6", "OCPP-2.0.1", "JSONL", "CSV", "PARQUET"),
-    ),
+    _OCPP,
 )
+_ACCEPTED, _UNKNOWN_CONTAINER = Prediction(VALID), Prediction(UNKNOWN, ((_OCPP.code, _OCPP.text),))
 
 
 # -- OCMF record --------------------------------------------------------------------------------------------------
@@ -148,9 +144,8 @@ _CONTAINER: tuple[Row, ...] = (
 
 def _unbalanced(text: OcmfText) -> bool:
     depth = 0
-    payload = text.text[text.text.find("{") :]
-    for character in payload:
-        depth += {"{": 1, "}": -1}.get(character, 0)
+    for brace in _BRACES.findall(text.text, max(text.text.find("{"), 0)):
+        depth += 1 if brace == "{" else -1
         if depth < 0:
             return True
     return depth != 0 or not text.readable
@@ -167,7 +162,7 @@ def _key_unreadable(text: OcmfText) -> bool:
     written = record.extra.get("key_text")
     if record.signature.key_source is KeySource.TRUSTED or not isinstance(written, str):
         return False
-    data = spki_in(written, ("hex", "base32", "base64"))
+    data = spki_in(written, chargy_values.KEY_ENCODINGS)
     return data is None or b"\x00\x04" not in data
 
 
@@ -210,9 +205,9 @@ def _readings(text: OcmfText) -> list[Fields]:
 def _reading_refused(text: OcmfText) -> bool:
     return any(
         not _TIME.fullmatch(str(reading["TM"]))
-        or reading.get("TX", "B") not in _CODES
-        or reading["RU"] not in ("kWh", "Wh", "mOhm", "uOhm")
-        or reading.get("RT", "AC") not in ("AC", "DC")
+        or reading.get("TX", "B") not in chargy_values.CODES
+        or reading["RU"] not in chargy_values.UNITS
+        or reading.get("RT", "AC") not in chargy_values.TYPES
         for reading in _readings(text)
     )
 
@@ -224,19 +219,19 @@ _RECORD: tuple[Row, ...] = (
         "P-C-FV",
         REFUSED,
         "it does not know this format version",
-        lambda t: "FV" in t.payload and (isinstance(t.payload["FV"], Number) or t.payload["FV"] not in _VERSIONS),
+        lambda t: "FV" in t.payload and (isinstance(t.payload["FV"], Number) or t.payload["FV"] not in chargy_values.VERSIONS),
     ),
     Row(
         "P-C-SA",
         REFUSED,
         "it does not know the algorithm by this name",
-        lambda t: "SA" in t.signature and t.algorithm not in _ALGORITHMS,
+        lambda t: "SA" in t.signature and t.algorithm not in chargy_values.ALGORITHMS,
     ),
     Row(
         "P-C-CURVE",
         REFUSED,
         "its library has no such curve",
-        lambda t: t.algorithm.removeprefix("ECDSA-").startswith(_MISSING_CURVES),
+        lambda t: chargy_values.lacks_curve(t.algorithm),
     ),
     Row(
         "P-C-NOKEY",

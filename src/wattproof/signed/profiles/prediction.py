@@ -8,8 +8,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+from wattproof.signed.profiles import stated
 from wattproof.signed.records import KeySource, Record
 from wattproof.signed.sessions import Session
 from wattproof.signed.units import KeyText
@@ -173,29 +175,41 @@ def own_key(record: Record) -> str | None:
 
 def spki_of(key: KeyText | None) -> bytes | None:
     """The SubjectPublicKeyInfo with named curve that a key is, in text or binary; ``None`` if it is another form."""
-    if key is None:
-        return None
-    if isinstance(key.text, bytes):
-        return key.text if _SPKI.match(key.text) else None
-    return spki_in(key.text)
+    return spki_in(key.text) if key is not None else None
 
 
-def spki_in(text: str, encodings: Sequence[str] = ("base32", "base64", "hex")) -> bytes | None:
-    """The SubjectPublicKeyInfo with named curve that a key text holds in one of the encodings."""
+def spki_in(key: str | bytes, encodings: tuple[str, ...] = ("base32", "base64", "hex")) -> bytes | None:
+    """The SubjectPublicKeyInfo with named curve that a key is or, as text, holds in one of the encodings.
+
+    Answers are kept, as a fleet repeats its keys.
+    """
+    if isinstance(key, bytes):
+        return key if _SPKI.match(key) else None
+    return (_kept_spki if len(key) <= KEPT_KEY else _spki_in)(key, encodings)
+
+
+_ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "base32": lambda value: base64.b32decode(value.upper() + "=" * (-len(value) % 8)),
+    "base64": lambda value: base64.b64decode(value + "=" * (-len(value) % 4), validate=True),
+    "hex": bytes.fromhex,
+}
+
+
+def _spki_in(text: str, encodings: tuple[str, ...]) -> bytes | None:
     packed = "".join(text.split())
-    decoders: dict[str, Callable[[str], bytes]] = {
-        "base32": lambda value: base64.b32decode(value.upper() + "=" * (-len(value) % 8)),
-        "base64": lambda value: base64.b64decode(value + "=" * (-len(value) % 4), validate=True),
-        "hex": bytes.fromhex,
-    }
     for encoding in encodings:
         try:
-            data = decoders[encoding](packed)
+            data = _ENCODINGS[encoding](packed)
         except (ValueError, binascii.Error):
             continue
         if _SPKI.match(data):
             return data
     return None
+
+
+#: Characters of a key that is kept.
+KEPT_KEY = 2048
+_kept_spki = lru_cache(maxsize=4096)(_spki_in)
 
 
 class Surroundings:
@@ -205,10 +219,11 @@ class Surroundings:
     """
 
     def __init__(self, records: Sequence[Record], trusted: KeyText | None = None) -> None:
-        self._trusted = trusted
+        self.trusted = trusted
         self._files: dict[str, list[Record]] = {}
         self._transactions: dict[tuple[str, str], list[Record]] = {}
         self.known: dict[tuple[str, ...], Prediction] = {}
+        self._stated: dict[int, tuple[stated.Payload, stated.Section] | None] = {}
         for record in records:
             self._files.setdefault(record.source, []).append(record)
             if record.transaction is not None:
@@ -219,7 +234,14 @@ class Surroundings:
         written = own_key(record)
         if written is not None:
             return KeyText(written, KeySource.CONTAINER)
-        return self._trusted
+        return self.trusted
+
+    def stated(self, record: Record) -> tuple[stated.Payload, stated.Section] | None:
+        """What an OCMF record states, if it is a common one. Both programs ask for it."""
+        place = id(record)
+        if place not in self._stated:
+            self._stated[place] = stated.read(record)
+        return self._stated[place]
 
     def file(self, record: Record) -> list[Record]:
         """Every record of the same source."""

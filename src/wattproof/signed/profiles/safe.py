@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
-from wattproof.signed import der, keys
-from wattproof.signed.curves import CURVES, PublicKey
+from wattproof.signed.curves import PublicKey
 from wattproof.signed.formats import ocmf_times
-from wattproof.signed.obis_classes import tokens
-from wattproof.signed.profiles import safe_others
+from wattproof.signed.profiles import accepted, safe_others, safe_values
 from wattproof.signed.profiles.prediction import (
     INVALID,
     REFUSED,
@@ -28,25 +26,18 @@ from wattproof.signed.profiles.prediction import (
     lenient_integers,
     spki_of,
 )
+from wattproof.signed.profiles.safe_values import ENDS
 from wattproof.signed.records import KeySource, Record, Verdict
 from wattproof.signed.rules.status import FAILED_LEVELS
 from wattproof.signed.sessions import BEGIN_LABEL, END_LABEL, Session
 from wattproof.signed.units import KeyText
 
-_ENDS = frozenset("ELRAP")
 _BARE = frozenset({"none", "SAFE-XML", "JSONL", "CSV", "PARQUET", "ZIP", "TAR", "GZIP", "PDF", "QR"})
 _LABELS = frozenset(
     {"OCMF", "ALFEN", "EDL_40_P", "SML_EDL40_P", "ISA_EDL_40_P", "EDL_40_SIG", "EDL_40_MENNEKES", "PCDF"}
 )
 _TEXTS = ("FV", "GI", "GS", "GV", "PG", "MV", "MM", "MS", "MF", "IS", "IL", "IT", "ID", "TT", "CF", "CT", "CI")
 _READING_TEXTS = ("TM", "TX", "RV", "RI", "RU", "RT", "CL", "EF", "EI", "ST")
-_CURVES = frozenset(
-    "secp192k1 secp192r1 secp224k1 secp256k1 secp256r1 secp384r1 secp521r1 "
-    "brainpoolp256r1 brainpoolp384r1 brainpoolp512r1".split()
-)
-_COMPENSATED = frozenset({"98", "b1", "b3", "c1", "c3"})
-_RELEVANT = _COMPENSATED | frozenset(["1", "9e", *(f"{code:x}" for code in range(0xB0, 0xC8))])
-_RELEVANT_ENDINGS = frozenset({None, "0", "200", "255", "ff"})
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d),(\d{3})([+-])(\d\d)(\d\d) ([UISR])", re.ASCII)
 
 
@@ -58,23 +49,31 @@ class _Values:
     pair: bool
 
 
+_ACCEPTED = Prediction(VALID)
+
+
 def predict(records: Sequence[Record], _session: Session | None, surroundings: Surroundings) -> Prediction:
     """The verdict for a session: of its pair, or the worst of its records, each judged alone."""
     if records[0].format == safe_others.MENNEKES:  # both measurements stand in one value
         return first(_CONTAINER, _Values(list(records), False)) or _judge(list(records), surroundings)
     group = surroundings.transaction(records[0])
-    numbered = re.fullmatch(r"\s*[+-]?\d+\s*", records[0].transaction or "", re.ASCII)
-    if len(group) > 1 and numbered is not None:
+    if len(group) > 1 and re.fullmatch(r"\s*[+-]?\d+\s*", records[0].transaction or "", re.ASCII) is not None:
         place = ("safe", records[0].source, records[0].transaction or "")
         if place not in surroundings.known:
             surroundings.known[place] = first(_CONTAINER, _Values(group, True)) or _judge(group, surroundings)
         return surroundings.known[place]
-    found = [first(_CONTAINER, _Values([record], False)) or _judge([record], surroundings) for record in records]
+    found = [_alone(record, surroundings) for record in records]
     for verdict in (REFUSED, INVALID, UNKNOWN):
         for prediction in found:
             if prediction.verdict == verdict:
                 return prediction
-    return Prediction(VALID)
+    return _ACCEPTED
+
+
+def _alone(record: Record, surroundings: Surroundings) -> Prediction:
+    if record.format == "OCMF" and record.container in _BARE and accepted.by_safe(record, surroundings):
+        return _ACCEPTED
+    return first(_CONTAINER, _Values([record], False)) or _judge([record], surroundings)
 
 
 class _Text(OcmfText):
@@ -107,7 +106,7 @@ def _judge(records: list[Record], surroundings: Surroundings) -> Prediction:
 
 def _is_whole(text: OcmfText) -> bool:
     codes = {reading.get("TX") for reading in text.readings}
-    return text.get("PG").startswith("T") and "B" in codes and bool(codes & _ENDS)
+    return text.get("PG").startswith("T") and "B" in codes and bool(codes & ENDS)
 
 
 # -- container ----------------------------------------------------------------------------------------------------
@@ -224,26 +223,12 @@ def payload_readings(text: OcmfText) -> list[object] | None:
     return readings if isinstance(readings, list) else None
 
 
-def _curve(text: OcmfText) -> str:
-    name = text.algorithm.split("-")[1].lower()
-    return name.replace("brainpool", "brainpoolp", 1) if re.match(r"brainpool(?!p)", name) else name
-
-
 def _key_unknown(text: _Text) -> bool:
     return text.key is not None and spki_of(text.key) is None
 
 
 def _public_key(text: _Text) -> PublicKey | None:
-    """The point of the key on the curve of SA, whatever curve the key names; ``None`` if it lies not on it."""
-    curve = next((curve for name, curve in CURVES.items() if name.lower() == _curve(text)), None)
-    data = spki_of(text.key)
-    parts = der.sequence(data) if data is not None else None
-    if curve is None or not parts:
-        return None
-    try:
-        return keys.point(curve, parts[-1][1][1:])
-    except keys.KeyRefused:
-        return None
+    return safe_values.point(text.algorithm, spki_of(text.key))
 
 
 def _signature_refused(text: OcmfText) -> bool:
@@ -282,9 +267,9 @@ _RECORD: tuple[Row, ...] = (
         "P-S-SA",
         REFUSED,
         "SA is not ECDSA, curve and hash",
-        lambda t: len(t.algorithm.split("-")) != 3 or t.algorithm.split("-")[0] != "ECDSA",
+        lambda t: not safe_values.is_ecdsa(t.algorithm),
     ),
-    Row("P-S-CURVE", INVALID, "it does not know the curve by this name", lambda t: _curve(t) not in _CURVES),
+    Row("P-S-CURVE", INVALID, "it does not know the curve by this name", lambda t: not safe_values.knows_curve(t.algorithm)),
     Row(
         "P-S-SE",
         INVALID,
@@ -314,20 +299,12 @@ class _Chosen:
 
     def __init__(self, texts: list[OcmfText]) -> None:
         self.texts = texts
-        self.sides = [self._relevant(text.readings) for text in texts]
+        self.sides = [[reading for reading in text.readings if _relevance(reading)] for text in texts]
         every = [reading for side in self.sides for reading in side]
-        compensated = [reading for reading in every if _register(reading)[0] in _COMPENSATED]
+        compensated = [reading for reading in every if _relevance(reading) == 2]
         self.readings = compensated or every
         self.begins = [reading for reading in self.readings if reading.get("TX") == "B"]
-        self.ends = [reading for reading in self.readings if reading.get("TX") in _ENDS]
-
-    @staticmethod
-    def _relevant(readings: list[Fields]) -> list[Fields]:
-        def chosen(reading: Fields) -> bool:
-            quantity, ending = _register(reading)
-            return quantity in _COMPENSATED or (quantity in _RELEVANT and ending in _RELEVANT_ENDINGS)
-
-        return [reading for reading in readings if chosen(reading)]
+        self.ends = [reading for reading in self.readings if reading.get("TX") in ENDS]
 
     @property
     def begin(self) -> Fields:
@@ -357,13 +334,9 @@ class _Chosen:
         return version is not None and version < Decimal("0.5")
 
 
-def _register(reading: Fields) -> tuple[str | None, str | None]:
-    """Quantity and last group of a relevant code; nothing for codes it does not understand."""
-    text = reading.get("RI")
-    if not isinstance(text, str) or isinstance(text, Number) or not any(mark in text for mark in ".:"):
-        return None, "-"
-    groups = tokens(text)
-    return (groups.c, groups.f) if groups and groups.a == "1" and groups.d == "8" else (None, "-")
+def _relevance(reading: Fields) -> int:
+    register = reading.get("RI")
+    return safe_values.relevance(register) if isinstance(register, str) and not isinstance(register, Number) else 0
 
 
 def _instant(reading: Fields) -> tuple[str, int] | None:
@@ -394,7 +367,7 @@ def _crossed(chosen: _Chosen) -> bool:
     if len(chosen.texts) < 2:
         return False
     begin, end = chosen.texts[0].readings, chosen.texts[-1].readings
-    return any(reading.get("TX") in _ENDS for reading in begin) or any(reading.get("TX") == "B" for reading in end)
+    return any(reading.get("TX") in ENDS for reading in begin) or any(reading.get("TX") == "B" for reading in end)
 
 
 def _lists(chosen: _Chosen) -> bool:
