@@ -15,6 +15,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+import msgspec
+
 from wattproof.cli import output
 from wattproof.errors import StorageError
 
@@ -354,6 +356,12 @@ def printable(value: object) -> object:
 
 
 def _dump(value: Any) -> str:
-    """One line of ASCII."""
+    """One line of ASCII, as ``json.dumps`` writes it; msgspec writes what needs no escape, which is nearly all."""
+    try:
+        quick = msgspec.json.format(msgspec.json.encode(value), indent=0).decode("ascii")
+        if "\\" not in quick and "\x7f" not in quick:
+            return quick
+    except (ValueError, TypeError):  # other characters, or a kind of text or number that msgspec does not write
+        pass
     line = json.dumps(value)
     return json.dumps(printable(value)) if "\\ud" in line else line

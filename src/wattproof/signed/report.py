@@ -6,14 +6,15 @@ are in :mod:`wattproof.signed.texts`. Predictions of other programs are made whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from wattproof.signed import colours
 from wattproof.signed.colours import Colour, SessionVerdict, record_colour, session_colour
 from wattproof.signed.profiles import PROFILES, Prediction, Surroundings, predict_records
-from wattproof.signed.records import Finding, KeySource, Reading, Record, Severity, Verdict
+from wattproof.signed.records import Finding, KeySource, Reading, Record, Severity, Time, Verdict
 from wattproof.signed.sessions import Session
 from wattproof.signed.stamps import time_text
 from wattproof.signed.texts import NOTICE
@@ -22,6 +23,8 @@ from wattproof.signed.units import KeyText
 __all__ = ["VERSION", "Report", "energy", "time_text"]
 
 VERSION = 1
+_DAY = 86400  # seconds
+_CLOCK = len("1970-01-01T")
 _NO_COLOURS = dict.fromkeys((colour.value for colour in Colour), 0)
 
 
@@ -92,12 +95,12 @@ class Report:
             for name, prediction in self.predictions(session).items()
             if prediction.verdict in ("invalid", "refused")
         ]
-        return [*session.findings, *added]
+        return [*session.findings, *added] if added else session.findings
 
     def _green_but_for_keys(self, session: Session) -> bool:
         """Green, or yellow only because a key is not trusted or is a test key."""
         return session.verdict is SessionVerdict.OK and all(
-            record.signature.verdict is Verdict.VALID for record in session.records
+            entry.record.signature.verdict is Verdict.VALID for entry in session.entries
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -167,7 +170,28 @@ def energy(session: Session) -> dict[str, str] | None:
 
 
 def _reading_time(reading: Reading | None) -> str | None:
-    return time_text(reading.time) if reading is not None else None
+    """``time_text`` of a reading, put together from the date and the zone that a fleet repeats."""
+    time = reading.time if reading is not None else None
+    if time is None:
+        return None
+    days, seconds = divmod(time.seconds + 60 * (time.offset or 0), _DAY)
+    date, zone = _date(days), _zone(time.offset, time.utc)
+    if date is None or zone is None:
+        return time_text(time)
+    fraction = f".{time.milliseconds:03d}" if time.milliseconds else ""
+    return f"{date}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}{fraction}{zone}"
+
+
+@lru_cache(maxsize=1024)
+def _date(days: int) -> str | None:
+    text = time_text(Time(days * _DAY, None))
+    return text[:_CLOCK] if text is not None else None
+
+
+@lru_cache(maxsize=256)
+def _zone(offset: int | None, utc: bool) -> str | None:
+    text = time_text(Time(0, offset, utc=utc))
+    return text[_CLOCK + len("00:00:00") :] if text is not None else None
 
 
 def _findings(findings: Sequence[Finding]) -> list[dict[str, str]]:
@@ -175,9 +199,4 @@ def _findings(findings: Sequence[Finding]) -> list[dict[str, str]]:
 
 
 def _profiles(predictions: Mapping[str, Prediction]) -> dict[str, dict[str, Any]]:
-    return {name: {"verdict": p.verdict, "reasons": _codes(p)} for name, p in predictions.items()}
-
-
-def _codes(prediction: Prediction) -> list[str]:
-    reasons: Iterable[tuple[str, str]] = prediction.reasons
-    return [code for code, _ in reasons]
+    return {name: {"verdict": p.verdict, "reasons": p.codes} for name, p in predictions.items()}

@@ -57,10 +57,7 @@ def _is_verified(record: Record) -> bool:
     signature = record.signature
     if signature.verdict is not _VALID or signature.key_source is _EMBEDDED or signature.public_key is None:
         return False
-    for finding in record.findings:
-        if finding.code not in _HARMLESS:
-            return False
-    return True
+    return not record.findings or all(finding.code in _HARMLESS for finding in record.findings)
 
 
 def _is_charged(readings: list[Reading], record: Record) -> bool:

@@ -219,7 +219,9 @@ _RECORD: tuple[Row, ...] = (
         "P-C-FV",
         REFUSED,
         "it does not know this format version",
-        lambda t: "FV" in t.payload and (isinstance(t.payload["FV"], Number) or t.payload["FV"] not in chargy_values.VERSIONS),
+        lambda t: (
+            "FV" in t.payload and (isinstance(t.payload["FV"], Number) or t.payload["FV"] not in chargy_values.VERSIONS)
+        ),
     ),
     Row(
         "P-C-SA",

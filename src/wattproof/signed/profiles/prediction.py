@@ -26,6 +26,11 @@ class Prediction:
     verdict: str
     reasons: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def codes(self) -> list[str]:
+        """The codes of the reasons."""
+        return [code for code, _ in self.reasons]
+
     def __str__(self) -> str:
         return f"{self.verdict}, " + "; ".join(f"{code}: {text}" for code, text in self.reasons)
 

@@ -269,7 +269,12 @@ _RECORD: tuple[Row, ...] = (
         "SA is not ECDSA, curve and hash",
         lambda t: not safe_values.is_ecdsa(t.algorithm),
     ),
-    Row("P-S-CURVE", INVALID, "it does not know the curve by this name", lambda t: not safe_values.knows_curve(t.algorithm)),
+    Row(
+        "P-S-CURVE",
+        INVALID,
+        "it does not know the curve by this name",
+        lambda t: not safe_values.knows_curve(t.algorithm),
+    ),
     Row(
         "P-S-SE",
         INVALID,
