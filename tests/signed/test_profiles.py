@@ -128,6 +128,8 @@ CHARGY_ROWS: list[tuple[str, str, Make]] = [
     ("P-C-SPLIT", "refused", lambda f: f.session(TT="open { only")),
     ("P-C-JSON", "refused", lambda f: _payload(f, "TEST GW-1", "TEST\tGW-1")),
     ("P-C-FV", "refused", lambda f: f.session(FV="0.4")),
+    ("P-C-FV", "refused", lambda f: f.session(FV=["1.0"])),
+    ("P-C-READING", "refused", lambda f: _readings(f, {"TX": ["B"]})),
     ("P-C-SA", "refused", lambda f: f.ocmf([f.reading("B", "1")], {"SA": "ECDSA-secp256r1-SHA512"})),
     ("P-C-SE", "refused", lambda f: f.ocmf([f.reading("B", "1")], {"SE": "base32"})),
     ("P-C-SIG", "invalid", lambda f: _signature(f, _raw)),

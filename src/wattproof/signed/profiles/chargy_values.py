@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 LABELS = frozenset({"alfen", "ocmf", "edl_40_p", "isa_edl_40_p", "sml_edl40_p"})
-VERSIONS = frozenset({"0.1", "1.0", "1.1", "1.2", "1.3", "1.4"})
+# Tuples are asked of any value, also one that cannot stand in a set.
+VERSIONS = ("0.1", "1.0", "1.1", "1.2", "1.3", "1.4")
 ALGORITHMS = frozenset(
     [
         *(f"ECDSA-{curve}-SHA256" for curve in ("secp192k1", "secp192r1", "secp256k1", "secp256r1", "brainpool256r1")),
@@ -16,8 +17,8 @@ ALGORITHMS = frozenset(
         "ML-DSA-87",
     ]
 )
-CODES = frozenset("BCXELRAPST")
-UNITS = ("kWh", "Wh", "mOhm", "uOhm")  # asked of any value, also one that cannot stand in a set
+CODES = tuple("BCXELRAPST")
+UNITS = ("kWh", "Wh", "mOhm", "uOhm")
 TYPES = ("AC", "DC")
 #: In which a key is tried, one after the other.
 KEY_ENCODINGS = ("hex", "base32", "base64")
