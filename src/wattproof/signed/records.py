@@ -120,7 +120,7 @@ class Reading(Struct, gc=False):
     counts: RegisterClass | None = None  # what the register counts, where its text does not say it
 
 
-class Signature(Struct):
+class Signature(Struct, gc=False):
     """The signature verdict of one record."""
 
     verdict: Verdict

@@ -35,7 +35,7 @@ def instant(time: Time) -> int:
     return time.seconds * 1000 + time.milliseconds
 
 
-class Register(Struct, eq=False):
+class Register(Struct, eq=False, gc=False):
     """The readings of one register class in session order; ``energies`` are their values in watt hours."""
 
     kind: RegisterClass

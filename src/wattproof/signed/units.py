@@ -31,7 +31,7 @@ class Detached:
     signature: bytes
 
 
-class Carrier(Struct, frozen=True):
+class Carrier(Struct, frozen=True, gc=False):
     """What the surroundings of a record say about it; nothing of this is signed.
 
     ``label`` and ``encoding`` are what the container calls the record's format and encoding, which are only hints.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from wattproof.signed import curves, keys, testkeys
 from wattproof.signed.curves import CURVES, Curve, PublicKey
@@ -53,7 +54,8 @@ def verify(unit: Unit, trusted: KeyText | None = None) -> Record:
         return record
     deciding = found[0]
     curve: Curve | str | None = algorithm.curve if algorithm.method == "ECDSA" else algorithm.method
-    decoded = keys.resolve(deciding, curve)
+    known = unit.ahead
+    decoded = known.decoded if known is not None and known.text is deciding else keys.resolve(deciding, curve)
     if decoded.key is None and algorithm.by_curve is not None:
         decoded = resolved(deciding, algorithm, curve)
     key = decoded.key
@@ -94,9 +96,11 @@ def resolved(text: KeyText, algorithm: Algorithm | None, curve: Curve | str | No
     return decoded
 
 
-class Ahead(NamedTuple):
-    """Whether a signature in canonical DER holds for the signed bytes and a key."""
+class Ahead(Struct, frozen=True, gc=False):
+    """Whether a signature in canonical DER holds for the signed bytes and the key of a text."""
 
+    text: KeyText
+    decoded: DecodedKey
     key: PublicKey
     parts: Decoded
     holds: bool
@@ -108,27 +112,32 @@ def ahead(units: Iterable[Unit], trusted: KeyText | None) -> None:
     It decides nothing: :func:`verify` takes the answers that concern the key that decides. Never raises.
     """
     waiting = [found for unit in units if (found := _plain(unit, trusted)) is not None]
-    for unit, key, parts, digest in waiting:
+    for unit, text, decoded, key, parts, digest in waiting:
         try:
-            unit.ahead = Ahead(key, parts, key.check(parts.der, parts.r, parts.s, digest))
+            unit.ahead = Ahead(text, decoded, key, parts, key.check(parts.der, parts.r, parts.s, digest))
         except Exception:  # a defect of a library, which is met again where the unit is judged
             unit.ahead = None
 
 
-def _plain(unit: Unit, trusted: KeyText | None) -> tuple[Unit, PublicKey, Decoded, bytes] | None:
+_Plain = tuple[Unit, KeyText, DecodedKey, PublicKey, Decoded, bytes]
+
+
+def _plain(unit: Unit, trusted: KeyText | None) -> _Plain | None:
     """What the check of a plain signature needs; ``None`` for all others, which are judged one by one."""
     algorithm, texts = unit.algorithm, unit.keys if trusted is None else (trusted,)
     if algorithm is None or algorithm.curve is None or algorithm.by_curve is not None or not (texts and unit.der):
         return None
     try:
-        key = keys.resolve(texts[0], algorithm.curve).key
+        text = texts[0]
+        decoded = keys.resolve(text, algorithm.curve)
+        key = decoded.key
         if not isinstance(key, PublicKey) or key.curve is not algorithm.curve:
             return None
         parts = decode(key.curve, unit.signature, raw=False)
         digest = _HASHES[algorithm.hash](unit.record.signed).digest()
     except Exception:  # refused, or a defect: either is met again where the unit is judged
         return None
-    return (unit, key, parts, digest) if parts.form is _DER else None
+    return (unit, text, decoded, key, parts, digest) if parts.form is _DER else None
 
 
 def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:

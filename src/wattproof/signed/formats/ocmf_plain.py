@@ -86,6 +86,7 @@ _Payload: Any = msgspec.defstruct(
     ],
     forbid_unknown_fields=True,
     omit_defaults=True,
+    gc=False,
 )
 
 

@@ -90,7 +90,7 @@ def _columns(names: tuple[str, ...]) -> Columns | None:
 _kept = lru_cache(maxsize=1024)(_columns)
 
 
-class Row(Struct, frozen=True):
+class Row(Struct, frozen=True, gc=False):
     """What one row says. ``content`` is the record; without it ``code`` and ``message`` say why there is none.
 
     ``ambiguous`` names members that the row states twice, ``loaded`` is what content means that is JSON.
