@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from wattproof.signed import curves, keys, testkeys
 from wattproof.signed.curves import CURVES, Curve, PublicKey
-from wattproof.signed.encoding import Decoded, Form, Refused, decode, without_trailing
+from wattproof.signed.encoding import Decoded, Form, Refused, decode, usual, without_trailing
 from wattproof.signed.keys import DecodedKey, EdwardsKey, Key
 from wattproof.signed.records import Finding, KeySource, Record, Severity, Signature, Verdict
 from wattproof.signed.units import Algorithm, KeyText, Unit
@@ -133,11 +133,12 @@ def _plain(unit: Unit, trusted: KeyText | None) -> _Plain | None:
         key = decoded.key
         if not isinstance(key, PublicKey) or key.curve is not algorithm.curve:
             return None
-        parts = decode(key.curve, unit.signature, raw=False)
-        digest = _HASHES[algorithm.hash](unit.record.signed).digest()
-    except Exception:  # refused, or a defect: either is met again where the unit is judged
+        parts = usual(key.curve, unit.signature)
+        if parts is None:
+            return None
+        return unit, text, decoded, key, parts, _HASHES[algorithm.hash](unit.record.signed).digest()
+    except Exception:  # a defect, which is met again where the unit is judged
         return None
-    return (unit, text, decoded, key, parts, digest) if parts.form is _DER else None
 
 
 def _judge(unit: Unit, key: PublicKey, signature: Signature) -> None:
