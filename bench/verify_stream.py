@@ -1,5 +1,7 @@
 """Streams of signed records in constant memory: a million from JSON lines and from Parquet, and a hostile 100 MB file.
 
+First, CPU time of lines of a few bytes that are no record, of which a hostile file could have millions.
+
 Every file is judged by a process of its own (``python -m bench.verify_stream FILE KEY``), which prints what it found,
 its peak memory, and its memory after a tenth and at the end. ``BENCH_RECORDS`` makes the million smaller.
 """
@@ -15,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.measure import HERE, Figure, Target, report
+from bench.measure import HERE, Figure, Target, interleaved, report
 
 COUNT = int(os.environ.get("BENCH_RECORDS", "1000000"))
 HOSTILE = 100 * 1000 * 1000
@@ -139,10 +142,28 @@ def write_hostile(path: Path, texts: list[str]) -> int:
     return count
 
 
+#: Lines of a few bytes that are no record, and how many of each are judged.
+TINY = (b"1", b"{}", b'{"a":1}', b'"a"', b'{"record":"a"}')
+TINY_LINES = 20_000
+
+
+def tiny(line: bytes) -> float:
+    """CPU microseconds of this process for such a line."""
+    from wattproof.signed import examine_stream
+
+    data = b'{"record":"x"}\n' + (line + b"\n") * TINY_LINES
+    before = time.process_time()
+    loose = sum(len(part.loose) for part in examine_stream(data))
+    if loose != TINY_LINES + 1:
+        raise SystemExit(f"{loose} of {TINY_LINES + 1} lines were judged")
+    return (time.process_time() - before) / TINY_LINES * 1e6
+
+
 def main() -> bool:
     texts, key = fleet()
-    figures: dict[str, Figure] = {}
-    targets: list[Target] = []
+    lines = interleaved("verify_stream", "us CPU/line", {line.decode(): partial(tiny, line) for line in TINY})
+    figures: dict[str, Figure] = dict(lines)
+    targets = [Target(f"us CPU for a line {name}", taken.median, 20) for name, taken in lines.items()]
 
     def figure(name: str, unit: str, value: float) -> None:
         figures[f"{name}, {unit}"] = Figure("verify_stream", name, unit, (value,))
