@@ -98,6 +98,8 @@ def test_what_is_checked_ahead_is_judged_like_everything_else(
     monkeypatch.setattr(verification, "_plain", counted)
     batched = judged()
     assert sum(found is not None for found in ahead) > 10
+    monkeypatch.setattr(verification, "_MOST_AHEAD", 5)
+    assert judged() == batched
     monkeypatch.setattr(verification, "_plain", lambda *_: None)
     assert judged() == batched
     verdicts = {record["signature"] for part in batched for record in part["records"]}

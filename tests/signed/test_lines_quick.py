@@ -43,7 +43,7 @@ def test_what_streams_hold_is_read_fast() -> None:
     for separators in ((",", ":"), (", ", ": ")):
         for row in (
             {"record": RECORD},
-            {"ocmf": RECORD, "publicKey": "3059", "sessionId": " 7 ", "payload": "x", "number": ""},
+            {"ocmf": RECORD, "publicKey": "3059", "sessionId": " 7 ", "text": "x", "number": ""},
             {"number": -17, "big": 2**64 - 1, "ocmf": RECORD, "some": True, "none": None},
             {"record": RECORD, "key": ""},
             {"record": RECORD, "note": "\n\t\u0001 \\ / \\u0041"},
@@ -68,6 +68,7 @@ def test_what_streams_hold_is_read_fast() -> None:
         b'{"x":"", "record":"a",   "\\u0078":""}',
         b'{"record":"a","r\\u0065cord":"b"}',
         b'{"record":"a","Record":"b"}',
+        b'{"record":"a","payload":"b"}',
         b'{"record":"a","key":"1","publicKey":"2"}',
         b'{"record":"a","context":"b"}',
         b'{"record":"a","encoding":"hex"}',

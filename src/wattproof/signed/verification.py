@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 from msgspec import Struct
 
@@ -22,6 +23,7 @@ from wattproof.signed.units import Algorithm, KeyText, Unit
 
 _HASHES = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
+_MOST_AHEAD = 256  # units, as each keeps its answer until it is judged
 _KEPT_IDENTITY = 256  # characters of an identity whose test key is kept for the next record
 _VALID = Verdict.VALID  # asked for with every record
 
@@ -107,11 +109,12 @@ class Ahead(Struct, frozen=True, gc=False):
 
 
 def ahead(units: Iterable[Unit], trusted: KeyText | None) -> None:
-    """Checks the plain signatures of many units in a row, which leaves the tables of the curve in the cache.
+    """Checks the plain signatures of the first units in a row, which leaves the tables of the curve in the cache.
 
     It decides nothing: :func:`verify` takes the answers that concern the key that decides. Never raises.
     """
-    waiting = [found for unit in units if (found := _plain(unit, trusted)) is not None]
+    some = islice(units, _MOST_AHEAD)
+    waiting = [found for unit in some if (found := _plain(unit, trusted)) is not None]
     for unit, text, decoded, key, parts, digest in waiting:
         try:
             unit.ahead = Ahead(text, decoded, key, parts, key.check(parts.der, parts.r, parts.s, digest))
