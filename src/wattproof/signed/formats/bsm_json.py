@@ -10,13 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
 
 from wattproof.errors import InvalidValue
 from wattproof.signed.algorithms import DEFAULT as P256_SHA256
 from wattproof.signed.formats import bsm
 from wattproof.signed.formats.bsm import CURRENT, FIELDS, LEGACY, Field, Kind, Value
+from wattproof.signed.formats.edl import scaled
 from wattproof.signed.jsonscan import Number
 from wattproof.signed.keys import decode_hex
 from wattproof.signed.records import Clock, Finding, KeySource, Moment, Reading, Record, Severity, Time
@@ -207,18 +207,19 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
     clock = Clock.SYNCHRONISED if epoch is not None else Clock.UNKNOWN
     moment = _MOMENTS.get(code) if code is not None else None
     readings = []
+    findings = list(carrier.findings)
     for name in ("RCR", "TotWhImp"):
         value = values.get(name)
         if isinstance(value, Value):
-            exact = Decimal(value.raw).scaleb(value.scale)
             where = f"/additionalValues/{name}"
+            exact, literal = scaled(value.raw, value.scale, findings, where)
             readings.append(
                 Reading(
                     moment,
                     None if code is None else str(code),
                     OBIS[name],
                     exact,
-                    format(exact, "f"),
+                    literal,
                     "Wh",
                     time,
                     iso_time(epoch, offset),
@@ -232,7 +233,7 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
         carrier.container,
         carrier.source,
         text="\n".join(f"{name}: {numbers[name] if name in numbers else texts[name]}" for name in values),
-        findings=list(carrier.findings),
+        findings=findings,
         readings=readings,
         meter_serial=serial,
         identification=texts["Meta1"],
