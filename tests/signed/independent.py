@@ -336,11 +336,11 @@ def bsm(key: Signer, *, encoding: str = "UTF-8", scales: dict[str, int] | None =
             whole = "Integer32" if kind == "I" else "UnsignedInteger32"
             measured |= {"scale": scale, "unitEncoded": int(unit), "valueType": whole}
         listed.append({"measurand": {"name": name}, "measuredValue": measured})
-    time = datetime.fromtimestamp(stated["Epoch"], timezone(timedelta(minutes=stated["TZO"])))
+    zone = timezone(timedelta(minutes=stated["TZO"] if abs(stated["TZO"]) < 1440 else 0))
     return {
         "@context": "https://www.chargeit-mobility.com/contexts/bsm-ws36a-json-v1",
         "@id": f"{stated['MA1']}-{stated['RCnt']}",
-        "time": time.isoformat(),
+        "time": datetime.fromtimestamp(stated["Epoch"], zone).isoformat(),
         "meterInfo": {"meterId": stated["MA1"], "publicKey": key.spki.hex()},
         "contract": {"type": "rfid", "id": "04a1b2c3"},
         "measurementId": stated["RCnt"],

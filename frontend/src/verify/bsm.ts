@@ -146,9 +146,10 @@ function recordOf(values: Map<string, Signed>, carrier: Carrier, signed: Uint8Ar
     if (value instanceof Uint8Array) texts[name] = fromUtf8(value) ?? latin1(value)
     else numbers[name] = available(name, value)
   const { MA1: serial = '', Meta1 = '' } = texts
-  const { RCnt: page = null, Epoch: epoch = null, TZO: offset = null, Evt: event = null, Typ: code = null } = numbers
+  const { RCnt: page = null, Epoch: epoch = null, TZO: stated = null, Evt: event = null, Typ: code = null } = numbers
+  const offset = stated === null || Math.abs(stated) >= 1440 ? null : stated // no zone; the epoch is UTC all the same
   const time: Time | null = epoch === null ? null : { seconds: epoch, offset, milliseconds: 0, utc: offset === null }
-  const shown = epoch === null || offset === null || Math.abs(offset) >= 1440 ? null : timeText(time)
+  const shown = epoch === null || offset === null ? null : timeText(time)
   const readings: Reading[] = []
   const findings = [...carrier.findings]
   for (const name of ['RCR', 'TotWhImp']) {

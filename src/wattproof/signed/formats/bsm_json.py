@@ -182,6 +182,9 @@ def _shown(data: Value | bytes | None) -> str:
         return raw.decode("latin-1")
 
 
+_DAY = 1440  # minutes
+
+
 def available(name: str, value: Value | bytes | None) -> int | None:
     """A signed number, ``None`` if the meter had no value. Energy has no such mark: 0 is a value."""
     if not isinstance(value, Value) or (value.raw == FIELDS[name].unavailable and name not in ("RCR", "TotWhImp")):
@@ -191,7 +194,7 @@ def available(name: str, value: Value | bytes | None) -> int | None:
 
 def iso_time(epoch: int | None, offset: int | None) -> str | None:
     """``2022-07-08T10:00:28+02:00``; ``None`` if the meter had no time or no offset."""
-    if epoch is None or offset is None or abs(offset) >= 1440:
+    if epoch is None or offset is None or abs(offset) >= _DAY:
         return None
     return datetime.fromtimestamp(epoch, timezone(timedelta(minutes=offset))).isoformat()
 
@@ -200,6 +203,8 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
     numbers = {name: available(name, value) for name, value in values.items() if FIELDS[name].kind is not Kind.TEXT}
     texts = {name: _shown(value) for name, value in values.items() if FIELDS[name].kind is Kind.TEXT}
     serial, page, epoch, offset = texts["MA1"], numbers["RCnt"], numbers["Epoch"], numbers["TZO"]
+    if offset is not None and abs(offset) >= _DAY:  # no zone; the epoch is UTC all the same
+        offset = None
     time = None if epoch is None else Time(epoch, offset, utc=offset is None)
     event = numbers["Evt"]
     status = "G" if event == 0 else _status(event)
