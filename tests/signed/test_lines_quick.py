@@ -43,7 +43,7 @@ def test_what_streams_hold_is_read_fast() -> None:
     for separators in ((",", ":"), (", ", ": ")):
         for row in (
             {"record": RECORD},
-            {"ocmf": RECORD, "publicKey": "3059", "sessionId": " 7 ", "payload": "x", "number": ""},
+            {"ocmf": RECORD, "publicKey": "3059", "sessionId": " 7 ", "site": "x", "number": ""},
             {"number": -17, "big": 2**64 - 1, "ocmf": RECORD, "some": True, "none": None},
             {"record": RECORD, "key": ""},
             {"record": RECORD, "note": "\n\t\u0001 \\ / \\u0041"},
