@@ -228,6 +228,22 @@ def test_what_files_state_is_harmless_in_the_terminal(call: Any) -> None:
     assert "\x1b" not in shown.out and "\u202e" not in shown.out and "\\u001b" in shown.out
 
 
+@pytest.mark.proves("T-079")
+def test_a_serial_number_makes_no_line_of_its_own(call: Any) -> None:
+    """A record names its meter, and a line end in that name could forge rows of the register."""
+    forged = "A\ntrusted  0123456789abcdef  meter B"
+    for arguments in (
+        ("add", KEY.hex(), "--serial", forged, "--source", "x\nB trusted"),
+        ("trust", KEY.hex()),
+        ("list",),
+    ):
+        shown = call("keys", *arguments)
+        assert "A\\u000atrusted" in shown.out
+        assert not [
+            line for line in (shown.out + shown.err).splitlines() if line.strip().startswith(("trusted  0123", "B"))
+        ]
+
+
 def test_commands_at_once_lose_nothing(register: Path, tmp_path: Path) -> None:
     """Four processes add a key each."""
     command = [sys.executable, "-m", "wattproof", "keys", "add", KEY.hex()]

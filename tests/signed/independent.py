@@ -319,33 +319,34 @@ BSM = (
 )
 
 
-def bsm(key: Signer, *, encoding: str = "UTF-8", **values: Any) -> dict[str, Any]:
-    """A snapshot of 2.10; ``values`` are those of the list."""
+def bsm(key: Signer, *, encoding: str = "UTF-8", scales: dict[str, int] | None = None, **values: Any) -> dict[str, Any]:
+    """A snapshot of 2.10; ``values`` are those of the list, ``scales`` their powers of ten where they are not 0."""
     stated = {"W": -12, "MA1": "001BZR9999", "TZO": 120, "EpochSetCnt": 1, "EpochSetOS": 5, "DI": 1, "DO": 0, "Evt": 0}
     stated |= {"Meta1": "contract-id: rfid:04a1b2c3", "Meta2": "evse-id: unknown", "Meta3": "", **values}
     data, listed = b"", []
     for name, kind, unit in (row.split(":") for row in BSM.split()):
         value, measured = stated[name], {"value": stated[name]}
+        scale = (scales or {}).get(name, 0)
         if kind == "S":
             text = value.encode(encoding)
             data += struct.pack(">I", len(text)) + text
             measured |= {"valueType": "String", "valueEncoding": encoding}
         else:
-            data += struct.pack(">i" if kind == "I" else ">I", value) + bytes([0, int(unit)])
+            data += struct.pack(">i" if kind == "I" else ">I", value) + struct.pack("bB", scale, int(unit))
             whole = "Integer32" if kind == "I" else "UnsignedInteger32"
-            measured |= {"scale": 0, "unitEncoded": int(unit), "valueType": whole}
+            measured |= {"scale": scale, "unitEncoded": int(unit), "valueType": whole}
         listed.append({"measurand": {"name": name}, "measuredValue": measured})
-    time = datetime.fromtimestamp(stated["Epoch"], timezone(timedelta(minutes=stated["TZO"])))
+    zone = timezone(timedelta(minutes=stated["TZO"] if abs(stated["TZO"]) < 1440 else 0))
     return {
         "@context": "https://www.chargeit-mobility.com/contexts/bsm-ws36a-json-v1",
         "@id": f"{stated['MA1']}-{stated['RCnt']}",
-        "time": time.isoformat(),
+        "time": datetime.fromtimestamp(stated["Epoch"], zone).isoformat(),
         "meterInfo": {"meterId": stated["MA1"], "publicKey": key.spki.hex()},
         "contract": {"type": "rfid", "id": "04a1b2c3"},
         "measurementId": stated["RCnt"],
         "value": {
             "measurand": {"name": "RCR"},
-            "measuredValue": {"value": stated["RCR"], "scale": 0, "unitEncoded": 30},
+            "measuredValue": {"value": stated["RCR"], "scale": (scales or {}).get("RCR", 0)},
         },
         "additionalValues": listed,
         "signature": key.der(data).hex(),

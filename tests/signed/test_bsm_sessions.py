@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.signed import independent
 from wattproof.signed import curves, testkeys
 from wattproof.signed.examination import examine
 from wattproof.signed.formats import bsm, chargeit
@@ -208,3 +209,31 @@ def test_another_registers_kind_is_refused(codes: Codes) -> None:
     report = checked(document(snapshot(1), last))
     assert report.records[1].signature.verdict in ("format-error", "invalid")
     assert report.exit_status() == 1
+
+
+@pytest.mark.proves("T-030", "T-069")
+@pytest.mark.parametrize(("scale", "usable"), [(30, True), (31, False), (-30, True), (-31, False), (-128, False)])
+def test_a_power_of_ten_beyond_the_limits_is_no_value(scale: int, usable: bool, codes: Any) -> None:
+    """The limit holds for every format: a green session of 10^-128 kWh would be one of nothing."""
+    key = independent.Signer("secp256r1")
+    begin = {"Typ": 3, "RCR": 0, "TotWhImp": 1000, "RCnt": 10, "OS": 1000, "Epoch": 1_714_550_400}
+    end = {"Typ": 4, "RCR": 5, "TotWhImp": 1005, "RCnt": 11, "OS": 4600, "Epoch": 1_714_554_000}
+    report = examine(
+        independent.chargeit(*(independent.bsm(key, scales={"RCR": scale}, **each) for each in (begin, end))).encode()
+    )
+    assert {record.signature.verdict for record in report.records} == {"valid"}
+    assert all(("F-RV-RANGE" in codes(record)) is not usable for record in report.records)
+    assert ("S-VALUE-MISSING" in codes(report.sessions[0])) is not usable
+
+
+@pytest.mark.proves("T-096")
+@pytest.mark.parametrize(
+    ("offset", "begin"),
+    [(1439, "2024-05-02T07:59:00+23:59"), (-1439, "2024-04-30T08:01:00-23:59")]
+    + [(offset, "2024-05-01T08:00:00Z") for offset in (1440, -1440, 2**31 - 1)],
+)
+def test_an_offset_of_a_day_or_more_is_no_zone(offset: int, begin: str) -> None:
+    stated = {"Typ": 3, "RCR": 0, "TotWhImp": 1000, "RCnt": 10, "OS": 1000, "Epoch": 1_714_550_400}
+    odd = independent.bsm(independent.Signer("secp256r1"), **stated, TZO=offset)
+    (session,) = examine(independent.chargeit(odd).encode()).as_dict()["sessions"]
+    assert session["begin"] == begin

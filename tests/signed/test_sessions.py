@@ -136,6 +136,27 @@ def test_a_record_made_again_stays_a_session_of_its_own(forge: Any, codes: Codes
             assert report.session_colour(session) == "green"
 
 
+@pytest.mark.proves("T-048", "T-049", "T-087", "T-089")
+@pytest.mark.parametrize(
+    ("state", "code", "verdict"),
+    [
+        ({"ST": "M"}, "S-STATUS", "fail"),
+        ({"EF": "E"}, "S-ERRORFLAG", "fail"),
+        ({"EF": "t"}, "S-ERRORFLAG-TIME", "warn"),
+    ],
+)
+def test_a_begin_that_is_not_counted_again_still_says_how_the_meter_was(
+    state: dict[str, str], code: str, verdict: str, forge: Any, codes: Codes
+) -> None:
+    doubtful = forge.reading("B", "1.0", B, **state)
+    complete = forge.ocmf([forge.reading("B", "1.0", B), forge.reading("E", "2.0", E)], PG="T2")
+    report = forge.examine(forge.xml((forge.ocmf([doubtful], PG="T1"), "1"), (complete, "1")))
+    (session,) = report.sessions
+    assert codes(session) == {"S-BEGIN-REDUNDANT", code} and session.verdict == verdict
+    (alone,) = forge.examine(forge.ocmf([forge.reading("B", "1.0", B), doubtful])).sessions
+    assert codes(alone) == {"S-END-MISSING", code}
+
+
 @pytest.mark.proves("T-120")
 def test_the_same_bytes_under_two_transactions_are_two_sessions(forge: Any, codes: Codes) -> None:
     record = forge.session()

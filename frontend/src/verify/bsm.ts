@@ -3,7 +3,7 @@
 import { DEFAULT as P256_SHA256 } from './algorithms'
 import { fromHex, fromLatin1, fromUtf8, joined, latin1, trim, utf8 } from './bytes'
 import data from './data.json'
-import { decimal, written } from './decimal'
+import { decimal, written, POWER } from './decimal'
 import { Num, Obj, textOf, type Json } from './json'
 import { finding, newRecord, stopped, unit, type Carrier, type KeyText, type Moment, type Reading, type SignedRecord, type Time, type Unit } from './records'
 import { instant, isoInstant, timeText } from './times'
@@ -146,20 +146,24 @@ function recordOf(values: Map<string, Signed>, carrier: Carrier, signed: Uint8Ar
     if (value instanceof Uint8Array) texts[name] = fromUtf8(value) ?? latin1(value)
     else numbers[name] = available(name, value)
   const { MA1: serial = '', Meta1 = '' } = texts
-  const { RCnt: page = null, Epoch: epoch = null, TZO: offset = null, Evt: event = null, Typ: code = null } = numbers
+  const { RCnt: page = null, Epoch: epoch = null, TZO: stated = null, Evt: event = null, Typ: code = null } = numbers
+  const offset = stated === null || Math.abs(stated) >= 1440 ? null : stated // no zone; the epoch is UTC all the same
   const time: Time | null = epoch === null ? null : { seconds: epoch, offset, milliseconds: 0, utc: offset === null }
-  const shown = epoch === null || offset === null || Math.abs(offset) >= 1440 ? null : timeText(time)
+  const shown = epoch === null || offset === null ? null : timeText(time)
   const readings: Reading[] = []
+  const findings = [...carrier.findings]
   for (const name of ['RCR', 'TotWhImp']) {
     const value = values.get(name)
     if (!value || value instanceof Uint8Array) continue
-    const exact = decimal(value.raw, value.scale)
+    const inRange = Math.abs(value.scale) <= POWER
+    const exact = inRange ? decimal(value.raw, value.scale) : null
+    if (!inRange) findings.push(finding('F-RV-RANGE', 'error', `${value.raw} x 10^${value.scale} is out of range`, `/additionalValues/${name}`))
     readings.push({
       moment: code === null ? null : (MOMENTS[code] ?? null),
       code: code === null ? null : String(code),
       register: OBIS[name]!,
       value: exact,
-      literal: written(exact),
+      literal: exact ? written(exact) : `${value.raw}e${value.scale}`,
       unit: 'Wh',
       time,
       timeText: shown,
@@ -175,6 +179,7 @@ function recordOf(values: Map<string, Signed>, carrier: Carrier, signed: Uint8Ar
   return newRecord('BSM', carrier, {
     text: [...values.keys()].map((name) => `${name}: ${name in numbers ? (numbers[name] ?? 'None') : texts[name]}`).join('\n'),
     signed,
+    findings,
     readings,
     meterSerial: serial,
     identification: Meta1,

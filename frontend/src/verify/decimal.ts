@@ -54,7 +54,7 @@ export function normal({ units, exponent }: Decimal): string {
 }
 
 const DIGITS = 40
-const POWER = 30
+export const POWER = 30
 const SHORT = 24
 const LITERAL = /^ *(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/
 

@@ -296,8 +296,8 @@ const clockStatus: Check = (session, say) => {
 
 // -- meter and user status
 
-const meter: Check = ({ readings }, say) => {
-  for (const { status, errorFlags, register, timeText } of readings) {
+const meter: Check = ({ stated }, say) => {
+  for (const { status, errorFlags, register, timeText } of stated) {
     if (status === 'G' && !errorFlags) continue
     const severity: Severity = classify(register).direction !== null ? 'error' : 'warning'
     const at = `${register ?? ''} ${timeText ?? ''}`.trim()
@@ -308,8 +308,8 @@ const meter: Check = ({ readings }, say) => {
   }
 }
 
-const eventCounter: Check = ({ readings }, say) => {
-  const counters = new Set(readings.map((reading) => reading.eventCounter).filter((one): one is bigint => one !== null))
+const eventCounter: Check = ({ stated }, say) => {
+  const counters = new Set(stated.map((reading) => reading.eventCounter).filter((one): one is bigint => one !== null))
   if (counters.size > 1) say('S-EVENT-COUNTER', [...counters].sort((one, two) => (one < two ? -1 : 1)).join(' / '))
 }
 

@@ -39,6 +39,15 @@ export class Session {
   get end(): Reading | null {
     return this.billing ? this.billing.end : (this.readings.find(({ moment }) => moment === 'end') ?? null)
   }
+  /** All readings, with the begins that count for nothing beside their equals (rule 7): their state is said once more. */
+  get stated(): Reading[] {
+    const known = new Set(this.readings)
+    const leftOut = this.entries
+      .filter((entry) => !entry.duplicate && (entry.redundant || entry.readings.length !== entry.record.readings.length))
+      .flatMap(({ record }) => record.readings)
+      .filter((reading) => reading.moment === 'begin' && reading.value !== null && !known.has(reading))
+    return [...this.readings, ...leftOut]
+  }
   get id(): string {
     const { transaction, session, signed } = this.entries[0]!.record
     return transaction || session || `sha256:${hex(sha256(signed)).slice(0, 16)}`

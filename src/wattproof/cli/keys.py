@@ -94,7 +94,7 @@ def command(
         output.print_json({"keys": [_as_dict(row) for row in rows]})
         return 0
     for row in rows:
-        whom = f"meter {row.serial}" if row.serial else "any meter"
+        whom = f"meter {output.escape(row.serial)}" if row.serial else "any meter"
         output.say(f"{row.state.value:<8} {row.fingerprint[:16]}  {whom}")
     if not trust and any(row.state.value == "seen" for row in rows):
         output.note("seen keys are not trusted: compare them with the meters, then 'wattproof keys trust'")
@@ -147,11 +147,14 @@ def _put(register: KeyRegister, offers: list[Offer], trust: bool) -> list[Row]:
         row, new = register.add(offer.key, offer.serial, offer.source, offer.time or now())
         if new and before:
             others = ", ".join(f"{known.fingerprint[:16]} ({known.state.value})" for known in before)
-            output.warn(f"meter {row.serial} has another key now, {row.fingerprint[:16]}, beside {others}")
+            output.warn(
+                f"meter {output.escape(row.serial)} has another key now, {row.fingerprint[:16]}, beside {others}"
+            )
         if trust:
             register.trust(row, offer.source, now())
         elif row.state.value == "revoked":
-            output.warn(f"key {row.fingerprint[:16]} was revoked on {row.last.time}: {row.last.source}")
+            why = output.escape(row.last.source)
+            output.warn(f"key {row.fingerprint[:16]} was revoked on {row.last.time}: {why}")
         rows[id(row)] = row
     return list(rows.values())
 
@@ -170,7 +173,8 @@ def _decide(register: KeyRegister, action: str, items: tuple[str, ...], why: str
             register.trust(row, why, now())
             rows[id(row)] = row
             if others:
-                output.warn(f"meter {row.serial or '(any)'} now has {len(others) + 1} trusted keys: revoke the old one")
+                whom = output.escape(row.serial) or "(any)"
+                output.warn(f"meter {whom} now has {len(others) + 1} trusted keys: revoke the old one")
     return list(rows.values())
 
 
@@ -188,7 +192,7 @@ def _list(path: Path, items: tuple[str, ...], json: bool) -> int:
         return 0
     cells = [
         (
-            row.serial or "(any)",
+            output.escape(row.serial) or "(any)",
             row.state.value,
             _curve(row) + (", test key" if _is_test_key(row) else ""),
             row.fingerprint[:16],
@@ -202,7 +206,7 @@ def _list(path: Path, items: tuple[str, ...], json: bool) -> int:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return output.escape(text if len(text) <= _SHOWN else text[:_SHOWN] + "...")
 
 
 def _curve(row: Row) -> str:

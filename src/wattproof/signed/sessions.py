@@ -59,6 +59,24 @@ class Session(Struct, eq=False):
         return [entry.record for entry in self.entries]
 
     @property
+    def stated(self) -> list[Reading]:
+        """All readings, with the begins that count for nothing beside their equals (rule 7).
+
+        They are equal in register, value and time; what they say of the state of the meter is said once more.
+        """
+        left_out = [
+            reading
+            for entry in self.entries
+            if not entry.duplicate and (entry.redundant or entry.readings is not entry.record.readings)
+            for reading in entry.record.readings
+            if reading.moment is Moment.BEGIN and reading.value is not None
+        ]
+        if not left_out:
+            return self.readings
+        known = set(map(id, self.readings))
+        return [*self.readings, *(reading for reading in left_out if id(reading) not in known)]
+
+    @property
     def begin(self) -> Reading | None:
         """The begin reading of the billing register, else the first there is."""
         return self._bound(Moment.BEGIN)

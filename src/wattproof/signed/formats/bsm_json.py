@@ -10,13 +10,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any
 
 from wattproof.errors import InvalidValue
 from wattproof.signed.algorithms import DEFAULT as P256_SHA256
 from wattproof.signed.formats import bsm
 from wattproof.signed.formats.bsm import CURRENT, FIELDS, LEGACY, Field, Kind, Value
+from wattproof.signed.formats.edl import scaled
 from wattproof.signed.jsonscan import Number
 from wattproof.signed.keys import decode_hex
 from wattproof.signed.records import Clock, Finding, KeySource, Moment, Reading, Record, Severity, Time
@@ -182,6 +182,9 @@ def _shown(data: Value | bytes | None) -> str:
         return raw.decode("latin-1")
 
 
+_DAY = 1440  # minutes
+
+
 def available(name: str, value: Value | bytes | None) -> int | None:
     """A signed number, ``None`` if the meter had no value. Energy has no such mark: 0 is a value."""
     if not isinstance(value, Value) or (value.raw == FIELDS[name].unavailable and name not in ("RCR", "TotWhImp")):
@@ -191,7 +194,7 @@ def available(name: str, value: Value | bytes | None) -> int | None:
 
 def iso_time(epoch: int | None, offset: int | None) -> str | None:
     """``2022-07-08T10:00:28+02:00``; ``None`` if the meter had no time or no offset."""
-    if epoch is None or offset is None or abs(offset) >= 1440:
+    if epoch is None or offset is None or abs(offset) >= _DAY:
         return None
     return datetime.fromtimestamp(epoch, timezone(timedelta(minutes=offset))).isoformat()
 
@@ -200,6 +203,8 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
     numbers = {name: available(name, value) for name, value in values.items() if FIELDS[name].kind is not Kind.TEXT}
     texts = {name: _shown(value) for name, value in values.items() if FIELDS[name].kind is Kind.TEXT}
     serial, page, epoch, offset = texts["MA1"], numbers["RCnt"], numbers["Epoch"], numbers["TZO"]
+    if offset is not None and abs(offset) >= _DAY:  # no zone; the epoch is UTC all the same
+        offset = None
     time = None if epoch is None else Time(epoch, offset, utc=offset is None)
     event = numbers["Evt"]
     status = "G" if event == 0 else _status(event)
@@ -207,18 +212,19 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
     clock = Clock.SYNCHRONISED if epoch is not None else Clock.UNKNOWN
     moment = _MOMENTS.get(code) if code is not None else None
     readings = []
+    findings = list(carrier.findings)
     for name in ("RCR", "TotWhImp"):
         value = values.get(name)
         if isinstance(value, Value):
-            exact = Decimal(value.raw).scaleb(value.scale)
             where = f"/additionalValues/{name}"
+            exact, literal = scaled(value.raw, value.scale, findings, where)
             readings.append(
                 Reading(
                     moment,
                     None if code is None else str(code),
                     OBIS[name],
                     exact,
-                    format(exact, "f"),
+                    literal,
                     "Wh",
                     time,
                     iso_time(epoch, offset),
@@ -232,7 +238,7 @@ def _record(values: dict[str, Value | bytes | None], carrier: Carrier) -> Record
         carrier.container,
         carrier.source,
         text="\n".join(f"{name}: {numbers[name] if name in numbers else texts[name]}" for name in values),
-        findings=list(carrier.findings),
+        findings=findings,
         readings=readings,
         meter_serial=serial,
         identification=texts["Meta1"],

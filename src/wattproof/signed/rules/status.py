@@ -16,7 +16,7 @@ WITHOUT_STATUS = frozenset({"ChargePoint", "GDF", "ISA_EDL_40_P", "PCDF"})
 def meter(session: Session, say: Say, _: Thresholds) -> None:
     """Status and error flags of every reading; those of registers that are not billed only warn."""
     stateless = session.entries[0].record.format in WITHOUT_STATUS
-    for reading in session.readings:
+    for reading in session.stated:
         status, flags = reading.status, reading.error_flags
         if status == "G" and not flags:
             continue
@@ -40,7 +40,7 @@ def _at(reading: Reading) -> str:
 
 def event_counter(session: Session, say: Say, _: Thresholds) -> None:
     """The meter's log book got no entry during the session."""
-    counters = {reading.event_counter for reading in session.readings if reading.event_counter is not None}
+    counters = {reading.event_counter for reading in session.stated if reading.event_counter is not None}
     if len(counters) > 1:
         say("S-EVENT-COUNTER", " / ".join(str(counter) for counter in sorted(counters)))
 
