@@ -425,7 +425,8 @@ def test_sessions_of_a_chargy_record_stay_apart(codes: Any) -> None:
     assert report.records[4].format == "ChargePoint" and report.records[4].container == "Chargy-CTR"
     values = document["chargingSessions"][0]["measurements"][0]["values"]
     values.pop()
-    assert [session.verdict for session in judged(document).sessions] == ["incomplete", "ok", "ok"]
+    # the begin of the first one, whose end is gone, is the begin of the second, too
+    assert [session.verdict for session in judged(document).sessions] == ["incomplete", "warn", "ok"]
 
 
 @pytest.mark.parametrize(
