@@ -37,9 +37,10 @@ def command(
     meter's: compare it with the code on the meter's front, then trust it. Records of that meter are green from then
     on; a differing key and a revoked one are told.
 
-    `add KEY` puts a key in as seen (with --trust as trusted), `import FILE...` all keys of files: the text of the code
-    on a meter's front, lines of serial number and key, the JSON line of `wattproof simulate`, signed records (only
-    those that are valid), or the data directory of a gateway. `trust` and `revoke` take serial numbers, fingerprints
+    `add KEY` puts a key in as seen (with --trust as trusted), `import FILE...` all keys of files: the code on a meter's
+    front as text or as a photo (PNG, JPEG, TIFF, WebP, PDF; needs the extra `documents`), lines of serial number and
+    key, the JSON line of `wattproof simulate`, signed records (only those that are valid), or the data directory of a
+    gateway. `trust` and `revoke` take serial numbers, fingerprints
     (eight digits or more) or keys. A revoked key stays revoked, for every meter.
 
     The register is a file that only you can read and write: --keys FILE, or the environment variable WATTPROOF_KEYS, or
@@ -52,6 +53,7 @@ def command(
         wattproof keys add AC3059301306072A86... --serial 001BZR1521070006 --trust
         wattproof keys add @meter.pem --serial 001BZR1521070006 --source "delivery note 4711"
         wattproof keys import front-code.txt --serial 001BZR1521070006
+        wattproof keys import photo.jpg --serial 001BZR1521070006 --trust
         wattproof keys import session.xml ~/.local/share/wattproof
         wattproof keys list
         wattproof keys trust 001BZR1521070006 --source "read off the meter"
