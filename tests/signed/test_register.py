@@ -126,6 +126,11 @@ def test_the_users_key_comes_before_the_register() -> None:
     assert summary(report) == ({"valid"}, {"trusted"}, {"green"}) and told(report) == {"F-KEY-CHANGED"}
 
 
+def test_a_directory_is_no_register(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="for 'wattproof keys' only"):
+        KeyRegister.load(tmp_path)
+
+
 @pytest.mark.parametrize("format", [name for name in MAKERS if name not in GREY])
 def test_the_signer_of_every_format_is_found_again(format: str) -> None:
     forged = forge(format)
