@@ -9,6 +9,9 @@ import * as safe from './safe'
 export type { Prediction } from './prediction'
 export type Profile = keyof typeof data.profiles
 
+/** Predictions between two pauses in which the page can do something else. */
+const AT_ONCE = 500
+
 export type Predictions = Partial<Record<Profile, Prediction>>
 
 const PREDICT: Record<Profile, (records: SignedRecord[], findings: Finding[], surroundings: Surroundings) => Promise<Prediction>> = {
@@ -21,7 +24,9 @@ export const PROFILES = Object.keys(data.profiles) as Profile[]
  * table foresaw leaves a prediction open. */
 export async function predictAll(sessions: Session[], loose: SignedRecord[], records: SignedRecord[], trusted: string | null): Promise<void> {
   const surroundings = new Surroundings(records, trusted)
+  let done = 0
   const predict = async (unit: { profiles: Predictions }, of: SignedRecord[], findings: Finding[]): Promise<void> => {
+    if (++done % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve))
     for (const name of PROFILES) unit.profiles[name] = await PREDICT[name](of, findings, surroundings).catch(() => UNKNOWN)
   }
   for (const session of sessions) await predict(session, session.records, session.findings)
