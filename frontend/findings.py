@@ -2,7 +2,7 @@
 
 ``words/findings.json``: the German sentences of session findings, which a verdict of the gateway has in English only.
 ``verify/data.json``: for the verification page, the sentences in both languages with the severities of their rules, and
-the tables that its verifier shares with ours: curves, registers, lists of OCMF, fields of a BSM.
+the tables that its verifier shares with ours: curves, registers, lists of OCMF, fields of a BSM, predictions.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from wattproof.signed import obis_classes, texts
 from wattproof.signed.finding_texts import FINDINGS
 from wattproof.signed.formats import bsm, bsm_json, ocmf_fields
 from wattproof.signed.parameters import CURVES
+from wattproof.signed.profiles import PROFILES, chargy, safe
 from wattproof.signed.rules import SEVERITIES
 from wattproof.signed.texts import NOTICE, TEXTS, Text
+from wattproof.signed.wording import PREDICTIONS
 
 SOURCES = Path(__file__).resolve().parent / "src"
 PATH = SOURCES / "words" / "findings.json"
@@ -42,6 +45,14 @@ def data() -> str:
         "verdicts": _both(texts.VERDICTS),
         "session": {code: {"severity": severity, **TEXTS[code]._asdict()} for code, severity in SEVERITIES.items()},
         "findings": _both(FINDINGS),
+        "predictions": _both(PREDICTIONS),
+        "profiles": {
+            "safe-1.4.1": _profile("safe-1.4.1", safe),
+            "chargy-0.12": {
+                **_profile("chargy-0.12", chargy),
+                "group": dict(zip(("code", "text"), chargy.GROUP, strict=True)),
+            },
+        },
         "curves": _curves(),
         "obis": {
             "byQuantity": obis_classes.BY_QUANTITY,
@@ -67,6 +78,18 @@ def data() -> str:
         },
     }
     return json.dumps(found, ensure_ascii=False, indent=1) + "\n"
+
+
+def _profile(name: str, module: ModuleType) -> dict[str, Any]:
+    """The program, its tables in their order (codes, verdicts, sentences), and the lists that conditions use."""
+    return {
+        "program": PROFILES[name].program,
+        "tables": {
+            table: [{"code": row.code, "verdict": row.verdict, "text": row.text} for row in rows]
+            for table, rows in module.TABLES.items()
+        },
+        "lists": module.LISTS,
+    }
 
 
 def _both(sentences: Mapping[Any, Text]) -> dict[str, dict[str, str]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.signed.test_sources import code, pdf, picture
 from wattproof.cli import output, run
 from wattproof.meters.bsm.publickey import front_code
 from wattproof.signed import curves, testkeys
@@ -139,6 +140,73 @@ def test_texts_of_front_codes_lists_and_ready_lines(call: Any, tmp_path: Path, m
     assert "of meter G" in call("keys", "import", path, "--serial", "G").err
     listed = json.loads(call("keys", "list", "E", "--json").out)["keys"]
     assert [event["source"] for event in listed[0]["history"]] == ["simulated"]
+
+
+CODE = front_code(KEY)
+
+
+@pytest.mark.parametrize("kind", ["QRCode", "DataMatrix"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP", "PDF"])
+def test_a_photo_of_the_front_code_is_imported(call: Any, tmp_path: Path, kind: str, format: str) -> None:
+    image = code(CODE, kind)
+    path = tmp_path / "photo"
+    path.write_bytes(pdf(images=[image]) if format == "PDF" else picture(image, image, format=format))
+    assert "--serial" in call("keys", "import", path).err
+    assert call("keys", "import", path, "--serial", SERIAL, "--trust").code == 0
+    assert rows(call) == [(SERIAL, "trusted", KEY.hex())]
+    history = json.loads(call("keys", "list", SERIAL, "--json").out)["keys"][0]["history"]
+    assert history[0]["source"] == str(path)
+
+
+def test_a_key_of_a_photo_makes_its_meters_records_green(call: Any, tmp_path: Path, session: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(picture(code(CODE)))
+    assert call("keys", "import", path, "--serial", SERIAL, "--trust").code == 0
+    assert call("verify", session, "--strict").code == 0
+    path.write_bytes(picture(code(front_code(OTHER))))
+    assert "another key" in call("keys", "import", path, "--serial", SERIAL).err
+
+
+def test_codes_that_state_a_serial_number_or_hold_a_record(call: Any, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(picture(code(f"A {CODE}\nB {front_code(OTHER)}"), code("an advertisement")))
+    assert call("keys", "import", path).code == 0
+    assert rows(call) == [("A", "seen", KEY.hex()), ("B", "seen", OTHER.hex())]
+    for format in ("QR", "PDF"):
+        path.write_bytes(forge(format, key=PRIVATE, serial=f"C-{format}").data)
+        assert call("keys", "import", path).code == 0
+    assert [row[0] for row in rows(call)] == ["A", "B", "C-PDF", "C-QR"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (lambda: picture(code(CODE), code(front_code(OTHER))), "shows 2 keys"),
+        (lambda: picture(code("https://example.org/?" + CODE[:40])), "holds no key"),
+        (lambda: picture(code(CODE[:-2])), "holds no key"),
+        (lambda: picture(code(CODE))[:300], "cannot read"),
+        (lambda: b"\x89PNG\r\n\x1a\n", "cannot read"),
+        (lambda: pdf(images=[code(CODE)])[:200], "cannot read"),
+    ],
+)
+def test_photos_that_show_no_one_key(call: Any, tmp_path: Path, content: Any, said: str) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(content())
+    result = call("keys", "import", path, "--serial", SERIAL)
+    assert result.code == 2 and said in result.err and rows(call) == []
+
+
+@pytest.mark.proves("T-101")
+@pytest.mark.parametrize(("format", "module"), [("PNG", "images"), ("PDF", "pdf")])
+def test_without_the_extra_a_photo_says_what_to_install(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str, module: str
+) -> None:
+    path = tmp_path / "photo"
+    path.write_bytes(picture(code(CODE)) if format == "PNG" else pdf(images=[code(CODE)]))
+    monkeypatch.delattr(f"wattproof.signed.sources.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, f"wattproof.signed.sources.{module}", None)
+    result = call("keys", "import", path, "--serial", SERIAL)
+    assert result.code == 2 and "wattproof[documents]" in result.err and rows(call) == []
 
 
 def test_the_ready_line_of_a_virtual_meter_is_what_is_imported(call: Any, tmp_path: Path) -> None:

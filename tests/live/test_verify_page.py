@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,24 +22,33 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.live.pages import CONTRAST, WATCH, launched
-from tests.live.verdict_cases import curve_cases, encoded, session_containers, session_texts, snapshots
+from tests.live.verdict_cases import (
+    curve_cases,
+    encoded,
+    prediction_cases,
+    resigned,
+    session_containers,
+    session_texts,
+    snapshots,
+)
 from tests.live.verdicts import Case, changed, disagreement, vector_cases
 from tests.signed.conftest import NOW, Forge
 from wattproof.gateway.serve.static import FOLDER, Pages
 from wattproof.io.http import HttpServer, Request
 from wattproof.signed.examination import examine
+from wattproof.signed.profiles import chargy, safe
 from wattproof.signed.texts import KEY_ORIGIN, NOTICE, TEXTS, VERDICTS
 from wattproof.wire.http1 import Response
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PAGE = (FOLDER / "verify.html").as_uri()
-SEED, MUTATIONS = 20261, 600
-EXAMINE = """async ([cases, now]) => {
+SEED, MUTATIONS, RESIGNED = 20261, 600, 400
+EXAMINE = """async ([cases, options]) => {
   const found = [];
   for (const [text, publicKey] of cases) {
     const data = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
-    found.push(await window.wattproof.examine(data, { publicKey, now }));
+    found.push(await window.wattproof.examine(data, { publicKey, ...options }));
   }
   return found;
 }"""
@@ -66,15 +76,17 @@ class Tab:
     requests: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
-    async def examine(self, cases: Sequence[Case]) -> list[dict[str, Any]]:
+    async def examine(self, cases: Sequence[Case], **options: Any) -> list[dict[str, Any]]:
         given = [[base64.b64encode(data).decode(), key] for data, key in cases]
-        found: list[dict[str, Any]] = await self.page.evaluate(EXAMINE, [given, NOW])
+        found: list[dict[str, Any]] = await self.page.evaluate(EXAMINE, [given, {"now": NOW, **options}])
         return found
 
-    async def agrees(self, cases: Sequence[Case]) -> None:
-        for number, (case, report) in enumerate(zip(cases, await self.examine(cases), strict=True)):
+    async def agrees(self, cases: Sequence[Case]) -> list[dict[str, Any]]:
+        reports = await self.examine(cases)
+        for number, (case, report) in enumerate(zip(cases, reports, strict=True)):
             differ = disagreement(case, report)
             assert differ is None, f"case {number}: {case!r}\npython {differ[0]}\npage   {differ[1]}"
+        return reports
 
     async def paste(self, text: str, key: str = "") -> None:
         await self.page.get_by_label("Or paste a record").fill(text)
@@ -139,6 +151,40 @@ async def test_agrees_on_changed_vectors(tab: Tab, vectors: Path) -> None:
         data, key = source.choice(cases)
         mutations.append((changed(data, source), source.choice((key, None))))
     await tab.agrees(mutations)
+
+
+async def test_agrees_on_records_changed_before_they_are_signed(tab: Tab) -> None:
+    """What other programs would say depends on fields that are rightly signed and still not as they expect."""
+    forge, source = Forge(), random.Random(SEED)
+    print(f"seed {SEED}")
+    reports = await tab.agrees(list(resigned(forge, source, RESIGNED)))
+    verdicts = Counter(one["verdict"] for each in reports for s in each["sessions"] for one in s["profiles"].values())
+    assert min(verdicts[name] for name in ("valid", "invalid", "refused")) >= 50
+
+
+@pytest.mark.proves("T-110", "T-111")
+async def test_agrees_on_every_row_of_the_predictions(tab: Tab, vectors: Path) -> None:
+    forge = Forge()
+    cases = dict(prediction_cases(forge, vectors))
+    await tab.agrees(list(cases.values()))
+    found = await tab.examine(list(cases.values()))
+    units = [unit for each in found for unit in (*each["sessions"], *each["records"])]
+    reasons = {reason for unit in units for p in unit.get("profiles", {}).values() for reason in p["reasons"]}
+    rows = {row.code for profile in (safe, chargy) for table in profile.TABLES.values() for row in table}
+    elsewhere = {"P-S-CONTAINER", "P-C-OCPP"}  # of containers that the page does not read
+    assert rows | {"P-C-GROUP"} == reasons | elsewhere
+
+
+async def test_agrees_when_test_keys_are_allowed(tab: Tab) -> None:
+    published = Forge(identity="METER0001")
+    cases = [(published.session().encode(), key) for key in (published.key, None)]
+    for allowed in (False, True):
+        found = await tab.examine(cases, allowTestKeys=allowed)
+        for case, report in zip(cases, found, strict=True):
+            assert disagreement(case, report, allow_test_keys=allowed) is None
+        assert found[0]["sessions"][0]["overall"] == ("green" if allowed else "yellow")
+        severity = next(f["severity"] for f in found[0]["records"][0]["findings"] if f["code"] == "F-TEST-KEY")
+        assert severity == ("info" if allowed else "warning")
 
 
 async def test_agrees_on_signed_sessions(tab: Tab) -> None:
@@ -241,6 +287,40 @@ async def test_a_pasted_record_with_the_key_that_is_known_is_green(browser: Brow
             await expect(session.locator("dl.court")).to_contain_text(text)
 
 
+@pytest.mark.proves("T-111")
+async def test_a_green_session_says_who_would_not_accept_it(browser: Browser) -> None:
+    forge = Forge()
+    async with opened(browser) as tab:
+        await tab.paste(forge.session(FV="1.4"), forge.key)
+        session = tab.page.locator("[data-colour=green]")
+        refused = "S.A.F.E. transparency software 1.4.1 would not accept this: refused, P-S-FV"
+        await expect(session.locator("ul").first).to_contain_text(refused)
+        await expect(session.locator("[data-profile='safe-1.4.1'][data-prediction=refused]")).to_contain_text("P-S-FV")
+        await expect(session.locator("[data-profile='chargy-0.12'][data-prediction=valid]")).to_have_count(1)
+        await tab.page.get_by_label("Language").select_option("de")
+        await expect(session.locator("[data-profile='safe-1.4.1']")).to_contain_text("abgelehnt")
+        await expect(session.locator("ul").first).to_contain_text("Ein anderes Programm würde dies nicht anerkennen.")
+        await tab.page.get_by_label("Sprache").select_option("en")
+        await tab.paste(forge.session("2", "1"), forge.key)
+        red = tab.page.locator("[data-colour=red]").first
+        await expect(red.locator("[data-prediction=invalid]").first).to_contain_text("P-S-VALUE")
+        await expect(red).not_to_contain_text("F-PROFILE")
+
+
+@pytest.mark.proves("T-107")
+async def test_test_keys_count_only_where_the_box_is_ticked(browser: Browser) -> None:
+    published = Forge(identity="METER0001")
+    async with opened(browser) as tab:
+        await tab.paste(published.session(), published.key)
+        await expect(tab.page.locator("[data-verdict=ok][data-colour=yellow]")).to_be_visible()
+        await tab.page.get_by_label("Allow published test keys").check()
+        await expect(tab.page.locator("[data-verdict=ok][data-colour=yellow]")).to_be_visible()
+        await tab.page.get_by_role("button", name="Check").click()
+        green = tab.page.locator("[data-verdict=ok][data-colour=green]")
+        await expect(green).to_contain_text("F-TEST-KEY")
+        await expect(tab.page.get_by_role("status")).to_have_text("pasted text: In order")
+
+
 @pytest.mark.proves("T-079")
 async def test_a_dropped_record_cannot_put_anything_into_the_page(browser: Browser) -> None:
     forge = Forge()
@@ -259,14 +339,21 @@ async def test_everything_works_with_the_keyboard(browser: Browser) -> None:
         keyboard = tab.page.keyboard
         asked = "document.activeElement.closest('label')?.innerText ?? document.activeElement.innerText"
         reached = []
-        for _ in range(5):
+        for _ in range(6):
             await keyboard.press("Tab")
             reached.append((await tab.page.evaluate(asked)).split("\n")[0])
             if reached[-1].startswith("Or paste"):
                 await keyboard.insert_text(forge.session())
             elif reached[-1].startswith("Public key"):
                 await keyboard.insert_text(forge.key)
-        names = ("Language", "Files", "Or paste a record", "Public key of the meter (optional)", "Check")
+        names = (
+            "Language",
+            "Files",
+            "Or paste a record",
+            "Public key of the meter (optional)",
+            "Allow published test keys",
+            "Check",
+        )
         assert tuple(reached) == names
         await keyboard.press("Enter")
         await expect(tab.page.locator("[data-colour=green]")).to_be_visible()

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 
-from tests.live.verdicts import Case
+from tests.live.verdicts import Case, changed
+from tests.signed import test_profiles
 from tests.signed.conftest import BEGIN, END, Forge, Raw
 from wattproof.signed import testkeys
 from wattproof.signed.parameters import CURVES
+
+PAIR = (("B", "1", "T7"), ("E", "2", "T8"))
 
 
 def _records(forge: Forge) -> list[str]:
@@ -87,6 +91,73 @@ def session_containers(forge: Forge) -> list[bytes]:
         forge.xml(*((record, None) for record in records), key=None),
         forge.xml((complete, "1"), label="ALFEN"),
     ]
+
+
+def prediction_cases(forge: Forge, vectors: Path) -> Iterator[tuple[str, Case]]:
+    """A document for every row of the predictions, and keys and signatures that the programs take differently."""
+    for number, (code, _, make) in enumerate((*test_profiles.SAFE_ROWS, *test_profiles.CHARGY_ROWS)):
+        document = make(forge)
+        yield f"{code} {number}", (document.encode() if isinstance(document, str) else document, forge.key)
+    small, session = Forge("secp192r1"), forge.session()
+    der = bytes.fromhex(forge.key)
+    begin, end = (
+        forge.ocmf(readings, PG=page)
+        for page, readings in (
+            ("T7", [forge.reading("B", "1"), forge.reading("C", "3", END)]),
+            ("T8", [forge.reading("E", "2")]),
+        )
+    )
+    yield "lists of a pair", (forge.xml((begin, "1", "Transaction.Begin"), (end, "1", "Transaction.End")), None)
+    yield "no key", (session.encode(), None)
+    yield "fourth section", (f"{session}|{forge.key}".encode(), None)
+    yield "small curve", (small.session().encode(), small.key)
+    for name, key in (
+        ("point", forge.key[-130:]),
+        ("coordinates", forge.key[-128:]),
+        ("base64", base64.b64encode(der).decode()),
+        ("base32", base64.b32encode(der).decode()),
+        ("wrapped", f"oca:base16:asn1:{forge.key}"),
+        ("other curve", Forge("secp384r1").key),
+        ("other key", Forge(identity="another key").key),
+        ("none", "no key at all"),
+    ):
+        yield f"{name} beside", (forge.xml((session, "1"), key=key), None)
+        yield f"{name} given", (session.encode(), key)
+    ed25519_record, ed25519_key = next(case for name, _, case in curve_cases() if name == "Ed25519")
+    yield "EdDSA", (ed25519_record, ed25519_key)
+    for change in (lambda data: b"\x30\x81" + data[1:], lambda data: data + b"\0", lambda data: data[:-1]):
+        yield f"frame {change(b'0123')!r}", (test_profiles._signature(forge, change).encode(), forge.key)
+    snapshot = (vectors / "transparency/other/bsm_chargeit_ok.json").read_text("utf-8")
+    for name, text in (
+        ("whole", snapshot),
+        ("broken", snapshot.replace("001BZR", "001BZS")),
+        ("copy", snapshot.replace('"measurementId"', '"measurementId": 1, "x"', 1)),
+    ):
+        yield f"BSM {name}", (text.encode(), None)
+
+
+def resigned(forge: Forge, source: random.Random, number: int) -> Iterator[Case]:
+    """Records whose payload was changed before it was signed, alone and in pairs."""
+    reading = forge.reading
+    payloads = [
+        forge.session().split("|")[1],
+        forge.ocmf([reading("B", "1", BEGIN), reading("C", "1.5"), reading("E", "2", END)]).split("|")[1],
+        forge.ocmf([reading("B", "1", EI=1), reading("E", "2", EI=1)], FV="0.4").split("|")[1],
+    ]
+    pair = [forge.ocmf([reading(code, value)], PG=page).split("|")[1] for code, value, page in PAIR]
+    for _ in range(number):
+        if source.random() < 0.6:
+            yield forge.sign(changed_text(source.choice(payloads), source)).encode("utf-8", "surrogatepass"), forge.key
+            continue
+        begin, end = (forge.sign(changed_text(text, source) if source.random() < 0.6 else text) for text in pair)
+        labels = ("Transaction.Begin", "Transaction.End")
+        yield forge.xml(*((text, "1", label) for text, label in zip((begin, end), labels, strict=True))), None
+
+
+def changed_text(text: str, source: random.Random) -> str:
+    """Text of a payload with changes that leave it text without control characters, which no container could hold."""
+    found = changed(text.encode(), source).decode("utf-8", "replace")
+    return "".join(one for one in found if one >= " ")
 
 
 def encoded(forge: Forge) -> Iterator[bytes]:

@@ -43,27 +43,35 @@ def stated(report: dict[str, Any]) -> list[Any]:
     ]
     sessions = [
         [
-            *(session[name] for name in ("id", "records", "verdict", "overall", "begin", "end", "energy")),
-            sorted((f["code"], f["severity"]) for f in session["findings"] if f["code"] != "F-PROFILE"),
+            *(session[name] for name in ("id", "records", "verdict", "overall", "begin", "end", "energy", "profiles")),
+            sorted((f["code"], f["severity"]) for f in session["findings"]),
+            [f["message"] for f in session["findings"] if f["code"] == "F-PROFILE"],
         ]
         for session in report["sessions"]
     ]
-    found: list[Any] = json.loads(json.dumps([records, sessions, report["summary"]]))
+    loose = [record.get("profiles") for record in report["records"]]
+    found: list[Any] = json.loads(json.dumps([records, sessions, loose, report["summary"]]))
     return found
 
 
-def python_report(case: Case) -> dict[str, Any]:
-    """What the Python verifier says, with the signed bytes of each record."""
-    report = examine(*case, now=NOW)
+def python_report(case: Case, **options: Any) -> dict[str, Any]:
+    """What the Python verifier says, with the signed bytes of each record and predictions for loose ones."""
+    report = examine(*case, now=NOW, **options)
     found = report.as_dict()
     for record, shown in zip(report.records, found["records"], strict=True):
         shown["signed"] = record.signed.hex()
+        if any(record is one for one in report.loose):
+            predictions = report.predictions(record).items()
+            shown["profiles"] = {
+                name: {"verdict": one.verdict, "reasons": [code for code, _ in one.reasons]}
+                for name, one in predictions
+            }
     return found
 
 
-def disagreement(case: Case, page: dict[str, Any]) -> tuple[Any, Any] | None:
+def disagreement(case: Case, page: dict[str, Any], **options: Any) -> tuple[Any, Any] | None:
     """Both reports where they differ. A format that the page only names must not be one it reads."""
-    ours = python_report(case)
+    ours = python_report(case, **options)
     if any(finding["code"] == "F-EXTRA" for record in page["records"] for finding in record["findings"]):
         known = all(r["format"] in FORMATS and r["container"] in CONTAINERS for r in ours["records"])
         return (stated(ours), "the page does not read it") if known else None

@@ -15,7 +15,7 @@ import pytest
 from wattproof.errors import UsageError
 from wattproof.signed import testkeys
 from wattproof.signed.examination import Examination, examine
-from wattproof.signed.forging import MAKERS, forge
+from wattproof.signed.forging import GREY, MAKERS, forge
 from wattproof.signed.paper import sheet
 from wattproof.signed.paper.html import write_html
 from wattproof.signed.paper.pdf import write_pdf
@@ -100,7 +100,7 @@ def test_a_page_says_all_of_it_in_both_languages(format: str, language: Language
 
 
 @pytest.mark.proves("T-112")
-@pytest.mark.parametrize("format", MAKERS)
+@pytest.mark.parametrize("format", [name for name in MAKERS if name not in GREY])
 def test_every_format_has_a_page(format: str) -> None:
     found = report(format)
     page = Parsed(write_html(found))

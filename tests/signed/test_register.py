@@ -12,7 +12,7 @@ import pytest
 from wattproof.errors import InvalidValue, StorageError, UnknownName
 from wattproof.signed import KeyRegister, curves, testkeys
 from wattproof.signed.examination import examine
-from wattproof.signed.forging import MAKERS, forge
+from wattproof.signed.forging import GREY, MAKERS, forge
 from wattproof.signed.register import ANY, State, read_key
 from wattproof.signed.registered import signer
 from wattproof.signed.report import Report
@@ -126,7 +126,12 @@ def test_the_users_key_comes_before_the_register() -> None:
     assert summary(report) == ({"valid"}, {"trusted"}, {"green"}) and told(report) == {"F-KEY-CHANGED"}
 
 
-@pytest.mark.parametrize("format", MAKERS)
+def test_a_directory_is_no_register(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="for 'wattproof keys' only"):
+        KeyRegister.load(tmp_path)
+
+
+@pytest.mark.parametrize("format", [name for name in MAKERS if name not in GREY])
 def test_the_signer_of_every_format_is_found_again(format: str) -> None:
     forged = forge(format)
     bare = examine(forged.data, now=NOW)

@@ -12,7 +12,19 @@ function aligned(one: Decimal, two: Decimal): [bigint, bigint, number] {
   return [one.units * 10n ** BigInt(one.exponent - exponent), two.units * 10n ** BigInt(two.exponent - exponent), exponent]
 }
 
+const sign = ({ units }: Decimal): number => (units < 0n ? -1 : units > 0n ? 1 : 0)
+/** Digits before the point, less those that are zeros behind it. */
+const magnitude = ({ units, exponent }: Decimal): number => (units < 0n ? -units : units).toString().length + exponent
+/** Exponents so far apart are compared by magnitude, before any power of ten is computed. */
+const FAR = 1000
+
 export function compare(one: Decimal, two: Decimal): number {
+  if (Math.abs(one.exponent - two.exponent) > FAR) {
+    const [first, second] = [sign(one), sign(two)]
+    if (first !== second || !first) return Math.sign(first - second)
+    const further = magnitude(one) - magnitude(two)
+    if (further) return Math.sign(further) * first
+  }
   const [first, second] = aligned(one, two)
   return first < second ? -1 : first > second ? 1 : 0
 }
@@ -34,6 +46,13 @@ export function quantized(one: Decimal, exponent: number): Decimal {
   const rest = 2n * (size % step)
   if (rest > step || (rest === step && units % 2n)) units += 1n
   return { units: one.units < 0n ? -units : units, exponent }
+}
+
+/** The value with 28 significant digits, as Python's arithmetic rounds. */
+export function rounded(one: Decimal, digits = 28): Decimal {
+  const size = (one.units < 0n ? -one.units : one.units).toString().length
+  if (one.units && size + one.exponent > 1_000_000) throw new RangeError('beyond all numbers')
+  return size > digits ? quantized(one, one.exponent + size - digits) : one
 }
 
 /** Plain digits, never an exponent. */

@@ -68,6 +68,7 @@ class Scanner {
   constructor(
     readonly text: string,
     public at: number,
+    readonly constants = false,
   ) {}
 
   fail(message: string, at = this.at): never {
@@ -86,7 +87,7 @@ class Scanner {
         return meaning
       }
     NUMBER.lastIndex = at
-    const match = NUMBER.exec(text)
+    const match = NUMBER.exec(text) ?? (this.constants ? /^(?:NaN|-?Infinity)/.exec(text.slice(at, at + 9)) : null)
     if (!match) this.fail('no value')
     this.at += match[0].length
     return new Num(match[0])
@@ -187,10 +188,11 @@ function wholeCharacters(value: Json): Json {
   return value
 }
 
-/** The JSON value that starts at `start` (no white space before it). Throws `JsonProblem`. */
-export function scan(text: string, start = 0): Scanned {
+/** The JSON value that starts at `start` (no white space before it), with NaN and the infinities as numbers if `constants` are
+ * asked for. Throws `JsonProblem`. */
+export function scan(text: string, start = 0, constants = false): Scanned {
   checkDepth(text, start)
-  const scanner = new Scanner(text, start)
+  const scanner = new Scanner(text, start, constants)
   let value = scanner.value()
   const escape = text.indexOf('\\u', start)
   if (escape >= 0 && escape < scanner.at) value = wholeCharacters(value)

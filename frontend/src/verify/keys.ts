@@ -103,6 +103,16 @@ function point(curve: Curve, data: Uint8Array): PointKey | null {
   return null
 }
 
+/** The key of a point on a curve, `null` for whatever is none. */
+export function pointOn(curve: Curve, data: Uint8Array): PointKey | null {
+  try {
+    return point(curve, data)
+  } catch (problem) {
+    if (problem instanceof KeyRefused) return null
+    throw problem
+  }
+}
+
 /** A key without a curve of its own: a point, X and Y side by side, or the bytes of an Edwards key. */
 function bare(curve: Wanted, data: Uint8Array): Key | null {
   if (curve === null) return null

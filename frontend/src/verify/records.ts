@@ -1,5 +1,6 @@
 // The nouns that parsers, rules and page share.
 import type { Decimal } from './decimal'
+import type { Predictions } from './profiles'
 
 export type Severity = 'error' | 'incomplete' | 'warning' | 'info'
 export type Verdict = 'valid' | 'invalid' | 'no-key' | 'key-error' | 'unsupported' | 'format-error'
@@ -106,6 +107,10 @@ export interface SignedRecord {
   /** What a BSM signs beside its registers. */
   numbers: Record<string, number | null>
   metadata: Record<string, string>
+  /** What stands around the record, for predictions of other programs: label and encoding, its key and the key's encoding. */
+  stated: { label: string | null; encoding: string | null; key: string | null; keyEncoding: string | null }
+  /** What other programs would say, if the record belongs to no session. */
+  profiles: Predictions
   /** For the court: the bytes of the signature, and the hash over the signed bytes. */
   signatureBytes: Uint8Array
   hash: string
@@ -123,6 +128,7 @@ export interface Carrier {
   source: string
   keys: KeyText[]
   label: string | null
+  encoding: string | null
   transaction: string | null
   context: string | null
   session: string | null
@@ -134,6 +140,7 @@ export const carrier = (stated: Partial<Carrier> = {}): Carrier => ({
   source: '',
   keys: [],
   label: null,
+  encoding: null,
   transaction: null,
   context: null,
   session: null,
@@ -143,6 +150,7 @@ export const carrier = (stated: Partial<Carrier> = {}): Carrier => ({
 })
 
 export function newRecord(format: string, inside: Carrier, stated: Partial<SignedRecord> = {}): SignedRecord {
+  const key = inside.keys[0]
   return {
     format,
     container: inside.container,
@@ -175,6 +183,8 @@ export function newRecord(format: string, inside: Carrier, stated: Partial<Signe
     evseMismatch: false,
     numbers: {},
     metadata: {},
+    stated: { label: inside.label, encoding: inside.encoding, key: key?.text ?? null, keyEncoding: key?.encoding ?? null },
+    profiles: {},
     signatureBytes: new Uint8Array(),
     hash: 'sha256',
     ...stated,

@@ -115,7 +115,7 @@ function itemsOf(value: Value, carrier: Carrier, common: Finding[], shared: Map<
   for (const element of [...value.signed, ...value.sealed]) {
     const label = element.attributes.get('format') ?? null
     const stated = element.attributes.get('encoding') ?? null
-    const inside = surroundings({ container: CONTAINER, source, keys, label, transaction, context, findings })
+    const inside = surroundings({ container: CONTAINER, source, keys, label, encoding: stated, transaction, context, findings })
     const { text } = element
     const token = label !== null && Object.hasOwn(TOKENS, label.toUpperCase()) ? TOKENS[label.toUpperCase()]! : 'unknown'
     const where = `${value.where}/${element.name}`

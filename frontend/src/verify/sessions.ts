@@ -3,6 +3,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { hex } from './bytes'
 import { Containers, Entry, listed, markRepeated, markShared, markSuperseded, withoutDuplicates } from './entries'
+import type { Predictions } from './profiles'
 import type { Finding, Reading, SignedRecord } from './records'
 import { billingRegister, sortRegisters, type Register } from './registers'
 import { instant } from './times'
@@ -14,6 +15,8 @@ export type SessionVerdict = 'ok' | 'warn' | 'fail' | 'incomplete' | 'not-applic
 export class Session {
   findings: Finding[] = []
   verdict: SessionVerdict = 'ok'
+  /** What other programs would say. */
+  profiles: Predictions = {}
   readonly energy: Map<string, Register>
   readonly informative: Map<string | null, Register>
   readonly billing: Register | null

@@ -1,4 +1,7 @@
-"""The file of the key register: where it lies, and how it is changed by one command at a time."""
+"""The key register: where it lies, and how it is changed by one command at a time.
+
+A file, or a gateway's data directory, whose store holds it (:mod:`.keystore`).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ NONE = "none"
 
 
 def register_path(given: str | None = None) -> Path | None:
-    """The file that was given, else that of the environment, else the usual one; ``None`` for none."""
+    """The file or directory that was given, else that of the environment, else the usual file; ``None`` for none."""
     text = given or os.environ.get(VARIABLE)
     if text == NONE:
         return None
@@ -33,6 +36,17 @@ def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def load(path: Path) -> KeyRegister:
+    """The register, to be read. Raises ``StorageError``."""
+    if path.is_dir():
+        from wattproof.cli import keystore
+
+        return keystore.load(path)
+    from wattproof.signed.register import KeyRegister
+
+    return KeyRegister.load(path)
+
+
 @contextmanager
 def changing(path: Path) -> Iterator[KeyRegister]:
     """The register to change; what changed is on disk when the block ends, and nothing if it fails.
@@ -42,12 +56,23 @@ def changing(path: Path) -> Iterator[KeyRegister]:
     from wattproof.cli.keeping import write_durably
     from wattproof.signed.register import KeyRegister
 
+    stored = path.is_dir()
+    if stored:
+        from wattproof.cli import keystore
+
+        keystore.settings(path)  # no lock is left in a directory of something else
     with output.writing(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
+        lock = os.open(
+            path / "keys.lock" if stored else path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600
+        )
     try:
         with output.writing(path):
             _lock(lock)
+        if stored:
+            with keystore.changing(path) as register:
+                yield register
+            return
         register = KeyRegister.load(path)
         before = register.dump()
         yield register

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from wattproof.cli import output
-from wattproof.cli.keyfile import changing, now, register_path
+from wattproof.cli.keyfile import changing, load, now, register_path
 from wattproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,13 +37,15 @@ def command(
     meter's: compare it with the code on the meter's front, then trust it. Records of that meter are green from then
     on; a differing key and a revoked one are told.
 
-    `add KEY` puts a key in as seen (with --trust as trusted), `import FILE...` all keys of files: the text of the code
-    on a meter's front, lines of serial number and key, the JSON line of `wattproof simulate`, signed records (only
-    those that are valid), or the data directory of a gateway. `trust` and `revoke` take serial numbers, fingerprints
+    `add KEY` puts a key in as seen (with --trust as trusted), `import FILE...` all keys of files: the code on a meter's
+    front as text or as a photo (PNG, JPEG, TIFF, WebP, PDF; needs the extra `documents`), lines of serial number and
+    key, the JSON line of `wattproof simulate`, signed records (only those that are valid), or the data directory of a
+    gateway. `trust` and `revoke` take serial numbers, fingerprints
     (eight digits or more) or keys. A revoked key stays revoked, for every meter.
 
     The register is a file that only you can read and write: --keys FILE, or the environment variable WATTPROOF_KEYS, or
-    ~/.local/share/wattproof/keys.json.
+    ~/.local/share/wattproof/keys.json. Or it lies in the store of a gateway: --keys DIRECTORY, its data directory,
+    whether the gateway runs or not; sessions that the gateway takes are held against the keys that it trusts.
 
     Exit codes: 0 done; 2 misuse (no such key or meter, a revoked key); 5 the register cannot be read or written.
 
@@ -52,8 +54,10 @@ def command(
         wattproof keys add AC3059301306072A86... --serial 001BZR1521070006 --trust
         wattproof keys add @meter.pem --serial 001BZR1521070006 --source "delivery note 4711"
         wattproof keys import front-code.txt --serial 001BZR1521070006
+        wattproof keys import photo.jpg --serial 001BZR1521070006 --trust
         wattproof keys import session.xml ~/.local/share/wattproof
         wattproof keys list
+        wattproof keys list --keys /var/lib/wattproof
         wattproof keys trust 001BZR1521070006 --source "read off the meter"
         wattproof keys revoke 9a0c33b1f6e2d5a4 --reason "meter stolen"
 
@@ -74,7 +78,7 @@ def command(
     reason
         Why a key is revoked, for the history.
     register
-        The register's file.
+        The register's file, or the data directory of a gateway.
     json
         Print JSON.
     """
@@ -179,9 +183,7 @@ def _decide(register: KeyRegister, action: str, items: tuple[str, ...], why: str
 
 
 def _list(path: Path, items: tuple[str, ...], json: bool) -> int:
-    from wattproof.signed.register import KeyRegister
-
-    register = KeyRegister.load(path)
+    register = load(path)
     rows = list({id(row): row for item in items for row in register.find(item)}.values()) if items else list(register)
     rows.sort(key=lambda row: row.serial)
     if json:

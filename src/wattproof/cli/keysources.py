@@ -1,7 +1,8 @@
-"""Where keys for the register come from: arguments, texts of front codes, lists, records, gateways."""
+"""Where keys for the register come from: arguments, front codes as text or photo, lists, records, gateways."""
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -59,7 +60,9 @@ def read(name: str, serial: str | None, source: str | None) -> list[Offer]:
         found = _of_gateway(path)
     else:
         data = _file(name)
-        found = _of_text(data, serial) or _of_records(data, name)
+        codes = _codes(data, name)
+        found = _of_text(data, serial) if codes is None else _of_codes(codes, serial, name)
+        found = found or _of_records(data, name)
     offers = [
         Offer(offer.key, offer.serial, source or offer.source or name, offer.time)
         for offer in found
@@ -128,6 +131,60 @@ def _of_object(text: str) -> Iterator[Offer]:
 def _list_in(document: Any, name: str) -> list[Any]:
     found = document.get(name) if isinstance(document, dict) else None
     return found if isinstance(found, list) else []
+
+
+# -- photos --------------------------------------------------------------------------------------------------------
+
+
+def _codes(data: bytes, name: str) -> list[bytes] | None:
+    """The codes in an image, or in the images and attachments of a PDF file; ``None`` if it is neither.
+
+    Raises ``UsageError`` for one that cannot be read, or if the extra is not installed.
+    """
+    from wattproof.signed.limits import DEFAULT
+    from wattproof.signed.recognise import wrapper
+    from wattproof.signed.sources.source import HEAD, Refused
+
+    kind = wrapper(data[:HEAD])
+    if kind not in ("QR", "PDF"):
+        return None
+    try:
+        if kind == "QR":
+            from wattproof.signed.sources import images
+
+            return images.read(data, DEFAULT)
+        from wattproof.signed.sources import pdf
+
+        found = pdf.read(io.BytesIO(data), DEFAULT)
+        if found.without_images and not found.documents:
+            raise ImportError("no reader of images")
+        return [content for _, content, _ in found.documents]
+    except ImportError as error:
+        raise UsageError(f"reading {name} needs the extra: pip install 'wattproof[documents]'") from error
+    except Refused as refused:
+        raise UsageError(f"cannot read {name}: {refused}") from refused
+
+
+def _of_codes(codes: list[bytes], serial: str | None, name: str) -> list[Offer]:
+    """What codes say. Of keys without a serial number there may be one: whose a second one is, nobody says.
+
+    A key beside a record in the same image is the record's, and is found with it.
+    """
+    from wattproof.signed.keys import decode
+    from wattproof.signed.recognise import names_record, stripped
+
+    if any(names_record(stripped(code)) for code in codes):
+        return []
+    bare, found = {}, []
+    for code in codes:
+        key = decode(code.decode("ascii").strip() if code.isascii() else code).key
+        if key is not None:
+            bare[key.spki] = code
+        else:
+            found += _of_text(code, serial)
+    if len(bare) > 1:
+        raise UsageError(f"{name} shows {len(bare)} keys: take a photo of one meter at a time")
+    return [*(offer for code in bare.values() for offer in _of_text(code, serial)), *found]
 
 
 # -- records ------------------------------------------------------------------------------------------------------

@@ -116,14 +116,13 @@ def command(
     spoken = _language(language)
     if report_file is not None:
         _report_kind(report_file)
-    from wattproof.cli.keyfile import register_path
+    from wattproof.cli import keyfile
     from wattproof.cli.verify_reading import Engines, Reading
     from wattproof.cli.verify_stream import take, totals, watching
     from wattproof.signed.examination import Examination
-    from wattproof.signed.register import KeyRegister
     from wattproof.signed.scale.judging import Judge
 
-    known = register_path(register)
+    known = keyfile.register_path(register)
     if pin and known is None:
         raise UsageError("--pin needs a key register: name one with --keys")
     there = known is not None and known.exists()
@@ -135,7 +134,7 @@ def command(
         "profile": profile,
         "now": time.time(),
     }
-    options["register"] = KeyRegister.load(known) if there and known is not None else None
+    options["register"] = keyfile.load(known) if there and known is not None else None
     if results is not None:
         if report_file is not None or pin:
             raise UsageError("--results does not go together with --report or --pin")

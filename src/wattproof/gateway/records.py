@@ -264,6 +264,15 @@ class PublicKey(Write, frozen=True):
     seen: int
 
 
+class RegisteredKey(Write, frozen=True):
+    """A row of the key register: a key (DER) of a meter, of any where ``serial`` is empty, and all that happened to it,
+    oldest first, as time (ISO 8601), state and source."""
+
+    serial: str
+    key: bytes
+    history: list[tuple[str, str, str]]
+
+
 class Session(Write, frozen=True):
     """A charging session through the gateway; the same id replaces. ``state``: ``running``, ``ended``, ``failed``.
     ``verdict``: what the verifier said about it as a whole."""
@@ -323,6 +332,7 @@ AnyWrite = (
     | EngineState
     | Correction
     | PublicKey
+    | RegisteredKey
     | Session
     | SignedRecord
     | Audit

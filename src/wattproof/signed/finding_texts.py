@@ -91,6 +91,14 @@ FINDINGS: dict[str, Text] = {
         "The key stands beside another value of the same transaction.",
         "Der Schlüssel steht neben einem anderen Wert derselben Transaktion.",
     ),
+    "F-KEY-SIGNATURE": Text(
+        "The key bears a signature of another party, which could not be confirmed.",
+        "Der Schlüssel trägt eine Signatur einer anderen Stelle, die sich nicht bestätigen ließ.",
+    ),
+    "F-KEY-SIGNED": Text(
+        "The key bears a valid signature of another party, whose own key the file cannot prove.",
+        "Der Schlüssel trägt eine gültige Signatur einer anderen Stelle, deren eigener Schlüssel nicht belegt ist.",
+    ),
     "F-KEY-UNKNOWN": Text("OCMF does not define a field.", "Ein Feld ist in OCMF nicht definiert."),
     "F-LC": Text(
         "The cable loss compensation is incomplete or malformed.",

@@ -5,7 +5,8 @@ it signed for this meter counts as known to you. ``revoked``: never again, whate
 row without serial number holds for any meter. Rows never vanish and are never replaced: a second key of a meter is a
 second row, and everything that happened to a row stays in its history.
 
-Pure: the file is read here and written by ``wattproof keys``. Source: verifier specification, 0.1 (key source).
+Pure: the file is read here and written by ``wattproof keys``; a gateway keeps a register in its store.
+Source: verifier specification, 0.1 (key source).
 """
 
 from __future__ import annotations
@@ -185,6 +186,10 @@ class KeyRegister:
                 data = file.read(MOST_BYTES + 1)
         except FileNotFoundError:
             return cls()
+        except IsADirectoryError as error:
+            raise StorageError(
+                f"the key register {name} is a directory: that of a gateway's store is for 'wattproof keys' only"
+            ) from error
         except OSError as error:
             raise StorageError(f"the key register {name} cannot be read: {error.strerror or error}") from error
         if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):

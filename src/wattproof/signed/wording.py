@@ -117,6 +117,8 @@ GERMAN: dict[str, str] = {
     "F-KEY-SEEN": "Ein Schlüssel dieses Zählers ist vorgemerkt, gilt aber noch nicht als vertrauenswürdig.",
     "F-KEY-SERIAL": "Dieser Schlüssel ist als der eines anderen Zählers bekannt.",
     "F-KEY-SHARED": "Der Schlüssel steht bei einem anderen Wert desselben Vorgangs.",
+    "F-KEY-SIGNATURE": "Eine Signatur über dem Schlüssel ließ sich nicht bestätigen.",
+    "F-KEY-SIGNED": "Eine andere Stelle hat diesen Schlüssel signiert; deren Schlüssel ist nicht belegt.",
     "F-KEY-UNKNOWN": "Ein Feld ist in der Beschreibung nicht vorgesehen.",
     "F-LC": "Die Angaben zur Verlustkompensation weichen von der Beschreibung ab.",
     "F-LENGTH": "Ein Text ist länger als erlaubt.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,11 +20,11 @@ from wattproof.gateway.acquire.station import traits_of
 from wattproof.gateway.answers import Trait
 from wattproof.gateway.events import Id
 from wattproof.gateway.local import CommandFailed, Failing
-from wattproof.gateway.records import Event, PublicKey, Session
+from wattproof.gateway.records import Event, PublicKey, RegisteredKey, Session
 from wattproof.gateway.serve.modern.sessions import is_true
 from wattproof.gateway.store.base import Store
 from wattproof.gateway.store.opening import open_store
-from wattproof.signed import examine
+from wattproof.signed import curves, examine, testkeys
 
 T = TypeVar("T")
 WHO = {"user": "kim", "address": "192.0.2.7"}
@@ -218,6 +219,53 @@ async def test_another_key_than_the_first_is_told_and_kept(bench: Bench, caplog:
     (told,) = await bench.events()
     assert (told.id, told.detail) == (Id.METER_KEY_CHANGED, f"{bench.serial}, session {id}")
     assert "signs with another public key" in caplog.text
+
+
+def _history(*states: str) -> list[tuple[str, str, str]]:
+    return [("2026-01-01T00:00:00Z", state, "delivery note") for state in states]
+
+
+async def _judged(bench: Bench) -> tuple[dict[str, Any], list[str]]:
+    """The verdict on a session that is taken now, and the colours of its records."""
+    id = await bench.sessions.begin(bench.serial, {}, WHO)
+    await bench.sessions.end(id, WHO)
+    session, _ = await bench.kept(id)
+    assert session.verdict is not None
+    return session.verdict, [one.overall for one in await bench.store.signed_records(id)]
+
+
+async def test_a_key_that_the_register_trusts_takes_the_place_of_the_first_seen(bench: Bench) -> None:
+    """Somebody has looked at the meter's new key and trusts it."""
+    await bench.store.commit(PublicKey(bench.serial, bytes(range(91)), 1))
+    verdict, colours = await _judged(bench)
+    assert verdict["summary"]["green"] == 0 and "green" not in colours
+    await bench.store.commit(RegisteredKey(bench.serial, bench.rig.meter.public_key, _history("seen", "trusted")))
+    verdict, colours = await _judged(bench)
+    assert verdict["summary"]["green"] == 1 and set(colours) == {"green"}
+    assert "F-KEY-REGISTER" in json.dumps(verdict)
+
+
+@pytest.mark.parametrize("serial", ["", "somebody else's"])
+async def test_a_revoked_key_makes_nothing_green(bench: Bench, serial: str) -> None:
+    verdict, colours = await _judged(bench)
+    assert verdict["summary"]["green"] == 1 and set(colours) == {"green"}
+    await bench.store.commit(RegisteredKey(serial, bench.rig.meter.public_key, _history("seen", "revoked")))
+    verdict, colours = await _judged(bench)
+    assert verdict["summary"]["yellow"] == 1 and set(colours) == {"yellow"}
+    assert "F-KEY-REVOKED" in json.dumps(verdict)
+
+
+async def test_a_key_that_is_only_seen_or_trusted_for_another_meter_changes_nothing(bench: Bench) -> None:
+    other = curves.spki(testkeys.private_key("secp256r1", "another key"))
+    await bench.store.commit(
+        RegisteredKey(bench.serial, other, _history("seen")),
+        RegisteredKey("ANOTHER", other, _history("seen", "trusted")),
+    )
+    verdict, colours = await _judged(bench)
+    assert verdict["summary"]["green"] == 1 and set(colours) == {"green"}
+    await bench.store.commit(RegisteredKey(bench.serial, other, _history("seen", "trusted")))
+    verdict, colours = await _judged(bench)
+    assert verdict["summary"]["green"] == 0 and "green" not in colours
 
 
 async def test_refusals_name_their_kind(bench: Bench) -> None:

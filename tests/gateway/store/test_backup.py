@@ -179,7 +179,7 @@ DAMAGE = {
         "version 7",
     ),
     "of a later release": (
-        lambda path: rewrite(path, {"manifest.json": _manifest(path).replace(b'"schema": 1', b'"schema": 99')}),
+        lambda path: rewrite(path, {"manifest.json": _manifest(path).replace(b'"schema": 2', b'"schema": 99')}),
         "schema 99",
     ),
 }

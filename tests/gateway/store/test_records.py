@@ -30,6 +30,7 @@ from wattproof.gateway.records import (
     MeterEvent,
     PublicKey,
     Readings,
+    RegisteredKey,
     Series,
     Session,
     Setting,
@@ -60,6 +61,7 @@ METER = Meter(
     registered=1_700_000_000_123,
 )
 COUNTERS = ("user:anna", "pair:anna@::1", "known:anna@::1", "pair:annabel@::1")
+TRUSTED = [("2026-01-01T00:00:00Z", "seen", "a\tfile"), ("2026-01-02T00:00:00Z", "trusted", "Säule")]
 RECORD = SignedRecord("s1", "00123", "end", 20, "OCMF", b"OCMF|{}|\x00\xff", "valid", "green")
 
 
@@ -87,6 +89,15 @@ RECORD = SignedRecord("s1", "00123", "end", 20, "OCMF", b"OCMF|{}|\x00\xff", "va
             [PublicKey("1", b"\x00B", 5), PublicKey("1", b"A", 4), PublicKey("1", b"A", 9)],
             ("keys", "1"),
             [PublicKey("1", b"A", 4), PublicKey("1", b"\x00B", 5)],
+        ),
+        (
+            [
+                RegisteredKey("1", b"\x00B", [("2026-01-01T00:00:00Z", "seen", "a\tfile")]),
+                RegisteredKey("", b"A", [("2026-01-01T00:00:00Z", "revoked", "")]),
+                RegisteredKey("1", b"\x00B", TRUSTED),
+            ],
+            ("registered_keys",),
+            [RegisteredKey("", b"A", [("2026-01-01T00:00:00Z", "revoked", "")]), RegisteredKey("1", b"\x00B", TRUSTED)],
         ),
         (
             [RECORD, msgspec.structs.replace(RECORD, role="begin", time=10), RECORD],

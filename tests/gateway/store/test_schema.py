@@ -68,7 +68,7 @@ def upgrade(tmp_path: Path) -> Path:
     shutil.copytree(SCHEMAS, folder)
     for engine in ("sqlite", "postgres"):
         script = 'ALTER TABLE users ADD COLUMN "mail" TEXT; CREATE TABLE extra ("a" INTEGER);'
-        (folder / engine / "002.sql").write_text(script)
+        (folder / engine / "003.sql").write_text(script)
     return folder
 
 
@@ -101,15 +101,15 @@ async def test_an_old_store_is_saved_and_brought_up_to_date(fresh: str, tmp_path
     after = await content(fresh, tmp_path)
     assert set(after) - set(before) == {"extra"}
     for opening in (open_store, open_reader):
-        with pytest.raises(StorageError, match="has schema 2, and this release knows no later one than 1"):
+        with pytest.raises(StorageError, match="has schema 3, and this release knows no later one than 2"):
             await opening(fresh, tmp_path)
 
     (tmp_path / "saved").mkdir()
     if fresh == "sqlite":
-        (tmp_path / "store.sqlite3.schema-001").rename(tmp_path / "saved" / FILE)
+        (tmp_path / "store.sqlite3.schema-002").rename(tmp_path / "saved" / FILE)
     else:
-        with archive.reading(tmp_path / "postgres.schema-001.zip") as found:
-            target = await open_target("sqlite", tmp_path / "saved", 1, VirtualClock(), replace=False)
+        with archive.reading(tmp_path / "postgres.schema-002.zip") as found:
+            target = await open_target("sqlite", tmp_path / "saved", 2, VirtualClock(), replace=False)
             await restore(found, target)
             await target.close()
     assert await content("sqlite", tmp_path / "saved") == before
@@ -121,7 +121,7 @@ async def test_a_migration_that_fails_changes_nothing(fresh: str, tmp_path: Path
     await store.close()
     before = await content(fresh, tmp_path)
     for engine in ("sqlite", "postgres"):
-        (upgrade / engine / "002.sql").write_text("CREATE TABLE extra (a INTEGER); DROP TABLE nonsense;")
+        (upgrade / engine / "003.sql").write_text("CREATE TABLE extra (a INTEGER); DROP TABLE nonsense;")
     with pytest.raises(StorageError, match="nonsense"):
         await open_with(fresh, tmp_path, upgrade)
     assert await content(fresh, tmp_path) == before
@@ -134,9 +134,9 @@ async def test_a_reader_waits_for_the_writer_to_migrate(fresh: str, tmp_path: Pa
         await open_reader(fresh, tmp_path)
     store = await open_store(fresh, tmp_path)
     await store.close()
-    known = [*scripts("sqlite"), Script(2, "")]
+    known = [*scripts("sqlite"), Script(3, "")]
     if fresh == "sqlite":
-        with pytest.raises(StorageError, match="old schema 1"):
+        with pytest.raises(StorageError, match="old schema 2"):
             SQLiteReader(tmp_path / FILE, known=known)
 
 

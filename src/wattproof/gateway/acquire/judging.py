@@ -1,4 +1,4 @@
-"""What the verifier says about signed records and sessions when they come in, with the meter's key as first seen."""
+"""What the verifier says about signed records and sessions when they come in, with the meter's key as it is known."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 
 from wattproof.drivers.charging import NO_STATION, SignedRecord
 from wattproof.errors import InvalidValue
+from wattproof.gateway.keyregister import Known
 from wattproof.meters import registry
 from wattproof.signed import examine, testkeys
 from wattproof.signed.curves import CURVES
+from wattproof.signed.register import KeyRegister
 
 #: How a record looks that is kept as registers: by whether its signature holds.
 REGISTERS = {True: ("valid", "green"), False: ("invalid", "red"), None: ("no-key", "grey")}
@@ -22,8 +24,12 @@ class Judge:
 
     allow_test_keys: bool = False
 
-    def record(self, taken: SignedRecord, key: bytes, serial: str) -> tuple[str, str]:
-        """Signature and colour of one record of the meter with this serial number."""
+    def record(self, taken: SignedRecord, known: Known, serial: str) -> tuple[str, str]:
+        """Signature and colour of one record of the meter with this serial number; a revoked key proves nothing."""
+        signature, overall = self._record(taken, known.key, serial)
+        return signature, "yellow" if known.revoked and overall == "green" else overall
+
+    def _record(self, taken: SignedRecord, key: bytes, serial: str) -> tuple[str, str]:
         if not is_ocmf(taken):
             return self._registers(taken, key, serial)
         report = examine(taken.words.encode(), key or None, allow_test_keys=self.allow_test_keys).as_dict()
@@ -42,7 +48,9 @@ class Judge:
             overall = "yellow"
         return signature, overall
 
-    def session(self, family: str, record: Any, key: bytes | None) -> tuple[str, bytes, dict[str, Any]] | None:
+    def session(
+        self, family: str, record: Any, known: Known, register: KeyRegister
+    ) -> tuple[str, bytes, dict[str, Any]] | None:
         """The session as one file that the verifier reads: name of its format, the file, and what the verifier says.
 
         ``None`` while there is no begin and end.
@@ -55,7 +63,10 @@ class Judge:
                 continue
             with contextlib.suppress(InvalidValue):
                 document = format.write(record, NO_STATION)
-                return name, document, examine(document, key, allow_test_keys=self.allow_test_keys).as_dict()
+                key = None if known.revoked else known.key or None
+                options: dict[str, Any] = {"register": register} if len(register) else {}
+                report = examine(document, key, allow_test_keys=self.allow_test_keys, **options)
+                return name, document, report.as_dict()
         return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from wattproof.drivers.charging import SignedRecord
 from wattproof.errors import StorageError
-from wattproof.gateway import records
+from wattproof.gateway import keyregister, records
 from wattproof.gateway.acquire.judging import Judge, is_ocmf
 from wattproof.gateway.acquire.site import NO_SPACE
 from wattproof.gateway.events import Id, event
@@ -56,13 +56,14 @@ class Keeping:
             if seen:
                 log.warning(
                     "meter %s signs with another public key than the one first seen, which stays the one that its "
-                    "records are held against: %s",
+                    "records are held against unless the key register trusts this one: %s",
                     serial,
                     taken.key.hex(),
                 )
                 writes.append(event(Id.METER_KEY_CHANGED, now, f"{serial}, session {session.id}"))
-        key = seen[0].key if seen else taken.key
-        signature, overall = await asyncio.to_thread(self._judge.record, taken, key, serial)
+        register = await keyregister.load(self._store)
+        known = keyregister.known(register, seen, serial, taken.key)
+        signature, overall = await asyncio.to_thread(self._judge.record, taken, known, serial)
         kept = records.SignedRecord(
             session=session.id,
             serial=serial,
@@ -76,13 +77,17 @@ class Keeping:
         return [*writes, kept]
 
     async def judged(self, session: Session, record: Any) -> tuple[list[Write], dict[str, Any] | None]:
-        """The whole session as a file, to be stored, and what the verifier says about it, with the key as first seen.
+        """The whole session as a file, to be stored, and what the verifier says about it, with the key of the register,
+        else that first seen.
 
         ``None`` where there is no begin and end.
         """
         seen = await self._store.keys(session.serial)
-        family, key = str(session.options["family"]), seen[0].key if seen else None
-        whole = await asyncio.to_thread(self._judge.session, family, record, key)
+        register = await keyregister.load(self._store)
+        stated = next((piece.key for piece in (record.end, record.begin) if piece is not None and piece.key), b"")
+        known = keyregister.known(register, seen, session.serial, stated if seen else b"")
+        family = str(session.options["family"])
+        whole = await asyncio.to_thread(self._judge.session, family, record, known, register)
         if whole is None:
             return [], None
         name, document, verdict = whole

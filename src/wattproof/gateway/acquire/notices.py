@@ -14,6 +14,7 @@ from wattproof.gateway.records import (
     Failures,
     Meter,
     PublicKey,
+    RegisteredKey,
     Session,
     Setting,
     Token,
@@ -33,6 +34,7 @@ _KINDS: Mapping[type[Write], str] = {
     DropFailures: "failures",
     Meter: "meters",
     PublicKey: "keys",
+    RegisteredKey: "keys",
     Session: "sessions",
 }
 CHANGED, EVENT = "changed", "event"
@@ -45,7 +47,9 @@ def notices_of(writes: Sequence[Write]) -> list[tuple[str, dict[str, Any]]]:
     if kinds:
         value: dict[str, Any] = {
             "kinds": kinds,
-            "serials": _distinct(write.serial for write in writes if isinstance(write, Meter | Binding | PublicKey)),
+            "serials": _distinct(
+                write.serial for write in writes if isinstance(write, Meter | Binding | PublicKey | RegisteredKey)
+            ),
             "users": _distinct(
                 _user(write) for write in writes if isinstance(write, User | DropUser | Binding | Token)
             ),

@@ -16,6 +16,7 @@ from wattproof.gateway.records import (
     Meter,
     MeterEvent,
     PublicKey,
+    RegisteredKey,
     Row,
     Series,
     Session,
@@ -158,6 +159,10 @@ class Reader(Protocol):
 
     async def keys(self, serial: str) -> list[PublicKey]:
         """Public keys of a meter, first seen first."""
+        ...
+
+    async def registered_keys(self) -> list[RegisteredKey]:
+        """All rows of the key register."""
         ...
 
     async def session(self, id: str) -> Session | None:

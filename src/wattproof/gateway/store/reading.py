@@ -16,6 +16,7 @@ from wattproof.gateway.records import (
     Meter,
     MeterEvent,
     PublicKey,
+    RegisteredKey,
     Series,
     Session,
     SignedRecord,
@@ -30,6 +31,7 @@ from wattproof.gateway.store.tables import (
     ENGINE_STATES,
     EVENTS,
     FAILURES,
+    KEY_REGISTER,
     METER_EVENTS,
     METERS,
     PUBLIC_KEYS,
@@ -126,6 +128,10 @@ class SqlReader(MeasuredReader):
     async def keys(self, serial: str) -> list[PublicKey]:
         found = await self.fetch(PUBLIC_KEYS.select('WHERE "serial" = ? ORDER BY "seen", "key"'), serial)
         return [PUBLIC_KEYS.unpack(row) for row in found]
+
+    async def registered_keys(self) -> list[RegisteredKey]:
+        found = await self.fetch(KEY_REGISTER.select('ORDER BY "serial", "key"'))
+        return [KEY_REGISTER.unpack(row) for row in found]
 
     async def session(self, id: str) -> Session | None:
         found = await self.fetch(SESSIONS.select('WHERE "id" = ?'), id)

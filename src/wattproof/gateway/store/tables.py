@@ -177,6 +177,7 @@ METER_EVENTS = Table("meter_events", records.MeterEvent, ("serial", "log", "numb
 ENGINE_STATES = Table("engine_states", records.EngineState, ("serial", "name"), unless="state")
 CORRECTIONS = Table("corrections", records.Correction, ("serial", "time", "quantity", "verdict"), again=Again.IGNORED)
 PUBLIC_KEYS = Table("public_keys", records.PublicKey, ("serial", "key"), again=Again.IGNORED)
+KEY_REGISTER = Table("key_register", records.RegisteredKey, ("serial", "key"))
 SESSIONS = Table("sessions", records.Session, ("id",))
 SIGNED_RECORDS = Table(
     "signed_records",
@@ -203,6 +204,7 @@ TABLES: Mapping[type[Write], Table] = {
         ENGINE_STATES,
         CORRECTIONS,
         PUBLIC_KEYS,
+        KEY_REGISTER,
         SESSIONS,
         SIGNED_RECORDS,
         AUDIT,

@@ -20,26 +20,46 @@ from wattproof.errors import InvalidValue, UnknownName
 from wattproof.signed import curves, testkeys
 from wattproof.signed.curves import CURVES, SigningKey
 from wattproof.signed.encoding import decode
-from wattproof.signed.forging.maker import Draft, Maker, Sealed, Story, changed
+from wattproof.signed.forging.maker import Draft, Maker, OwnHash, Sealed, Story, changed
 
 #: Format (a token of section 0.7) to the module and name of its maker; imported when it is asked for.
 MAKERS = {
     "OCMF": "wattproof.signed.forging.ocmf:OCMF",
-    "SAFE-XML": "wattproof.signed.forging.ocmf:SAFE_XML",
     "chargeIT-JSON": "wattproof.signed.forging.chargeit:CHARGEIT_JSON",
+    "SAFE-XML": "wattproof.signed.forging.ocmf:SAFE_XML",
+    "SAFE-XML-base64": "wattproof.signed.forging.ocmf:SAFE_XML_BASE64",
+    "SAFE-XML-base32": "wattproof.signed.forging.ocmf:SAFE_XML_BASE32",
+    "SAFE-XML-hex": "wattproof.signed.forging.ocmf:SAFE_XML_HEX",
+    "OCMF-SEALED": "wattproof.signed.forging.sealed:SEALED",
     "ALFEN": "wattproof.signed.forging.alfen:ALFEN",
+    "chargeIT-ALFEN": "wattproof.signed.forging.alfen:CHARGEIT_ALFEN",
     "PCDF": "wattproof.signed.forging.pcdf:PCDF",
     "EDL_40_P": "wattproof.signed.forging.edl:EDL_40_P",
     "EDL_40_SIG": "wattproof.signed.forging.edl:EDL_40_SIG",
+    "EDL-XML": "wattproof.signed.forging.edl:EDL_XML",
     "EDL_40_MENNEKES": "wattproof.signed.forging.edl:EDL_40_MENNEKES",
     "ISA_EDL_40_P": "wattproof.signed.forging.isa:ISA_EDL_40_P",
     "EMH": "wattproof.signed.forging.emh:EMH",
+    "Chargy-CTR": "wattproof.signed.forging.chargy:CHARGY",
+    "GDF": "wattproof.signed.forging.chargy:GDF",
     "ChargePoint": "wattproof.signed.forging.chargepoint:CHARGEPOINT",
+    "ChargePoint-files": "wattproof.signed.forging.chargepoint:FILES",
     "PTB": "wattproof.signed.forging.ocmf:PTB",
     "OCPI": "wattproof.signed.forging.ocmf:OCPI",
     "OCPP-1.6": "wattproof.signed.forging.ocmf:OCPP_16",
     "OCPP-2.0.1": "wattproof.signed.forging.ocmf:OCPP_201",
+    "JSONL": "wattproof.signed.forging.ocmf:JSONL",
+    "CSV": "wattproof.signed.forging.ocmf:CSV",
+    "PARQUET": "wattproof.signed.forging.ocmf:PARQUET",
+    "ZIP": "wattproof.signed.forging.ocmf:ZIP",
+    "TAR": "wattproof.signed.forging.ocmf:TAR",
+    "GZIP": "wattproof.signed.forging.ocmf:GZIP",
+    "PDF": "wattproof.signed.forging.ocmf:PDF",
+    "QR": "wattproof.signed.forging.ocmf:QR",
 }
+#: Formats whose right session `verify` still calls grey: nobody opens it, nothing in it says which value is the begin,
+#: or it is read only if asked for.
+GREY = ("OCMF-SEALED", "EDL-XML", "GDF")
 #: Other names of a format, lower case.
 _ALIASES = {
     "xml": "SAFE-XML",
@@ -47,6 +67,9 @@ _ALIASES = {
     "bsm": "chargeIT-JSON",
     "chargy": "chargeIT-JSON",
     "mennekes": "EDL_40_MENNEKES",
+    "mennekes-xml": "EDL_40_MENNEKES",
+    "sealed": "OCMF-SEALED",
+    "ctr": "Chargy-CTR",
     "isa": "ISA_EDL_40_P",
     "edl": "EDL_40_P",
     "ocpp": "OCPP-1.6",
@@ -101,7 +124,8 @@ def forge(
 
     ``key`` signs instead of the published test key of ``serial``; ``curve`` is one that the format knows. Raises
     ``UnknownName`` for a format, variant, field or curve that there is not, ``InvalidValue`` for a key on a curve that
-    the format does not have or a serial that it cannot hold.
+    the format does not have or a serial that it cannot hold, ``UsageError`` where a format needs the extra
+    ``documents``.
     """
     made = maker(format)
     kind, field = _variant(made, variant)
@@ -125,8 +149,10 @@ def forge(
     public = curves.public_key(beside)
     shown = None if kind == "no-key" else public
     story = Story(identity, curve, kind == "wrong-order", kind == "missing-page", shown)
+    hash = made.hash_of(curve) if isinstance(made, OwnHash) else "sha256"
     sealed = [
-        Sealed(draft, _sign(signing, made.signed(draft, story)), public.curve, shown) for draft in made.drafts(story)
+        Sealed(draft, _sign(signing, made.signed(draft, story), hash), public.curve, shown)
+        for draft in made.drafts(story)
     ]
     if kind == "tampered":
         sealed[-1] = _tampered(sealed[-1], field)
@@ -161,8 +187,8 @@ def _other(curve: str, known: tuple[str, ...]) -> str:
     return next((name for name in sizes if name not in known), sizes[0])
 
 
-def _sign(key: SigningKey, signed: bytes) -> bytes:
-    return curves.sign_digest(key, hashlib.sha256(signed).digest())
+def _sign(key: SigningKey, signed: bytes, hash: str) -> bytes:
+    return curves.sign_digest(key, hashlib.new(hash, signed).digest())
 
 
 def _tampered(sealed: Sealed, field: str) -> Sealed:
@@ -173,4 +199,4 @@ def _tampered(sealed: Sealed, field: str) -> Sealed:
     return replace(sealed, signature=curves.encode_signature(parts.r, s))
 
 
-__all__ = ["MAKERS", "SIGNATURE", "VARIANTS", "Draft", "Forged", "Maker", "Sealed", "Story", "forge", "maker"]
+__all__ = ["GREY", "MAKERS", "SIGNATURE", "VARIANTS", "Draft", "Forged", "Maker", "Sealed", "Story", "forge", "maker"]

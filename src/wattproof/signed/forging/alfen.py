@@ -1,4 +1,4 @@
-"""ALFEN lines: begin and end of a session. Source: verifier specification, 2.2."""
+"""ALFEN lines: begin and end of a session, bare or in chargeIT JSON. Source: verifier specification, 2.2 and 2.9."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from wattproof.signed.forging.maker import Draft, Sealed, Story, raw, samples
-from wattproof.signed.formats import alfen_export
+from wattproof.signed.formats import alfen_export, chargeit
 from wattproof.signed.formats.alfen import MOMENTS, DataSet
 from wattproof.signed.records import Moment
 
@@ -17,6 +17,7 @@ _LETTERS = [next(letter for letter, told in MOMENTS.items() if told is moment) f
 @dataclass(frozen=True, slots=True)
 class AlfenMaker:
     token: str = "ALFEN"  # noqa: S105 (the name of the format)
+    enclosed: bool = False
     curves: tuple[str, ...] = alfen_export.CURVES
     fields: tuple[str, ...] = tuple(field.name for field in fields(DataSet))
     serial: str = alfen_export.SERIAL
@@ -37,7 +38,15 @@ class AlfenMaker:
         ]
         if story.wrong_order:
             lines.reverse()
+        if self.enclosed:
+            return chargeit.write(
+                [{"format": "ALFEN", "payload": line} for line in lines],
+                identifier=f"forged-{story.serial}-{story.pages[0]}",
+                charge_point=chargeit.charge_point(story.point),
+                station=chargeit.station("wattproof", "forge"),
+            )
         return ("\n".join(lines) + "\n").encode("ascii")
 
 
 ALFEN = AlfenMaker()
+CHARGEIT_ALFEN = AlfenMaker("chargeIT-ALFEN", enclosed=True)

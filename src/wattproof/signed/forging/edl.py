@@ -1,4 +1,5 @@
-"""Blocks of the EDL family: SML telegrams and XML in the S.A.F.E. container, and the Mennekes billing file.
+"""Blocks of the EDL family: SML telegrams and XML in the S.A.F.E. container, a list of the latter without container,
+and the Mennekes billing file.
 
 Source: verifier specification, 2.3 to 2.6.
 """
@@ -45,6 +46,8 @@ class EdlMaker:
             for sample, sealed in zip(told, records, strict=True)
         ]
         key = story.public_key
+        if self.token == edl_xml.CONTAINER:
+            return edl_export.value_list(parts, key)
         if self.token == mennekes.TOKEN:
             return edl_export.billing(parts, key)
         beside = common.coordinates(key) if self.token == edl_sml.TOKEN else b""
@@ -64,4 +67,6 @@ class EdlMaker:
 
 EDL_40_P = EdlMaker(edl_sml.TOKEN, _SML)
 EDL_40_SIG = EdlMaker(edl_xml.TOKEN, tuple(field.name for field in fields(Block)))
+#: Nothing in such a list says which value is the begin, so it has no wrong order either.
+EDL_XML = EdlMaker(edl_xml.CONTAINER, EDL_40_SIG.fields, lacks=("wrong-order",))
 EDL_40_MENNEKES = EdlMaker(mennekes.TOKEN, tuple(_MENNEKES), edl_export.CURVES[:1])

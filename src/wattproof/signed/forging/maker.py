@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from wattproof.signed.curves import Curve, PublicKey
 from wattproof.signed.encoding import decode
@@ -82,12 +82,19 @@ class Maker(Protocol):
         ...
 
     def signed(self, draft: Draft, story: Story) -> bytes:
-        """Exactly the bytes that are hashed (SHA-256) and signed."""
+        """Exactly the bytes that are hashed (SHA-256, see :class:`OwnHash`) and signed."""
         ...
 
     def file(self, records: Sequence[Sealed], story: Story) -> bytes:
         """The file around the records."""
         ...
+
+
+@runtime_checkable
+class OwnHash(Protocol):
+    """A maker whose records are not all hashed with SHA-256."""
+
+    def hash_of(self, curve: str) -> str: ...
 
 
 def samples(story: Story) -> list[Sample]:

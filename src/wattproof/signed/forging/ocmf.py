@@ -1,4 +1,5 @@
-"""OCMF records of begin and end: bare, in the containers of S.A.F.E. and PTB, or in messages of OCPI and OCPP.
+"""OCMF records of begin and end: bare, in the containers of S.A.F.E. and PTB, in messages of OCPI and OCPP, in rows,
+archives, attachments and codes.
 
 A bare record has no place for a key. The forge writes it as a fourth section, which once existed informally, so that
 the file can be judged alone. Source: verifier specification, 1.1 to 1.11, 2.1, 2.15 to 2.17.
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from wattproof.errors import InvalidValue
+from wattproof.signed.forging import containers
 from wattproof.signed.forging.maker import Draft, Literal, Sealed, Story
 from wattproof.signed.formats import ocmf, ocpi, ocpp_export, ptb, safe_xml
 from wattproof.signed.formats.safe_xml import Signed
@@ -53,10 +55,11 @@ def _time(seconds: int, offset: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OcmfMaker:
-    """``write``: the container, where labels and not pages give the order; a bare file without it."""
+    """``write``: the container, a bare file without it. Where it has labels, they and not pages give the order."""
 
     token: str
     write: Callable[[list[Signed]], bytes] | None = None
+    labelled: bool = True
     curves: tuple[str, ...] = tuple(ALGORITHMS)
     fields: tuple[str, ...] = _FIELDS
     serial: str = "TEST0099000001"
@@ -66,7 +69,7 @@ class OcmfMaker:
         if not 0 < len(story.serial) <= _LONGEST_SERIAL or not story.serial.isprintable():
             raise InvalidValue(f"a serial of OCMF is a printable text of 1 to {_LONGEST_SERIAL} characters")
         pages = story.pages
-        if story.wrong_order and self.write is None:
+        if story.wrong_order and (self.write is None or not self.labelled):
             pages = pages[::-1]
         return [
             _payload(story, page, code, seconds, reading)
@@ -77,9 +80,13 @@ class OcmfMaker:
         return text_of(draft).encode()
 
     def file(self, records: Sequence[Sealed], story: Story) -> bytes:
-        texts = [_record(sealed, ALGORITHMS[story.curve]) for sealed in records]
+        texts = [record(sealed, story) for sealed in records]
         if self.write is not None:
-            labels = (safe_xml.END, safe_xml.BEGIN) if story.wrong_order else (safe_xml.BEGIN, safe_xml.END)
+            labels: tuple[str | None, ...] = (safe_xml.BEGIN, safe_xml.END)
+            if not self.labelled:
+                labels = (None, None)
+            elif story.wrong_order:
+                labels = labels[::-1]
             key = story.public_key.spki if story.public_key is not None else b""
             return self.write([Signed(text.encode(), label, key) for text, label in zip(texts, labels, strict=True)])
         keys = [f"|{sealed.public_key.spki.hex()}" if sealed.public_key else "" for sealed in records]
@@ -118,13 +125,10 @@ def _payload(story: Story, page: int, code: str, seconds: int, watt_hours: int) 
     }
 
 
-def _record(sealed: Sealed, algorithm: str) -> str:
-    section = text_of({"SA": algorithm, "SD": sealed.signature.hex()})
+def record(sealed: Sealed, story: Story) -> str:
+    """The record as text."""
+    section = text_of({"SA": ALGORITHMS[story.curve], "SD": sealed.signature.hex()})
     return f"{ocmf.TOKEN}|{text_of(sealed.draft)}|{section}"
-
-
-def _safe(records: list[Signed]) -> bytes:
-    return safe_xml.write(records, encoding="utf-8")
 
 
 def _ocpi(records: list[Signed]) -> bytes:
@@ -138,8 +142,19 @@ def _ptb(records: list[Signed]) -> bytes:
 
 
 OCMF = OcmfMaker("OCMF")
-SAFE_XML = OcmfMaker("SAFE-XML", _safe)
+SAFE_XML = OcmfMaker("SAFE-XML", containers.safe("plain"))
+SAFE_XML_BASE64 = OcmfMaker("SAFE-XML-base64", containers.safe("base64"))
+SAFE_XML_BASE32 = OcmfMaker("SAFE-XML-base32", containers.safe("base32"))
+SAFE_XML_HEX = OcmfMaker("SAFE-XML-hex", containers.safe("hex"))
 OCPP_16 = OcmfMaker("OCPP-1.6", ocpp_export.write_16)
 OCPP_201 = OcmfMaker("OCPP-2.0.1", ocpp_export.write_201)
 OCPI = OcmfMaker("OCPI", _ocpi)
 PTB = OcmfMaker("PTB", _ptb)
+JSONL = OcmfMaker("JSONL", containers.jsonl)
+CSV = OcmfMaker("CSV", containers.table)
+PARQUET = OcmfMaker("PARQUET", containers.parquet)
+ZIP = OcmfMaker("ZIP", containers.zipped, labelled=False)
+TAR = OcmfMaker("TAR", containers.tarred, labelled=False)
+GZIP = OcmfMaker("GZIP", containers.gzipped, labelled=False)
+PDF = OcmfMaker("PDF", containers.pdf, labelled=False)
+QR = OcmfMaker("QR", containers.picture, labelled=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -174,13 +174,13 @@ class _Session:
             message = "the signed file or its signature is missing or cannot be decoded"
             return stopped(chargepoint.TOKEN, "F-SD", message, carrier=self.carrier, where=where)
         names = chargepoint.names(data, self.limits)
-        inside = replace(self.carrier, keys=(*self.carrier.keys, *self.keys.of(names)))
+        inside = self._with_keys(names)
         return chargepoint.signed_file(data, signature.encode("utf-8", "replace"), inside, self.limits)
 
     def _value(self, place: Path, measurement: Any, value: Any) -> Unit:
         token = self.format or "unknown"
         meter = next((found for found in self._meters(measurement) if found is not None), None)
-        inside = replace(self.carrier, keys=(*self.carrier.keys, *self.keys.of([meter] if meter else [])))
+        inside = self._with_keys([meter] if meter else [])
         try:
             make = _emh if token == emh.TOKEN else _gdf
             fields = make(self.session, measurement, value, meter)
@@ -189,6 +189,12 @@ class _Session:
         except Problem as problem:
             where = enclosing.where(place) + problem.where
             return stopped(token, problem.code, str(problem), carrier=inside, where=where)
+
+    def _with_keys(self, names: Iterable[str]) -> Carrier:
+        """The surroundings with the keys of these names, and what is to say of signatures over them."""
+        found = self.keys.of(names)
+        notes = self.keys.signed(found, self.session, self.path)
+        return replace(self.carrier, keys=(*self.carrier.keys, *found), findings=(*self.carrier.findings, *notes))
 
     def _meters(self, measurement: Any) -> Iterator[str | None]:
         for holder in (measurement, self.session):

@@ -91,6 +91,13 @@ def signed_meter_value(_: Sample, found: Block, signature: bytes, key: PublicKey
     return f"<{edl_xml.VALUE}>{''.join(parts)}</{edl_xml.VALUE}>".encode("ascii")
 
 
+def value_list(signed: Sequence[tuple[Sample, Block, bytes]], key: PublicKey | None) -> bytes:
+    """The list ``signedMeterValues``, which has no labels of begin and end."""
+    inner = b"\n".join(signed_meter_value(*part, key) for part in signed)
+    name = edl_xml.LIST.encode("ascii")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n<' + name + b">\n" + inner + b"\n</" + name + b">\n"
+
+
 def write(
     samples: Sequence[Sample],
     key: SigningKey,

@@ -7,6 +7,7 @@ Sources: specification of the verifier, 2.1 and 1.1; BSM specification, 17.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
@@ -229,14 +230,37 @@ class Signed:
     """A record to write: its text as bytes, the label (``Transaction.Begin`` or ``.End``) and the key (DER, X and Y).
 
     Without ``context`` there is no label: a record that holds begin and end is neither. Without key (empty) there is
-    no element for it.
+    no element for it. ``encoding`` is that of record and key (a key in ``plain`` is hexadecimal); ``sealed`` data stand
+    in an element of another name.
     """
 
     record: bytes
     context: str | None
     public_key: bytes
     format: str = "OCMF"
+    encoding: str = "plain"
+    sealed: bool = False
 
+    def text(self, encoding: str) -> str:
+        """The record as it stands in the file; ``encoding`` is that of a plain text."""
+        return self.record.decode(encoding) if self.encoding == "plain" else ENCODED[self.encoding](self.record)
+
+    @property
+    def key_text(self) -> str:
+        """The key as it stands in the file."""
+        return ENCODED["hex" if self.encoding == "plain" else self.encoding](self.public_key)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _base32(data: bytes) -> str:
+    return base64.b32encode(data).decode("ascii")
+
+
+#: Bytes as text, by the name that the container has for it.
+ENCODED: dict[str, Callable[[bytes], str]] = {"hex": bytes.hex, "base64": _base64, "base32": _base32}
 
 #: Encodings that a container may declare, by the name that Python has for them.
 _DECLARED = {"latin-1": "ISO-8859-1", "utf-8": "UTF-8"}
@@ -251,18 +275,19 @@ def write(records: Iterable[Signed], transaction: int | str = 1, *, encoding: st
     """
     lines = [f'<?xml version="1.0" encoding="{_DECLARED[encoding]}" standalone="yes"?>', "<values>"]
     for signed in records:
-        text = signed.record.decode(encoding)
+        text = signed.text(encoding)
         bad = next((c for c in text if c < " " and c not in "\t\n"), None)
         if bad is not None:
             raise InvalidValue(
                 f"the record holds the control character U+{ord(bad):04X}, which XML cannot carry: write a bare file"
             )
         label = "" if signed.context is None else f" context={quoteattr(signed.context)}"
+        name = "encodedData" if signed.sealed else "signedData"
         lines += [
             f"  <value transactionId={quoteattr(str(transaction))}{label}>",
-            f'    <signedData format={quoteattr(signed.format)} encoding="plain">{escape(text)}</signedData>',
+            f'    <{name} format={quoteattr(signed.format)} encoding="{signed.encoding}">{escape(text)}</{name}>',
         ]
         if signed.public_key:
-            lines.append(f'    <publicKey encoding="plain">{signed.public_key.hex()}</publicKey>')
+            lines.append(f'    <publicKey encoding="{signed.encoding}">{signed.key_text}</publicKey>')
         lines.append("  </value>")
     return ("\n".join([*lines, "</values>"]) + "\n").encode(encoding)

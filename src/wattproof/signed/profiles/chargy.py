@@ -27,6 +27,8 @@ from wattproof.signed.profiles.prediction import (
 from wattproof.signed.records import KeySource, Record, Verdict
 from wattproof.signed.sessions import Session
 
+#: Reason for a file whose records belong to several transactions and do not form one group.
+GROUP = ("P-C-GROUP", "the file holds several transactions")
 _GROUPED_BY = ("FV", "GI", "GS", "GV", "MV", "MM", "MS", "MF", "IS", "IL", "IT", "ID", "TT", "CF", "CT", "CI")
 _TEXTS = ("GI", "GS", "GV", "PG", "MV", "MM", "MS", "MF", "IL", "IT", "ID", "TT", "CF", "CI")
 _TIME = re.compile(r"\S+ [UISR]")
@@ -86,7 +88,7 @@ def _judge(values: list[Record]) -> Prediction:
     texts = [OcmfText(value) for value in values]
     groups = _groups(texts)
     if len(groups) > 1 and len({value.transaction for value in values}) > 1:
-        return Prediction(REFUSED, (("P-C-GROUP", "the file holds several transactions"),))
+        return Prediction(REFUSED, (GROUP,))
     for text in groups[0]:
         found = first(_RECORD, text)
         if found is not None:
@@ -284,3 +286,16 @@ _BSM: tuple[Row, ...] = (
     ),
     Row("P-C-BSM", INVALID, "its chain of snapshots is broken or an unsigned copy differs", _not_one_by_one),
 )
+
+#: What the verification page shares: the tables, and the lists that their conditions use.
+TABLES = {"container": _CONTAINER, "record": _RECORD, "session": _SESSION, "bsm": _BSM}
+LISTS = {
+    "labels": sorted(chargy_values.LABELS),
+    "versions": list(chargy_values.VERSIONS),
+    "algorithms": sorted(chargy_values.ALGORITHMS),
+    "missingCurves": list(chargy_values.MISSING_CURVES),
+    "groupedBy": list(_GROUPED_BY),
+    "texts": list(_TEXTS),
+    "codes": list(chargy_values.CODES),
+    "broken": sorted(_BSM_CODES),
+}

@@ -24,12 +24,12 @@ TYPES = ("AC", "DC")
 KEY_ENCODINGS = ("hex", "base32", "base64")
 #: Containers of which it is not known how it reads them.
 UNKNOWN_CONTAINERS = frozenset({"OCPP-1.6", "OCPP-2.0.1", "JSONL", "CSV", "PARQUET"})
-_MISSING_CURVES = ("secp192k1", "secp192r1", "brainpool")
+MISSING_CURVES = ("secp192k1", "secp192r1", "brainpool")
 
 
 def lacks_curve(algorithm: str) -> bool:
     """Whether its library has no such curve."""
-    return algorithm.removeprefix("ECDSA-").startswith(_MISSING_CURVES)
+    return algorithm.removeprefix("ECDSA-").startswith(MISSING_CURVES)
 
 
 #: ECDSA algorithms that it knows and can compute.

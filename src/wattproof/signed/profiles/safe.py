@@ -428,3 +428,16 @@ _READINGS: tuple[Row, ...] = (
     ),
     Row("P-S-LIST", INVALID, "begin and end values of the pair do not fit each other", _lists),
 )
+
+#: What the verification page shares: the tables, and the lists that their conditions use.
+TABLES = {"container": _CONTAINER, "record": _RECORD, "readings": _READINGS}
+LISTS = {
+    "bare": sorted(_BARE),
+    "labels": sorted(_LABELS),
+    "texts": list(_TEXTS),
+    "readingTexts": list(_READING_TEXTS),
+    "curves": sorted(safe_values.KNOWN_CURVES),
+    "compensated": sorted(safe_values.COMPENSATED),
+    "relevant": sorted(safe_values.RELEVANT),
+    "failed": sorted(FAILED_LEVELS),
+}

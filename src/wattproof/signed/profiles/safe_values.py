@@ -17,13 +17,13 @@ from wattproof.signed.profiles.prediction import KEPT_KEY, spki_in
 ENDS = frozenset("ELRAP")
 #: Characters of a register's code that is kept.
 _KEPT = 64
-_KNOWN_CURVES = frozenset(
+KNOWN_CURVES = frozenset(
     "secp192k1 secp192r1 secp224k1 secp256k1 secp256r1 secp384r1 secp521r1 "
     "brainpoolp256r1 brainpoolp384r1 brainpoolp512r1".split()
 )
 _BY_NAME = {name.lower(): curve for name, curve in CURVES.items()}
-_COMPENSATED = frozenset({"98", "b1", "b3", "c1", "c3"})
-_RELEVANT = _COMPENSATED | frozenset(["1", "9e", *(f"{code:x}" for code in range(0xB0, 0xC8))])
+COMPENSATED = frozenset({"98", "b1", "b3", "c1", "c3"})
+RELEVANT = COMPENSATED | frozenset(["1", "9e", *(f"{code:x}" for code in range(0xB0, 0xC8))])
 _RELEVANT_ENDINGS = frozenset({None, "0", "200", "255", "ff"})
 
 
@@ -40,7 +40,7 @@ def _curve_name(algorithm: str) -> str:
 
 def knows_curve(algorithm: str) -> bool:
     """Whether it knows the curve of SA by this name."""
-    return _curve_name(algorithm) in _KNOWN_CURVES
+    return _curve_name(algorithm) in KNOWN_CURVES
 
 
 def point(algorithm: str, spki: bytes | None) -> PublicKey | None:
@@ -81,9 +81,9 @@ def _relevance(register: str) -> int:
     groups = tokens(register)
     if groups is None or groups.a != "1" or groups.d != "8":
         return 0
-    if groups.c in _COMPENSATED:
+    if groups.c in COMPENSATED:
         return 2
-    return 1 if groups.c in _RELEVANT and groups.f in _RELEVANT_ENDINGS else 0
+    return 1 if groups.c in RELEVANT and groups.f in _RELEVANT_ENDINGS else 0
 
 
 _kept_relevance = lru_cache(maxsize=4096)(_relevance)
