@@ -83,3 +83,21 @@ def test_a_prediction_knows_fields_of_any_type(forge: Any, value: Any) -> None:
         report = examine(forge.sign(json.dumps(payload)), forge.key, now=NOW)
         for unit in (*report.sessions, *report.loose):
             assert report.predictions(unit)["chargy-0.12"].verdict == "refused"
+
+
+@pytest.mark.proves("T-031", "T-125")
+@pytest.mark.parametrize("place", ['"SA"', "}|{", "|30"])
+def test_a_byte_beside_the_payload_does_not_change_what_is_shown(forge: Any, place: str) -> None:
+    """One byte that is no UTF-8 behind the payload, and a signed text was shown as if it were Windows-1252."""
+    user, tariff = "T\u00fcr", "0,39 \u20ac/kWh"
+    record = f"{forge.session(ID=user, TT=tariff)}|{forge.key}".encode()
+    at = record.rindex(place.encode()) + 2
+    for changed in (record[:at] + b"\xd2" + record[at + 1 :], record[:at] + b"\xff" + record[at:]):
+        (found,) = judged(changed).records
+        shown = (found.identification, found.tariff)
+        assert found.signature.verdict is not Verdict.VALID or shown == (user, tariff)
+    changed = record.replace(b'{"SA":', b'{"x":"\xff","SA":')
+    (found,) = judged(changed).records
+    assert found.signature.verdict is Verdict.VALID
+    assert (found.identification, found.tariff) == (user, tariff)
+    assert any(finding.code == "F-UTF8" for finding in found.findings)
