@@ -8,7 +8,7 @@ ARGS ?=
 # Twice the processors: half of the time of the tests is waiting for real meters' delays.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1))))
 
-.PHONY: help demo test lint bench docs pages statements format lock clean
+.PHONY: help demo test fuzz lint bench docs pages statements format lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -32,6 +32,9 @@ demo: $(VENV)/.run ## a signed charging session on a virtual meter (ARGS=--once 
 
 test: $(VENV)/.dev ## all tests (ARGS is passed to pytest)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+fuzz: $(VENV)/.dev ## the readers of signed records, guided by coverage (ARGS="TARGET --seconds 60"; --list, --minimise)
+	$(BIN)/python -m tests.fuzz.guided $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy strict, import rules
 	$(BIN)/ruff check .

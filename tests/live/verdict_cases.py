@@ -181,6 +181,8 @@ def encoded(forge: Forge) -> Iterator[bytes]:
         for declared in (encoding, "UTF-8", "us-ascii", "koi8-r", "utf-16", "no-such"):
             yield f'<?xml version="1.0" encoding="{declared}"?>'.encode() + body.encode(encoding)
         yield from (signed, signed + b"\n" + record, record + b"\n" + signed)
+    beside = forge.session(ID="a\u20acb").encode()
+    yield from (beside.replace(b'{"SA"', b'{"x":"\xd2","SA"'), beside.replace(b'"SA"', b'"S\xc1"'), beside + b"|\xff")
 
 
 def snapshots(vectors: Path) -> Iterator[bytes]:

@@ -67,7 +67,8 @@ def cases(vectors: Path) -> Iterator[tuple[str, bytes, str | None]]:
         path = folder / case["file"]
         if path.is_file():
             key = case["key"]
-            yield case["file"], path.read_bytes(), key if key and " in " not in key and "embedded" not in key else None
+            # where a key is no text, the manifest says in words where it is
+            yield case["file"], path.read_bytes(), key if key and len(key) > 40 else None
 
 
 @pytest.mark.proves("T-080")

@@ -78,13 +78,20 @@ function decoded(given: Uint8Array): Text {
   return { text: text ?? windows1252(data), data, broken: text === null, findings }
 }
 
-/** One record of a document that is no UTF-8, decoded by itself: a byte elsewhere must not change what it shows. */
-function alone(text: Text, start: number, end: number): Text {
+/**
+ * One record of a document that is no UTF-8, decoded by itself: a byte elsewhere must not change what it shows.
+ * Neither must one beside the payload, whose bytes alone are signed: they are decoded by themselves, too.
+ */
+function alone(text: Text, start: number, end: number, first = start, last = start): Text {
   const data = text.data.subarray(start, end)
   const own = fromUtf8(data)
   if (own !== null) return { text: own, data, broken: false, findings: text.findings }
   const note = finding('F-UTF8', 'error', 'not valid UTF-8, shown as Windows-1252', `@${start}`)
-  return { text: text.text.slice(start, end), data, broken: true, findings: [...text.findings, note] }
+  const findings = [...text.findings, note]
+  const shown = text.text.slice(start, end)
+  const payload = fromUtf8(text.data.subarray(first, last))
+  if (payload === null) return { text: shown, data, broken: true, findings }
+  return { text: shown.slice(0, first - start) + payload + shown.slice(last - start), data, broken: false, findings }
 }
 
 function* records(text: Text, carrier: Carrier): Generator<Unit> {
@@ -102,7 +109,7 @@ function* records(text: Text, carrier: Carrier): Generator<Unit> {
       let sections = split(characters, start)
       position = sections.end
       if (text.broken) {
-        own = alone(text, start, position)
+        own = alone(text, start, position, sections.payloadStart, sections.payloadEnd)
         sections = split(own.text, 0)
       }
       found = unitOf(own, sections, carrier)

@@ -34,6 +34,8 @@ CLOCK_ERROR = 1  # bit 0 of the meter status
 
 _LAYOUT = struct.Struct("<10s4s2s10sHHII6sBbq20sII")
 _START = re.compile(rb'"?AP;')
+#: Line ends, also as a JSON text writes them: such a text in quotes is recognised as a line in quotes.
+_LINE_END = re.compile(rb"(?:[\r\n]|\\r|\\n)+")
 _FIELDS = 6
 
 
@@ -95,7 +97,7 @@ def parse(body: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) 
 def _lines(body: bytes) -> Iterator[bytes]:
     """The lines without blanks and quotes; what does not begin like a line belongs to the one before it."""
     parts: list[bytes] = []
-    for line in body.splitlines():
+    for line in _LINE_END.split(body):
         packed = b"".join(line.split()).strip(b'"')
         if not packed:
             continue

@@ -8,6 +8,7 @@ verifier, chapter 1. Fields: :mod:`.ocmf_fields`; readings: :mod:`.ocmf_readings
 from __future__ import annotations
 
 import binascii
+import contextlib
 import re
 from collections.abc import Iterator
 from itertools import islice
@@ -113,14 +114,21 @@ def _decode(data: bytes) -> _Text:
     return _Text(text, data, len(text) == len(data), findings)
 
 
-def _alone(text: _Text, start: int, end: int) -> _Text:
-    """One record of a document that is no UTF-8, decoded by itself: a byte elsewhere must not change what it shows."""
+def _alone(text: _Text, start: int, end: int, payload: tuple[int, int] = (0, 0)) -> _Text:
+    """One record of a document that is no UTF-8, decoded by itself: a byte elsewhere must not change what it shows.
+
+    Neither must one beside the ``payload``, whose bytes alone are signed: they are decoded by themselves, too.
+    """
     data = text.data[start:end]
     try:
         own = data.decode()
     except UnicodeDecodeError as error:
         note = Finding("F-UTF8", Severity.ERROR, "not valid UTF-8, shown as Windows-1252", f"@{start + error.start}")
-        return _Text(text.text[start:end], data, True, (*text.findings, note))
+        shown = text.text[start:end]
+        first, last = (max(0, place - start) for place in payload)
+        with contextlib.suppress(UnicodeDecodeError):
+            shown = shown[:first] + data[first:last].decode() + shown[last:]
+        return _Text(shown, data, len(shown) == len(data), (*text.findings, note))
     return _Text(own, data, len(own) == len(data), text.findings)
 
 
@@ -139,7 +147,7 @@ def _records(text: _Text, carrier: Carrier, limits: Limits) -> Iterator[Unit]:
             at = sections.end
             record = text
             if text.broken:
-                record = _alone(text, start, at)
+                record = _alone(text, start, at, (sections.payload_start, sections.payload_end))
                 sections = _split(record.text, 0, shallow, limits)
             unit = _unit(record, sections, carrier, limits)
             if len(unit.record.findings) > MOST_FINDINGS:

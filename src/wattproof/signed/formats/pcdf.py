@@ -28,8 +28,10 @@ ORDER = "ST CT CD TV BV CSC SP RV SI CS HW DT PK".split()
 
 _BEGIN = re.compile(rb'"?(?:\x02|\\u0002)?128\.8\.0\(')
 _LINE_END = re.compile(rb"[\r\n]+")
-_BETWEEN = re.compile(rb'(?:[\s"\x02\x03]|\\u000[23])*')
+#: What stands around records, also as a JSON text writes it: such a text in quotes is recognised as a record in quotes.
+_BETWEEN = re.compile(rb'(?:[\s"\x02\x03]|\\u000[23]|\\[rn])*')
 _FIELD = re.compile(rb"\(([A-Za-z]{1,8}):([^()]*)\)")
+_SHOWN = 512  # bytes of a broken record that are kept for display
 _ENERGY = energy_class(IMPORT, MAINS, SESSION)
 _DATE = re.compile(r"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)", re.ASCII)
 _KWH = re.compile(r"([^*]*)\*([^*]*)")
@@ -61,6 +63,15 @@ class _Line:
     signature: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """What is no record: code and message of the finding, and how it begins."""
+
+    code: str
+    message: str
+    text: str
+
+
 def detect(data: bytes) -> bool:
     """Whether the bytes begin with such a record."""
     return _BEGIN.match(data) is not None
@@ -71,39 +82,50 @@ def parse(body: bytes, carrier: Carrier = NO_CARRIER, limits: Limits = DEFAULT) 
     units: list[Unit] = []
     for found in _records(_LINE_END.sub(b"", body), limits):
         if len(units) >= limits.units:
-            found = ("F-SIZE", f"more than {limits.units} records")
+            units.append(stopped(TOKEN, "F-SIZE", f"more than {limits.units} records", carrier=carrier))
+            break
         if isinstance(found, _Line):
             units.append(_unit(found, carrier))
         else:
-            units.append(stopped(TOKEN, *found, carrier=carrier, text=body[:512].decode("utf-8", "replace")))
-            break
+            units.append(stopped(TOKEN, found.code, found.message, carrier=carrier, text=found.text))
     return units or [stopped(TOKEN, "F-EMPTY", "there is no record", carrier=carrier)]
 
 
-def _records(text: bytes, limits: Limits) -> Iterator[_Line | tuple[str, str]]:
-    """The records that follow each other; the code and message of what is none ends them."""
+def _records(text: bytes, limits: Limits) -> Iterator[_Line | _Broken]:
+    """The records that follow each other; behind one that cannot be read, reading goes on at the next."""
     at = _skip(text, 0)
     while at < len(text):
         start = at
-        if not text.startswith(HEAD, start):
-            yield "F-PCDF", f"at @{start} no record begins"
-            return
-        at += len(HEAD)
-        fields: list[tuple[str, str]] = []
-        while match := _FIELD.match(text, at):
-            name = match[1].decode("ascii")
-            if name == "SG":
-                break
-            fields.append((name, match[2].decode("utf-8", "replace")))
-            at = match.end()
-            if at - start > limits.record:
-                yield "F-SIZE", f"a record of more than {limits.record} bytes"
+        found, at = _record_at(text, start, limits)
+        yield found
+        if isinstance(found, _Broken):
+            at = text.find(HEAD + b"(", start + 1)
+            if at < 0:
                 return
-        if match is None:
-            yield "F-PCDF", f"at @{at} neither a field nor the signature follows"
-            return
-        yield _Line(text[start:at], tuple(fields), match[2].decode("utf-8", "replace"))
-        at = _skip(text, match.end())
+        at = _skip(text, at)
+
+
+def _record_at(text: bytes, start: int, limits: Limits) -> tuple[_Line | _Broken, int]:
+    """The record that begins at a place, and where it ends."""
+
+    def broken(code: str, message: str) -> tuple[_Broken, int]:
+        return _Broken(code, message, text[start : start + _SHOWN].decode("utf-8", "replace")), start
+
+    if not text.startswith(HEAD, start):
+        return broken("F-PCDF", f"at @{start} no record begins")
+    at = start + len(HEAD)
+    fields: list[tuple[str, str]] = []
+    while match := _FIELD.match(text, at):
+        name = match[1].decode("ascii")
+        if name == "SG":
+            break
+        fields.append((name, match[2].decode("utf-8", "replace")))
+        at = match.end()
+        if at - start > limits.record:
+            return broken("F-SIZE", f"a record of more than {limits.record} bytes")
+    if match is None:
+        return broken("F-PCDF", f"at @{at} neither a field nor the signature follows")
+    return _Line(text[start:at], tuple(fields), match[2].decode("utf-8", "replace")), match.end()
 
 
 def _skip(text: bytes, at: int) -> int:

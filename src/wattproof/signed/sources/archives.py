@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from wattproof.signed.limits import Limits
-from wattproof.signed.sources.source import Budget, Reader, Refused, Source, Unreadable
+from wattproof.signed.sources.source import Budget, Reader, Refused, Source, Unreadable, said
 
 _CHUNK = 64 * 1024
 #: Bytes of a zip directory; ten thousand entries with names of usual length need a tenth.
@@ -56,7 +56,7 @@ class Gunzip:
             try:
                 data = self._inflate.decompress(self._rest, size)
             except zlib.error as error:
-                raise Refused("F-ARCHIVE", f"the gzip file is damaged: {error}") from None
+                raise Refused("F-ARCHIVE", f"the gzip file is damaged: {said(error)}") from None
             if self._inflate.eof:
                 self._rest, self._begun = self._inflate.unused_data, False
             else:
@@ -123,7 +123,7 @@ class _Counted:
         except (Refused, Unreadable):
             raise
         except Exception as error:  # whatever a decompressor makes of damaged input
-            raise Refused("F-ARCHIVE", f"the member is damaged: {error}"[:200]) from None
+            raise Refused("F-ARCHIVE", f"the member is damaged: {said(error)}") from None
         self._budget.take(len(data))
         return data
 
@@ -137,7 +137,7 @@ def zip_members(source: Source, limits: Limits, budget: Budget) -> Iterator[Memb
     except Unreadable:
         raise
     except Exception as error:
-        raise Refused("F-ARCHIVE", f"the zip archive is damaged: {error}"[:200]) from None
+        raise Refused("F-ARCHIVE", f"the zip archive is damaged: {said(error)}") from None
     with archive:
         infos = archive.infolist()
         if len(infos) > limits.members:
@@ -145,7 +145,7 @@ def zip_members(source: Source, limits: Limits, budget: Budget) -> Iterator[Memb
         if sum(info.file_size for info in infos) > limits.unpacked:
             raise Refused("F-ARCHIVE", f"more than {limits.unpacked} bytes in one archive")
         for info in infos:
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # is_dir() of the library needs a name
                 yield info.filename, _zip_refusal(info, limits) or _zip_source(archive, info, budget)
 
 
@@ -156,7 +156,7 @@ def _zip_source(archive: zipfile.ZipFile, info: zipfile.ZipInfo, budget: Budget)
         except Unreadable:
             raise
         except Exception as error:
-            raise Refused("F-ARCHIVE", f"the member is damaged: {error}"[:200]) from None
+            raise Refused("F-ARCHIVE", f"the member is damaged: {said(error)}") from None
 
     return Source(opener, info.file_size)
 
@@ -224,7 +224,7 @@ def tar_members(source: Source, limits: Limits, budget: Budget) -> Iterator[Memb
     except (Refused, Unreadable):
         raise
     except Exception as error:
-        raise Refused("F-ARCHIVE", f"the tar archive is damaged: {error}"[:200]) from None
+        raise Refused("F-ARCHIVE", f"the tar archive is damaged: {said(error)}") from None
 
 
 def _tar_refusal(info: tarfile.TarInfo) -> Refused | None:

@@ -14,7 +14,7 @@ import zxingcpp
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from wattproof.signed.limits import Limits
-from wattproof.signed.sources.source import Refused
+from wattproof.signed.sources.source import Refused, said
 
 _FORMATS: Any = [zxingcpp.BarcodeFormat.QRCode, zxingcpp.BarcodeFormat.DataMatrix]
 _OPENED = ("PNG", "JPEG", "TIFF", "WEBP")
@@ -41,7 +41,7 @@ def read(data: bytes, limits: Limits) -> list[bytes]:
     except UnidentifiedImageError:
         raise Refused("F-FORMAT", "the image cannot be read") from None
     except Exception as error:  # whatever a decoder makes of damaged input
-        raise Refused("F-FORMAT", f"the image cannot be read: {error}"[:200]) from None
+        raise Refused("F-FORMAT", f"the image cannot be read: {said(error)}") from None
     return found
 
 

@@ -14,7 +14,7 @@ from wattproof.signed import recognise
 from wattproof.signed.limits import Limits
 from wattproof.signed.sources import rows
 from wattproof.signed.sources.rows import Columns, Row
-from wattproof.signed.sources.source import Refused, Unreadable
+from wattproof.signed.sources.source import Refused, Unreadable, said
 
 #: Rows of a batch: few, as each may be as long as a row may be.
 _MOST_ROWS, _BATCH = 256, 8 * 1024 * 1024
@@ -58,7 +58,7 @@ def _damage_refused() -> Iterator[None]:
     except (Refused, Unreadable):
         raise
     except Exception as error:  # whatever the library makes of damaged input
-        raise Refused("F-FORMAT", f"the Parquet file is damaged: {error}"[:200]) from None
+        raise Refused("F-FORMAT", f"the Parquet file is damaged: {said(error)}") from None
 
 
 def _opened(file: BinaryIO) -> Any:

@@ -14,7 +14,7 @@ import pypdf
 from pypdf.generic import DictionaryObject, StreamObject
 
 from wattproof.signed.limits import Limits
-from wattproof.signed.sources.source import Budget, Refused, Unreadable
+from wattproof.signed.sources.source import Budget, Refused, Unreadable, said
 
 logging.getLogger("pypdf").addHandler(logging.NullHandler())  # what it says about broken files is said in findings
 
@@ -51,7 +51,7 @@ def read(file: BinaryIO, limits: Limits) -> Found:
     except RecursionError:
         raise Refused("F-ARCHIVE", "the PDF file nests too deeply") from None
     except Exception as error:  # whatever the library makes of damaged input
-        raise Refused("F-ARCHIVE", f"the PDF file is damaged: {error}"[:200]) from None
+        raise Refused("F-ARCHIVE", f"the PDF file is damaged: {said(error)}") from None
     return found
 
 
@@ -96,7 +96,7 @@ def _images(reader: pypdf.PdfReader, limits: Limits, budget: Budget, found: Foun
             except Unreadable:
                 raise
             except Exception as error:
-                found.refused.append((name, Refused("F-FORMAT", f"the image cannot be read: {error}"[:200])))
+                found.refused.append((name, Refused("F-FORMAT", f"the image cannot be read: {said(error)}")))
 
 
 def _page_images(page: Any, seen: set[Any]) -> Iterator[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
@@ -21,6 +22,9 @@ from wattproof.signed.units import Carrier, Unit, stopped
 HEAD = 64 * 1024
 #: Bytes of a pipe that are kept in memory when they must be read more than once; more go to a temporary file.
 _IN_MEMORY = 16 * 1024 * 1024
+#: Addresses in messages of libraries, as ``repr`` writes them or as plain numbers; characters of a message.
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]+|[0-9]{9,}")
+_LONGEST_SAID = 160
 
 
 class Reader(Protocol):
@@ -35,6 +39,11 @@ class Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+def said(error: BaseException) -> str:
+    """What a library says about broken input, short and without addresses in memory, which differ in every run."""
+    return _ADDRESS.sub("...", str(error))[:_LONGEST_SAID]
 
 
 class Unreadable(StorageError):
