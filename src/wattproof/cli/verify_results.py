@@ -41,14 +41,17 @@ def judge(
     from wattproof.signed import companions
     from wattproof.signed.scale import places, results
 
-    files = companions.leading(places.expanded(list(names)))
+    if not folder:
+        raise UsageError("--results needs the name of a folder")
+    target = places.Folder(folder)
+    files = companions.leading(places.expanded(list(names), target))
     bar.total = sum(map(places.size, files))
 
     def told(part: Part) -> None:
         bar.name, bar.done = part.piece.name, bar.done + part.piece.size
         bar.tell(part.counts.get("records", 0))
 
-    found = results.run(files, places.Folder(folder), options, engines(), told)
+    found = results.run(files, target, options, engines(), told)
     bar.close()
     for name, reason in found.unreadable:
         sys.stderr.write(f"error: cannot read {escape(name)}: {reason}\n")

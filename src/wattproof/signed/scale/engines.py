@@ -24,6 +24,8 @@ _Result = TypeVar("_Result")
 
 #: Items under way for each worker: one in work, others ready when it is done.
 _AHEAD = 3
+#: Processes that Windows can wait for; elsewhere nobody has more processors.
+_MOST = 61 if os.name == "nt" else 4096
 
 
 class Engine(Protocol):
@@ -54,7 +56,7 @@ class Processes:
     """Processes on this machine, started with the first items."""
 
     def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+        self.jobs = min(jobs, _MOST)
         self._pool: ProcessPoolExecutor | None = None
 
     def map(self, function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:

@@ -6,6 +6,7 @@ them is a session by itself. DuckDB finds the transactions: it sorts and groups 
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,20 +17,18 @@ from pyarrow import dataset
 
 from wattproof.errors import StorageError, UsageError
 from wattproof.signed.entries import enter
-from wattproof.signed.examination import Examination
 from wattproof.signed.limits import DEFAULT
 from wattproof.signed.scale.parts import Part, address, load, store
 from wattproof.signed.scale.places import Folder
-from wattproof.signed.scale.tables import RECORDS, name, row_of, unpacked
+from wattproof.signed.scale.tables import RECORDS, Kept, packed, unpacked
 from wattproof.signed.sources import rows
 from wattproof.signed.sources.pieces import Piece
-from wattproof.signed.sources.rows import Row
 from wattproof.signed.sources.source import Place
 from wattproof.signed.sources.unwrap import one_row
 from wattproof.signed.units import KeyText, Unit
 
-#: Rows of transactions that are judged as one task.
-_BATCH = 5000
+#: Rows of transactions that are judged as one task, bytes of them, and rows that are taken at once.
+_BATCH, _BATCH_SIZE, _FETCH = 5000, 4 * 1024 * 1024, 32
 _MEMORY = "512MB"
 
 #: Ordinal of a part in a run, and number of a group in it.
@@ -38,10 +37,10 @@ GroupId = tuple[int, int]
 
 @dataclass(slots=True)
 class Transaction:
-    """The rows of one transaction, by group: source and row as it was kept."""
+    """The rows of one transaction, by group, as they were kept."""
 
-    id: str
-    groups: dict[GroupId, list[tuple[str, bytes]]] = field(default_factory=dict)
+    id: bytes
+    groups: dict[GroupId, list[bytes]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,58 +57,84 @@ def split(folder: Folder, parts: Sequence[Part]) -> Split:
         import duckdb
     except ImportError as error:
         raise UsageError("--results needs the extra: pip install 'wattproof[analytics]'") from error
-    there = sorted({part.address for part in parts})
-    if not there:
+    names = {part.address: part for part in parts}  # of several with the same content one
+    if not names:
         return Split(iter(()), 0)
     files, _ = folder.files()
-    paths = [folder.full(name(part, "records")) for part in there]
+    paths = [folder.full(part.table("records")) for part in names.values()]
     records = dataset.dataset(paths, schema=RECORDS, format="parquet", filesystem=files)
     runs = pyarrow.table({"part": [p.address for p in parts], "ordinal": range(len(parts))})
+    renamed = [(names[part.address].name, part.piece.name) for part in parts]
     database = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": tempfile.gettempdir()})
     database.register("records", records)
     database.register("runs", runs)
     try:
         database.execute(
             """create temp table found as
-            select transaction, count(*) <= $most as few from records join runs using (part) where row is not null
-            group by transaction having count(distinct (ordinal, "group")) > 1""",
-            {"most": DEFAULT.units},
+            select row_transaction, count(*) <= $most and sum(octet_length(row)) <= $size as few
+            from records join runs using (part) where row is not null
+            group by row_transaction having count(distinct (ordinal, "group")) > 1""",
+            {"most": DEFAULT.units, "size": DEFAULT.document},
         )
         left = database.execute("select count(*) from found where not few").fetchone()
         rows = database.execute(
-            """select transaction, ordinal, "group", source, row from records join runs using (part)
-            where row is not null and transaction in (select transaction from found where few)
-            order by transaction, ordinal, "group" """
+            """select row_transaction, ordinal, "group", row from records join runs using (part)
+            where row is not null and row_transaction in (select row_transaction from found where few)
+            order by row_transaction, ordinal, "group" """
         )
     except duckdb.Error as error:
-        raise StorageError(f"{folder.name}: the sessions in several files cannot be found: {error}") from error
-    return Split(_transactions(rows, database), left[0] if left else 0)
+        raise _failed(folder, error) from error
+    return Split(_transactions(rows, database, folder, renamed), left[0] if left else 0)
 
 
-def _transactions(rows: Any, database: Any) -> Iterator[Transaction]:
+def _failed(folder: Folder, error: Exception) -> StorageError:
+    return StorageError(f"{folder.name}: the sessions in several places cannot be found: {error}")
+
+
+def _transactions(
+    rows: Any, database: Any, folder: Folder, renamed: Sequence[tuple[str, str]]
+) -> Iterator[Transaction]:
+    """The transactions of rows in their order; ``renamed``: the name of each file when it was judged, and now."""
     current: Transaction | None = None
-    while batch := rows.fetchmany(1024):
-        for transaction, ordinal, group, source, row in batch:
-            if current is None or transaction != current.id:
-                if current is not None:
-                    yield current
-                current = Transaction(transaction)
-            current.groups.setdefault((ordinal, group), []).append((source, row))
+    for id, ordinal, group, data in _fetched(rows, folder):
+        if current is None or id != current.id:
+            if current is not None:
+                yield current
+            current = Transaction(id)
+        current.groups.setdefault((ordinal, group), []).append(_named(data, *renamed[ordinal]))
     if current is not None:
         yield current
     database.close()
 
 
+def _fetched(rows: Any, folder: Folder) -> Iterator[tuple[bytes, int, int, bytes]]:
+    import duckdb
+
+    try:
+        while batch := rows.fetchmany(_FETCH):
+            yield from batch
+    except duckdb.Error as error:  # no room to sort them
+        raise _failed(folder, error) from error
+
+
+def _named(data: bytes, old: str, new: str) -> bytes:
+    if old == new:
+        return data
+    source, container, row = unpacked(data)
+    return packed(new + source.removeprefix(old), container, row)
+
+
 def batches(transactions: Iterator[Transaction]) -> Iterator[list[Transaction]]:
-    """Transactions in batches of some thousand rows."""
+    """Transactions in batches of some thousand rows, or some megabytes."""
     batch: list[Transaction] = []
-    size = 0
+    count = size = 0
     for each in transactions:
         batch.append(each)
-        size += sum(map(len, each.groups.values()))
-        if size >= _BATCH:
+        count += sum(map(len, each.groups.values()))
+        size += sum(len(data) for rows in each.groups.values() for data in rows)
+        if count >= _BATCH or size >= _BATCH_SIZE:
             yield batch
-            batch, size = [], 0
+            batch, count, size = [], 0, 0
     if batch:
         yield batch
 
@@ -132,45 +157,42 @@ class Join:
 
     def __call__(self, batch: list[Transaction]) -> Joined:
         """The part. Raises ``StorageError`` if there is no room in the folder."""
-        kept: dict[str, tuple[str, Row]] = {}
-        found: list[list[Unit]] = []
-        replaced: list[GroupId] = []
+        kept = Kept()
+        found: list[list[_Group]] = []
         for transaction in batch:
-            for clustered in _clusters(transaction, kept):
-                if len(clustered) > 1:  # a group that stays alone was judged already
-                    found.append(rows.joined([row for group in clustered for row in group.rows]))
-                    replaced += [group.id for group in clustered]
-        wanted = set(replaced)
+            found += [groups for groups in _clusters(transaction) if len(groups) > 1]  # others were judged already
         content = (
-            source.encode("utf-8", "surrogatepass") + b"\0" + data
-            for transaction in batch
-            for id, group in transaction.groups.items()
-            if id in wanted
-            for source, data in group
+            hashlib.sha256(data).digest() for groups in found for data in (*(d for g in groups for d in g.stated), b"")
         )
         found_address = address([self.settings, "joined"], content)
         piece = Piece("joined")
-        known = load(self.folder, found_address, piece)
+        known = load(self.folder, found_address, piece, self.options)
         if known is None:
-            examination = Examination(**self.options)
             part = Part(found_address, piece, piece.name)
-            known = store(self.folder, part, examination, examination.judged(iter(found)), kept, [])
-        return Joined(replace(known, piece=piece), replaced)
+            units = _joined(found, kept)
+            known = store(self.folder, part, self.options, units, kept, [], lambda: None)
+        return Joined(replace(known, piece=piece), [group.id for groups in found for group in groups])
+
+
+def _joined(found: list[list[_Group]], kept: Kept) -> Iterator[list[Unit]]:
+    for groups in found:
+        yield rows.joined([row for group in groups for row in group.rows])
 
 
 @dataclass(slots=True)
 class _Group:
     id: GroupId
+    stated: list[bytes]
     rows: list[tuple[tuple[KeyText, ...], list[Unit]]]
     meters: set[str]
     complete: bool
 
 
-def _clusters(transaction: Transaction, kept: dict[str, tuple[str, Row]]) -> list[list[_Group]]:
+def _clusters(transaction: Transaction) -> list[list[_Group]]:
     """The groups of a transaction that belong together, in their order."""
     found: list[list[_Group]] = []
     for id, stated in transaction.groups.items():
-        group = _read(id, stated, kept)
+        group = _read(id, stated)
         together = [other for other in found if any(group.meters & each.meters for each in other)]
         found = [other for other in found if other not in together]
         found.append([*(each for other in together for each in other), group])
@@ -185,14 +207,15 @@ def _is_session(cluster: list[_Group]) -> bool:
     return any(group.complete for group in cluster) or len(cluster) > 1
 
 
-def _read(id: GroupId, stated: list[tuple[str, bytes]], kept: dict[str, tuple[str, Row]]) -> _Group:
-    group = _Group(id, [], set(), False)
+def _read(id: GroupId, stated: list[bytes]) -> _Group:
+    """The rows of a group in their order."""
+    group = _Group(id, [], [], set(), False)
     begins = ends = False
-    for source, data in sorted(stated, key=lambda each: int(row_of(each[0]).rpartition("#")[2])):
-        container, row = unpacked(data)
-        place, _, number = row_of(source).rpartition("#")
+    for data in sorted(stated, key=_number):
+        source, container, row = unpacked(data)
+        place, _, number = source.rpartition("#")
         units = one_row(row, Place(place, place), container, int(number))
-        kept[row_of(source)] = (container, row)
+        group.stated.append(data)
         group.rows.append((row.keys, units))
         for unit in units:
             record = unit.record
@@ -202,3 +225,8 @@ def _read(id: GroupId, stated: list[tuple[str, bytes]], kept: dict[str, tuple[st
             begins, ends = begins or entry.begins, ends or entry.ends
     group.complete = begins and ends
     return group
+
+
+def _number(data: bytes) -> int:
+    """The number of a row in its file."""
+    return int(unpacked(data)[0].rpartition("#")[2])

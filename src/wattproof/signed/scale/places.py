@@ -5,8 +5,11 @@ What is written is complete and on disk before it has its name: after a power cu
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +20,17 @@ import pyarrow
 from pyarrow import fs
 
 from wattproof.errors import StorageError, UsageError
+from wattproof.signed.scale import layout
 
 #: Beginnings of names in a folder that are no data: markers and files that are being written.
 _HIDDEN = (".", "_")
+_CHUNK = 1024 * 1024
 
 
 def is_address(name: str) -> bool:
     """Whether a name is an address of object storage, and not a path."""
     scheme, mark, _ = name.partition("://")
-    return bool(mark) and scheme.isalnum()
+    return bool(mark) and scheme.isalnum() and len(scheme) > 1  # C://x is a path on Windows
 
 
 def local(name: str) -> Path | None:
@@ -39,6 +44,8 @@ def local(name: str) -> Path | None:
 def open_file(name: str) -> BinaryIO:
     """A file to read at any place. Raises ``OSError``, ``ValueError`` for a name that can be none."""
     if not is_address(name):
+        if stat.S_ISFIFO(Path(name).stat().st_mode):
+            raise OSError("a pipe cannot be read again: write it to a file first")
         return Path(name).open("rb")
     files, path = _resolved(name)
     return cast(BinaryIO, files.open_input_file(path))
@@ -55,18 +62,30 @@ def size(name: str) -> int:
         return 0
 
 
-def expanded(names: list[str]) -> list[str]:
-    """The names with the files of a folder, sorted, in the place of the folder."""
+def expanded(names: list[str], results: Folder | None = None) -> list[str]:
+    """The names with the files of a folder, sorted, in the place of the folder; without those that are ``results``.
+
+    Raises ``StorageError`` for a folder that cannot be listed.
+    """
     found: list[str] = []
     for name in names:
         if is_address(name):
-            found += _inside(name)
+            inside = _inside(name)
         elif Path(name).is_dir():
-            inside = sorted(path for path in Path(name).rglob("*") if path.is_file())
-            found += [str(path) for path in inside if not _is_hidden(path.relative_to(name).parts)]
+            inside = [str(path) for path in _files(Path(name)) if not _is_hidden(path.relative_to(name).parts)]
         else:
             found.append(name)
+            continue
+        found += [each for each in inside if each == name or results is None or not results.holds(each)]
     return found
+
+
+def _files(folder: Path) -> list[Path]:
+    def failed(error: OSError) -> None:
+        raise StorageError(f"cannot list {error.filename}: {error.strerror or error}") from error
+
+    found = [Path(below, name) for below, _, names in os.walk(folder, onerror=failed) for name in names]
+    return sorted(path for path in found if path.is_file())
 
 
 def _inside(address: str) -> list[str]:
@@ -118,6 +137,22 @@ class Folder:
         """The path of a file in the file system of :meth:`files`."""
         return f"{self.files()[1]}/{name}"
 
+    def holds(self, name: str) -> bool:
+        """Whether the file with this name or address is one that a run wrote here."""
+        path = local(name)
+        if self._local is not None and path is not None:
+            try:
+                rest = Path(os.path.realpath(path)).relative_to(os.path.realpath(self._local)).as_posix()
+            except ValueError:
+                return False
+        else:
+            base, rest = self.name.partition("?")[0].rstrip("/"), name.partition("?")[0]
+            if not rest.startswith(f"{base}/"):
+                return False
+            rest = rest[len(base) + 1 :]
+        below, _, last = rest.rpartition("/")
+        return layout.is_own(below, last)
+
     def read(self, name: str) -> bytes | None:
         """The content of a small file, ``None`` if there is none."""
         with self._said(name):
@@ -146,15 +181,12 @@ class Folder:
                 return
             path = Path(base, name)
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            try:
+            with _draft(path) as draft:
                 with draft.open("wb") as file:
                     yield file
                     file.flush()
                     os.fsync(file.fileno())
                 draft.replace(path)
-            finally:
-                draft.unlink(missing_ok=True)
             _sync(path.parent)
 
     def copy(self, source: str, target: str) -> None:
@@ -166,12 +198,12 @@ class Folder:
                 return
             path = Path(base, target)
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(Path(base, source), path)
-            except FileExistsError:
-                return
-            except OSError:  # a file system without links
-                shutil.copyfile(Path(base, source), path)
+            with _draft(path) as draft:
+                try:
+                    os.link(Path(base, source), draft)
+                except OSError:  # a file system without links
+                    shutil.copyfile(Path(base, source), draft)
+                draft.replace(path)
 
     def names(self, below: str) -> list[str]:
         """The names of the files in a folder below this one."""
@@ -179,6 +211,19 @@ class Folder:
             files, base = self.files()
             found = files.get_file_info(fs.FileSelector(f"{base}/{below}", allow_not_found=True))
             return [info.base_name for info in found if info.type == fs.FileType.File]
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of a file, ``None`` if there is none."""
+        with self._said(name):
+            files, base = self.files()
+            found = hashlib.sha256()
+            try:
+                with files.open_input_stream(f"{base}/{name}", compression=None) as file:
+                    while data := file.read(_CHUNK):
+                        found.update(data)
+            except FileNotFoundError:
+                return None
+            return found.hexdigest()
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
@@ -200,6 +245,16 @@ class Folder:
             yield
         except OSError as error:
             raise StorageError(f"{self.name}/{name}: {error.strerror or error}") from error
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """A name beside a path for what is not whole yet; a file of this name is gone at the end."""
+    draft = path.with_name(layout.draft(path.name, secrets.token_hex(8)))
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _sync(folder: Path) -> None:

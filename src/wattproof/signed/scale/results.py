@@ -8,6 +8,7 @@
     FOLDER/parts/                           what was judged, by content: the next run takes it from here
 
 A run that was ended goes on where it stopped, and a file that did not change is not judged again, whatever its name.
+Other files in the folder are left alone, and where they would be in the way, nothing is begun.
 """
 
 from __future__ import annotations
@@ -27,21 +28,21 @@ import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
 
-from wattproof.errors import StorageError
+from wattproof.errors import StorageError, UsageError
 from wattproof.signed import colours
 from wattproof.signed.colours import Colour
 from wattproof.signed.examination import Examination
 from wattproof.signed.report import VERSION
+from wattproof.signed.scale import layout
 from wattproof.signed.scale.engines import Engine
 from wattproof.signed.scale.joining import Join, batches, split
 from wattproof.signed.scale.parts import SIZE, Check, Part, digest, plan
 from wattproof.signed.scale.places import Folder, local
-from wattproof.signed.scale.tables import RECORDS, SESSIONS, Table, name
+from wattproof.signed.scale.tables import RECORDS, SESSIONS, Table, writable
 from wattproof.signed.sources.pieces import Piece
 from wattproof.signed.texts import NOTICE
 
-_TABLES = {"records": RECORDS, "sessions": SESSIONS}
-_SUMMARY = "summary.json"
+_SCHEMAS = {"records": RECORDS, "sessions": SESSIONS}
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Results:
     joined: int = 0
     left: int = 0
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    ended: set[int] = field(default_factory=set)  # numbers of files of which nothing more counts
     predicted: set[str] = field(default_factory=set)
 
     @property
@@ -90,30 +92,51 @@ def run(
 ) -> Results:
     """Judge files into a folder. ``progress`` is told every part, of ``size`` bytes of a file, in their order.
 
-    Raises ``StorageError`` if the folder cannot be written or another run works on it.
+    Raises ``StorageError`` if the folder cannot be written or another run works on it, and ``UsageError`` if files that
+    no run wrote would become part of the results.
     """
+    _require_own(folder)
     with _alone(folder):
-        folder.remove(_SUMMARY)
+        folder.remove(layout.SUMMARY)
         _tidy(folder)
         found = Results()
         settings = digest(options)
         parts: list[Part] = []
         for part in engine.map(Check(folder, options, settings), _pieces(engine, names, size)):
-            if _goes_on(part, parts, found):
+            if _goes_on(part, found):
                 parts.append(part)
             progress(part)
         allowed = bool(options.get("allow_test_keys"))
         _finish(folder, engine, settings, options, parts, found, allowed)
-        folder.write(_SUMMARY, json.dumps(found.as_dict(), indent=1).encode() + b"\n")
+        folder.write(layout.SUMMARY, json.dumps(found.as_dict(), indent=1).encode() + b"\n")
     return found
+
+
+def _require_own(folder: Folder) -> None:
+    """Raises ``UsageError`` if the folder holds tables or a summary that are not from here."""
+    data = folder.read(layout.SUMMARY) if layout.SUMMARY in folder.names("") else None
+    if data is not None and not _is_summary(data):
+        raise UsageError(f"{folder.name}/{layout.SUMMARY} is not from here: name another folder for the results")
+    for below in layout.TABLES:
+        for name in folder.names(below):
+            if name.lower().endswith(".parquet") and not layout.is_own(below, name) and not name.startswith("."):
+                raise UsageError(f"{folder.name}/{below}/{name} is not from here: name another folder for the results")
+
+
+def _is_summary(data: bytes) -> bool:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and found.keys() >= {"version", "notice", "summary", "parts"}
 
 
 def _tidy(folder: Folder) -> None:
     """Remove what a run that was killed had not finished writing."""
-    for below in ("parts", *_TABLES):
-        for draft in folder.names(below):
-            if draft.startswith("."):
-                folder.remove(f"{below}/{draft}")
+    for below in ("", "parts", *layout.TABLES):
+        for name in folder.names(below):
+            if layout.is_draft(below, name):
+                folder.remove(f"{below}/{name}" if below else name)
 
 
 def _pieces(engine: Engine, names: Sequence[str], size: int) -> Iterator[Piece]:
@@ -121,14 +144,14 @@ def _pieces(engine: Engine, names: Sequence[str], size: int) -> Iterator[Piece]:
         yield from (replace(piece, file=number) for piece in pieces)
 
 
-def _goes_on(part: Part, parts: Sequence[Part], found: Results) -> bool:
+def _goes_on(part: Part, found: Results) -> bool:
     """Whether a part counts: not if the file was damaged, or could not be read, before it."""
-    last = parts[-1] if parts else None
-    if last is not None and last.piece.file == part.piece.file and last.broke:
+    if part.piece.file in found.ended:
         return False
+    if part.broke or part.unreadable is not None:
+        found.ended.add(part.piece.file)
     if part.unreadable is not None:
-        if (part.piece.name, part.unreadable) not in found.unreadable[-1:]:
-            found.unreadable.append((part.piece.name, part.unreadable))
+        found.unreadable.append((part.piece.name, part.unreadable))
         return False
     found.judged += part.fresh
     found.known += not part.fresh
@@ -157,7 +180,7 @@ def _finish(
             replaced[ordinal].add(group)
     test_keys = {key for part in chain(parts, joined) for key in part.test_keys}
     tasks = [
-        _Task(number, part, frozenset(replaced.get(number, ())), frozenset(test_keys.difference(part.test_keys)))
+        _Task(number, part, frozenset(replaced.get(number, ())), frozenset(_unmarked(part, test_keys)))
         for number, part in enumerate([*parts, *joined])
     ]
     written: set[str] = set()
@@ -165,11 +188,16 @@ def _finish(
         written.update(names)
         found.counts.update(counts)
         found.predicted.update(predicted)
-    for table in _TABLES:
+    for table in layout.TABLES:
         for old in folder.names(table):
-            if f"{table}/{old}" not in written:
+            if layout.is_own(table, old) and f"{table}/{old}" not in written:
                 folder.remove(f"{table}/{old}")
         folder.sync(table)
+
+
+def _unmarked(part: Part, test_keys: set[str]) -> set[str]:
+    """The test keys of a run whose records in a part may not be marked."""
+    return test_keys.difference(part.test_keys).union(part.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,24 +224,26 @@ class _Publish:
         marked = bool(task.test_keys) and self._uses(part, task.test_keys)
         same = not task.replaced and not moved and not marked
         mark = "" if same else f"-{_mark(task, moved, marked)}"
-        names = {table: f"{table}/part-{task.number:05}-{part.address[:16]}{mark}.parquet" for table in _TABLES}
+        names = {table: layout.published(table, task.number, part.address, mark) for table in layout.TABLES}
         if same:
             for table, target in names.items():
-                self.folder.copy(name(part.address, table), target)
+                self.folder.copy(part.table(table), target)
             counts = dict(part.counts)
         else:
             counts = _Rewriting(self.folder, task, self.allowed).write(names)
         return list(names.values()), counts, self._predicted(names) if self.profile is not None else []
 
     def _uses(self, part: Part, keys: frozenset[str]) -> bool:
-        found = _read(self.folder, name(part.address, "records"), ["public_key"]).column(0)
-        return bool(pyarrow.compute.any(pyarrow.compute.is_in(found, pyarrow.array(sorted(keys)))).as_py())
+        wanted = pyarrow.array(sorted(keys))
+        found = _read(self.folder, part.table("records"), ["public_key"])
+        return any(pyarrow.compute.any(pyarrow.compute.is_in(rows.column(0), wanted)).as_py() for rows in found)
 
     def _predicted(self, names: dict[str, str]) -> list[str]:
         found: set[str] = set()
         for target in names.values():
-            for profiles in _read(self.folder, target, ["profiles"]).column(0).to_pylist():
-                found.update(each["verdict"] for each in profiles or () if each["name"] == self.profile)
+            for rows in _read(self.folder, target, ["profiles"]):
+                for profiles in rows.column(0).to_pylist():
+                    found.update(each["verdict"] for each in profiles or () if each["name"] == self.profile)
         return sorted(found)
 
 
@@ -223,16 +253,16 @@ def _mark(task: _Task, moved: bool, marked: bool) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:8]
 
 
-def _read(folder: Folder, table: str, columns: list[str] | None = None) -> Any:
+def _read(folder: Folder, table: str, columns: list[str] | None = None) -> Iterator[Any]:
+    """A table, some thousand rows or some megabytes at a time."""
     files, base = folder.files()
     try:
-        return pyarrow.parquet.read_table(f"{base}/{table}", columns=columns, filesystem=files, partitioning=None)
+        with files.open_input_file(f"{base}/{table}") as file:
+            parquet = pyarrow.parquet.ParquetFile(file)
+            for number in range(parquet.num_row_groups):
+                yield parquet.read_row_group(number, columns=columns)
     except (OSError, pyarrow.ArrowException) as error:
-        raise StorageError(f"{folder.name}/{table} is damaged ({error}): remove it and {_marker(table)}") from error
-
-
-def _marker(table: str) -> str:
-    return f"{table.partition('.')[0]}.json"
+        raise StorageError(f"{folder.name}/{table} is damaged ({error}): run it again") from error
 
 
 class _Rewriting:
@@ -242,36 +272,32 @@ class _Rewriting:
         self._folder = folder
         self._task = task
         self._examination = Examination(allow_test_keys=allowed)
+        self._old, self._new = writable(task.part.name), writable(task.part.piece.name)
         self._counts: Counter[str] = Counter()
-        self._changed: set[tuple[int, str]] = set()
+        self._changed: set[tuple[int, str | None, str]] = set()
 
     def write(self, names: dict[str, str]) -> dict[str, int]:
         """Writes both tables, and counts what is in them."""
-        self._write(names["records"], RECORDS, self._record)
-        self._write(names["sessions"], SESSIONS, self._session)
+        for table, changed in (("records", self._record), ("sessions", self._session)):
+            self._write(table, names[table], changed)
         return dict(self._counts)
 
-    def _write(self, target: str, schema: Any, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        files, base = self._folder.files()
-        source = name(self._task.part.address, target.partition("/")[0])
-        try:
-            with files.open_input_file(f"{base}/{source}") as file, Table(self._folder, target, schema) as table:
-                for batch in pyarrow.parquet.ParquetFile(file).iter_batches(batch_size=1024):
-                    rows = batch.to_pylist()
-                    table.add([changed(row) for row in rows if row["group"] not in self._task.replaced])
-        except (OSError, pyarrow.ArrowException) as error:
-            raise StorageError(f"{self._folder.name}/{source} is damaged: {error}") from error
+    def _write(self, table: str, target: str, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        with Table(self._folder, target, _SCHEMAS[table]) as sink:
+            for rows in _read(self._folder, self._task.part.table(table)):
+                for row in rows.to_pylist():
+                    if row["group"] not in self._task.replaced:
+                        sink.add([changed(row)])
 
     def _named(self, source: str) -> str:
-        old = self._task.part.name
-        return self._task.part.piece.name + source[len(old) :] if source.startswith(old) else source
+        return f"{self._new}{source[len(self._old) :]}" if source.startswith(self._old) else source
 
     def _record(self, row: dict[str, Any]) -> dict[str, Any]:
         if row["public_key"] in self._task.test_keys and not any(f["code"] == "F-TEST-KEY" for f in row["findings"]):
             before = row["overall"]
             self._examination.mark(row)
             if before != row["overall"]:
-                self._changed.add((row["group"], row["source"]))
+                self._changed.add((row["group"], row["session"], row["source"]))
         row["source"] = self._named(row["source"])
         self._counts["records"] += 1
         if row["session"] is None:
@@ -280,7 +306,9 @@ class _Rewriting:
         return row
 
     def _session(self, row: dict[str, Any]) -> dict[str, Any]:
-        if row["overall"] == "green" and any((row["group"], source) in self._changed for source in row["records"]):
+        if row["overall"] == "green" and any(
+            (row["group"], row["id"], source) in self._changed for source in row["records"]
+        ):
             row["overall"] = "yellow"
         row["records"] = [self._named(source) for source in row["records"]]
         self._counts["sessions"] += 1
