@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -264,3 +265,39 @@ def test_a_reader_who_leaves_a_long_stream_early_learns_no_verdict(stream: Path)
         finally:
             os.close(writing)
         assert done.returncode in expected and done.stderr == b""
+
+
+@pytest.mark.proves("T-108")
+@pytest.mark.parametrize("options", [[], ["--json"], ["--allow-test-keys", "--language", "de"]])
+def test_processes_know_test_keys_where_one_knows_them(options: list[str], verify: Any, tmp_path: Path) -> None:
+    """The key is recognised in the middle: what was red before it and behind it, is said with it in one way."""
+    private = testkeys.private_key("secp256r1", "METER0001")
+    other = record(meter="OTHER", private=private)
+    rows = [{"ocmf": other if page % 7 else other.replace("112.340", "112.341")} for page in range(6000)]
+    rows[2500] = {"ocmf": record(private=private)}
+    path = tmp_path / "a.jsonl"
+    path.write_text(lines(*rows))
+    assert path.stat().st_size > 3 * 1024 * 1024
+    key = curves.spki(private).hex()
+    one, two = (verify(path, "--public-key", key, *options, "--jobs", jobs) for jobs in (1, 2))
+    assert one.code == two.code == 1 and one.err == two.err and one.out == two.out
+    assert ("F-TEST-KEY" in one.out) and (f"{path}#5006" in one.out)
+
+
+def test_pipes_are_read_once_and_here(verify: Any, fleet: Path, tmp_path: Path) -> None:
+    """A pipe with a name, and one that only this process has, before and behind what is judged elsewhere."""
+    found = []
+    for jobs in (1, 2):
+        os.mkfifo(tmp_path / f"pipe{jobs}")
+        inner, outer = os.pipe()
+        with ThreadPoolExecutor() as pool:
+            one = pool.submit((tmp_path / f"pipe{jobs}").write_bytes, (fleet / "a.jsonl").read_bytes())
+            os.write(outer, record().encode())
+            os.close(outer)
+            names = [tmp_path / f"pipe{jobs}", fleet / "b.jsonl", f"/dev/fd/{inner}", fleet / "c.ocmf"]
+            result = verify(*names, "--public-key", KEY, "--json", "--jobs", jobs)
+            one.result()
+        os.close(inner)
+        assert result.code == 1 and result.err == ""
+        found.append(result.out.replace(f"pipe{jobs}", "pipe").replace(f"/dev/fd/{inner}", "fd"))
+    assert found[0] == found[1] and json.loads(found[0])["summary"]["sessions"] == 2000 + 2200 + 2

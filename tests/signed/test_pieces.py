@@ -156,3 +156,41 @@ def test_lines_and_cuts_agree_on_long_lines() -> None:
         counted = len(list(lines.read(io.BytesIO(data), SMALL)))
         assert by_pieces(data, 1) == whole(data)
         assert sum(len(report["records"]) for report in whole(data)) == counted
+
+
+def test_a_damaged_transaction_column_doubles_no_row(tmp_path: Path) -> None:
+    data = bytearray(parquet(tmp_path / "a.parquet", [f"T{number}" for number in range(1500)], 300))
+    import pyarrow.parquet
+
+    at = pyarrow.parquet.ParquetFile(tmp_path / "a.parquet").metadata.row_group(2).column(0).data_page_offset
+    data[at : at + 20] = bytes(20)
+    once = whole(bytes(data), "a.parquet", Limits())
+    cut = list(pieces.cut("a.parquet", io.BytesIO(data), 50_000))
+    assert len(cut) > 5 and sum(piece.size for piece in cut) == len(data)
+    found: list[Any] = []
+    broken: list[bool] = []
+    for piece in cut:
+        if not broken:
+            units = pieces.units(piece, io.BytesIO(data), lambda: broken.append(True))
+            found += described(Examination(KEY).judged(units))
+    assert found == once and once[-1]["records"][0]["reason"] == "F-FORMAT" and 256 < len(once) < 1500
+
+
+def test_what_cutting_cannot_read_is_in_the_last_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = b"".join(json.dumps({"ocmf": RECORDS[number % 4]}).encode() + b"\n" for number in range(40))
+    parse, count = lines.parse, [0]
+
+    def failing(body: bytes, limits: Limits) -> Any:
+        count[0] += 1
+        if count[0] == 15:
+            raise RecursionError
+        return parse(body, limits)
+
+    monkeypatch.setattr(pieces.lines, "parse", failing)
+    cut = list(pieces.cut("a.jsonl", io.BytesIO(data), 1))
+    monkeypatch.undo()
+    assert 3 < len(cut) < 20 and sum(piece.size for piece in cut) == len(data)
+    found = [
+        part for piece in cut for part in Examination(KEY).judged(pieces.units(piece, io.BytesIO(data), lambda: 0))
+    ]
+    assert described(found) == whole(data, limits=Limits())

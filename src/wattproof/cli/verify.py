@@ -192,7 +192,7 @@ def _writer(examination: Examination, json: bool, language: Language) -> Json | 
     """What writes a long input."""
     from wattproof.cli.verify_stream import Json, Lines
 
-    return Json(examination, sys.stdout) if json else Lines(language, sys.stdout)
+    return Json(examination, sys.stdout) if json else Lines(examination, language, sys.stdout)
 
 
 def _show(report: Report, language: Language | None) -> None:

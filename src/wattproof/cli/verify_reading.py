@@ -98,11 +98,14 @@ class Reading:
                 yield replace(piece, file=number)
 
     def _cut(self, name: str) -> Iterator[Piece]:
+        if not _is_regular(name):  # whoever reads it says why; and a pipe can be opened only once
+            yield Piece(name)
+            return
         try:
             with Path(name).open("rb") as file:
                 yield from cut(name, file)
-        except (OSError, ValueError):  # that of opening
-            yield Piece(name)  # whoever reads it says so
+        except OSError:  # that of opening
+            yield Piece(name)
 
     def _here(self, piece: Piece) -> Iterator[Report]:
         bar = self._bar
@@ -165,7 +168,15 @@ class Reading:
 
 
 def _stays(piece: Piece) -> bool:
-    return piece.name == "-" or (piece.kind == "WHOLE" and piece.size > _SMALL)
+    return piece.kind == "WHOLE" and (piece.size > _SMALL or not _is_regular(piece.name))
+
+
+def _is_regular(name: str) -> bool:
+    """Whether this names a file that can be opened again and elsewhere, and no pipe."""
+    try:
+        return name != "-" and Path(name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _size(names: Sequence[str]) -> int | None:

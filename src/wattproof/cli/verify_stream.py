@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
@@ -103,10 +103,10 @@ def totals(
                 listener.add(part)
         else:
             found.merge(part.totals)
-            for key in part.test_keys:
-                examination.meet(key)
             for gathering, result in zip(gatherings, part.results, strict=True):
                 gathering.merge(result)
+            for key in part.test_keys:  # they mark what follows
+                examination.meet(key)
     found.unreadable = len(beginning.unreadable)
     if not examination.allow_test_keys:
         found.settle(examination.is_test_key)
@@ -159,12 +159,21 @@ def watching() -> Iterator[Bar]:
         bar.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Lines of a part that say something else if one of these keys is known, from elsewhere, as a test key."""
+
+    lines: Sequence[Text | str]
+    keys: frozenset[bytes]
+    part: Report
+
+
 class Notable:
     """The lines of what is red or grey in the parts of a long input."""
 
     def __init__(self, language: Language) -> None:
         self._language = language
-        self._lines: list[Text | str] = []
+        self._lines: list[Text | str | Doubtful] = []
 
     def add(self, report: Report) -> None:
         """Keep the lines of a part."""
@@ -175,10 +184,18 @@ class Notable:
             sessions=[each for each in report.sessions if report.session_colour(each) in ("red", "grey")],
             loose=[each for each in report.loose if report.record_colour(each) in ("red", "grey")],
         )
-        if part.sessions or part.loose:
-            self._lines += lines(part, self._language)
+        if not part.sessions and not part.loose:
+            return
+        shown = [*chain.from_iterable(session.records for session in part.sessions), *part.loose]
+        signatures = [record.signature for record in shown]
+        keys = frozenset(each.public_key for each in signatures if each.public_key is not None and not each.test_key)
+        said = list(lines(part, self._language))
+        if keys:
+            self._lines.append(Doubtful(said, keys, replace(part, _predictions={}, _surroundings=None)))
+        else:
+            self._lines += said
 
-    def result(self) -> list[Text | str]:
+    def result(self) -> list[Text | str | Doubtful]:
         """What was kept."""
         found, self._lines = self._lines, []
         return found
@@ -187,7 +204,8 @@ class Notable:
 class Lines:
     """Text for people: of a long input only what is red or grey is shown."""
 
-    def __init__(self, language: Language, stream: TextIO) -> None:
+    def __init__(self, examination: Examination, language: Language, stream: TextIO) -> None:
+        self._examination = examination
         self._language = language
         self._console = output.console()
         self._stream = stream
@@ -209,13 +227,23 @@ class Lines:
         """Makes the same lines elsewhere."""
         return partial(Notable, self._language)
 
-    def merge(self, lines: Iterable[Text | str]) -> None:
+    def merge(self, found: Iterable[Text | str | Doubtful]) -> None:
         """Show lines."""
+        lines = chain.from_iterable(self._settled(each) if isinstance(each, Doubtful) else [each] for each in found)
         if self._console.is_terminal:
             for line in lines:
                 self._console.print(line, soft_wrap=True)
         else:  # to a file or pipe without the detours of a terminal
             self._stream.write("".join(f"{line if isinstance(line, str) else line.plain}\n" for line in lines))
+
+    def _settled(self, found: Doubtful) -> Iterable[Text | str]:
+        """The lines of a part, with what is known of test keys now."""
+        if not any(map(self._examination.is_test_key, found.keys)):
+            return found.lines
+        from wattproof.cli.verdicts import lines
+
+        self._examination.settle(found.part)
+        return lines(found.part, self._language)
 
     def finish(self, summary: dict[str, int]) -> None:
         """Show the counts."""

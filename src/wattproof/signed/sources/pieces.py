@@ -6,6 +6,7 @@ reads a file once and keeps nothing of it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal, TypeAlias
@@ -19,6 +20,7 @@ from wattproof.signed.units import Unit
 #: Bytes of a piece: some thousand records, a part of a second of work.
 SIZE = 1024 * 1024
 _CHUNK = 256 * 1024
+_END = sys.maxsize  # of Parquet files, which may have more rows than they say
 
 #: Is told the source of a row, its container, and the row.
 Seen: TypeAlias = "Callable[[str, str, Any], object]"
@@ -46,16 +48,13 @@ def cut(name: str, file: BinaryIO, size: int = SIZE, limits: Limits = DEFAULT) -
     source = from_file(file)
     total = source.size or 0
     place = Place(name, name, limits=limits)
-    start = before = 0
-    kind: Literal["JSONL", "PARQUET"] | None = None
+    found = _whole
     try:
         kind = seekable_rows(source, place) if total > size else None
         found = _lines if kind == "JSONL" else _rows if kind == "PARQUET" else _whole
-        for piece in found(name, source, size, limits):
-            yield piece
-            start, before = piece.stop, piece.before
-    except Unreadable:
-        yield Piece(name, "JSONL", start, total, before, total - start) if kind == "JSONL" else Piece(name, size=total)
+    except Exception:  # noqa: S110 (whoever reads the file finds the same, and says so)
+        pass
+    yield from found(name, source, size, limits)
 
 
 def _whole(name: str, source: Source, size: int, limits: Limits) -> Iterator[Piece]:
@@ -122,17 +121,21 @@ class _Part:
 
 
 def _lines(name: str, source: Source, size: int, limits: Limits) -> Iterator[Piece]:
+    total = source.size or 0
     start = at = before = count = 0
     last = b""  # the last line that is not blank
-    for end, line in _ends(source.reader(), limits.row):
-        text = line.removeprefix(lines.BOM) if at == 0 else line
-        if (text and not text.isspace()) or len(line) > limits.row:
-            if count and at - start >= size and _apart(last, line, limits):
-                yield Piece(name, "JSONL", start, at, before, at - start)
-                start, before, count = at, before + count, 0
-            count += 1
-            last = text
-        at = end
+    try:
+        for end, line in _ends(source.reader(), limits.row):
+            text = line.removeprefix(lines.BOM) if at == 0 else line
+            if (text and not text.isspace()) or len(line) > limits.row:
+                if count and at - start >= size and _apart(last, line, limits):
+                    yield Piece(name, "JSONL", start, at, before, at - start)
+                    start, before, count = at, before + count, 0
+                count += 1
+                last = text
+            at = end
+    except Exception:  # whoever reads the rest finds the same, and says so
+        at = total
     if at > start:
         yield Piece(name, "JSONL", start, at, before, at - start)
 
@@ -174,21 +177,25 @@ def _rows(name: str, source: Source, size: int, limits: Limits) -> Iterator[Piec
     from wattproof.signed.sources import parquet
 
     total = source.size or 0
-    file = source.file(total)
+    start = count = 0
     try:
+        file = source.file(total)
         count, row = parquet.shape(file)
         many = max(1, size // row)
-        start = 0
         last: str | None = None
         for number, transaction in enumerate(parquet.transactions(file, limits)):
             if number - start >= many and (transaction is None or transaction != last):
                 yield Piece(name, "PARQUET", start, number, start, _share(total, start, number, count))
                 start = number
             last = transaction
-        yield Piece(name, "PARQUET", start, count, start, _share(total, start, count, count))
-    except Refused:  # whoever reads the rows finds the same, and says so
-        yield Piece(name, size=total)
+    except Exception:  # whoever reads the rest finds the same, and says so
+        if not start:
+            yield Piece(name, size=total)
+            return
+    yield Piece(name, "PARQUET", start, _END, start, _share(total, start, count, count))
 
 
 def _share(total: int, start: int, stop: int, count: int) -> int:
-    return total * stop // count - total * start // count
+    """The bytes of some rows. (A damaged file may have more rows than it says.)"""
+    count = max(count, 1)
+    return total * min(stop, count) // count - total * min(start, count) // count
