@@ -65,6 +65,6 @@ def judge(
             f"{found.joined:,} sessions joined from several places"
         )
         if found.left:
-            output.warn(f"{found.left} transactions have too many rows to be one session: they are not joined")
+            output.warn(f"{found.left} transactions have too many or too long rows: they are not joined")
         output.note(f"results: records and sessions in {folder}")
     return found.exit_status(strict=strict)

@@ -142,3 +142,12 @@ def test_a_test_key_marks_what_it_signed_before_it_in_the_same_part(run: Run, tm
     for row in run.table("records"):
         assert [finding["code"] for finding in row["findings"]] == ["F-TEST-KEY"]
     agrees(run, found)
+
+
+def test_long_rows_are_not_kept_to_be_joined(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "a.jsonl").write_text(lines({"ocmf": half("B"), "transactionId": "A"}))
+    (tmp_path / "b.jsonl").write_text(lines({"ocmf": record(TT="x" * 70_000), "transactionId": "A"}))
+    found = run(tmp_path / "a.jsonl", tmp_path / "b.jsonl")
+    assert found.left == 1 and found.joined == 0 and found.counts["records"] == 2
+    assert [row["row"] is None for row in run.table("records")] == [False, True]
+    agrees(run, found)

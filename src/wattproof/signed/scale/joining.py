@@ -20,7 +20,7 @@ from wattproof.signed.entries import enter
 from wattproof.signed.limits import DEFAULT
 from wattproof.signed.scale.parts import Part, address, load, store
 from wattproof.signed.scale.places import Folder
-from wattproof.signed.scale.tables import RECORDS, Kept, packed, unpacked
+from wattproof.signed.scale.tables import KEPT, RECORDS, Kept, packed, unpacked
 from wattproof.signed.sources import rows
 from wattproof.signed.sources.pieces import Piece
 from wattproof.signed.sources.source import Place
@@ -45,7 +45,7 @@ class Transaction:
 
 @dataclass(slots=True)
 class Split:
-    """Transactions whose rows are in several groups; ``left`` counts those with too many rows to be one session."""
+    """Transactions whose rows are in several groups; ``left`` counts those with too many or too long rows."""
 
     transactions: Iterator[Transaction]
     left: int
@@ -66,25 +66,31 @@ def split(folder: Folder, parts: Sequence[Part]) -> Split:
     runs = pyarrow.table({"part": [p.address for p in parts], "ordinal": range(len(parts))})
     renamed = [(names[part.address].name, part.piece.name) for part in parts]
     database = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": tempfile.gettempdir()})
-    database.register("records", records)
     database.register("runs", runs)
     try:
+        database.register("records", _scanner(records, ["part", "group", "row_transaction", "row_size"]))
         database.execute(
             """create temp table found as
-            select row_transaction, count(*) <= $most and sum(octet_length(row)) <= $size as few
-            from records join runs using (part) where row is not null
+            select row_transaction, count(*) <= $most and sum(row_size) <= $size and max(row_size) <= $row as few
+            from records join runs using (part) where row_transaction is not null
             group by row_transaction having count(distinct (ordinal, "group")) > 1""",
-            {"most": DEFAULT.units, "size": DEFAULT.document},
-        )
-        left = database.execute("select count(*) from found where not few").fetchone()
+            {"most": DEFAULT.units, "size": DEFAULT.document, "row": KEPT},
+        ).fetchall()
+        ((left,),) = database.execute("select count(*) from found where not few").fetchall()
+        database.register("records", _scanner(records, ["part", "group", "row_transaction", "row"]))
         rows = database.execute(
             """select row_transaction, ordinal, "group", row from records join runs using (part)
-            where row is not null and row_transaction in (select row_transaction from found where few)
+            where row_transaction in (select row_transaction from found where few)
             order by row_transaction, ordinal, "group" """
         )
     except duckdb.Error as error:
         raise _failed(folder, error) from error
-    return Split(_transactions(rows, database, folder, renamed), left[0] if left else 0)
+    return Split(_transactions(rows, database, folder, renamed), left)
+
+
+def _scanner(records: Any, columns: list[str]) -> Any:
+    """These columns, read not far ahead of what is wanted."""
+    return records.scanner(columns=columns, batch_size=4096, batch_readahead=2, fragment_readahead=1, use_threads=False)
 
 
 def _failed(folder: Folder, error: Exception) -> StorageError:

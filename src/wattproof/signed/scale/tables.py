@@ -3,7 +3,8 @@
 The columns are those of ``verify --json`` under the same names. A session names its records by their sources. The
 columns ``part`` and ``group`` say what was judged together. The rows of one transaction in such a group are kept as
 they were read, so that they can be joined with others from elsewhere: one a record, in ``row``, with the transaction
-that the row itself states, whatever the record in it says, in ``row_transaction``.
+that the row itself states, whatever the record in it says, in ``row_transaction``. Of a row that is too long for that
+only its ``row_size`` is kept.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ RECORDS = pyarrow.schema(
         ("part", pyarrow.string()),
         ("group", pyarrow.int64()),
         ("row_transaction", pyarrow.binary()),
+        ("row_size", pyarrow.int64()),
         ("row", pyarrow.binary()),
     ]
 )
@@ -74,6 +76,7 @@ SESSIONS = pyarrow.schema(
 )
 #: Rows, and bytes of kept rows among them, that are in memory before they are written.
 _FLUSH, _FLUSH_SIZE = 2048, 8 * 1024 * 1024
+KEPT = 64 * 1024  # bytes of a row that is kept
 _MOST_KEYS = 10_000  # keys of a part that are remembered, to find those that it should have known as test keys
 
 
@@ -186,7 +189,8 @@ class Tables:
             "part": self._part,
             "group": self._group,
             "row_transaction": row[0] if row is not None else None,
-            "row": row[1] if row is not None else None,
+            "row_size": len(row[1]) if row is not None else None,
+            "row": row[1] if row is not None and len(row[1]) <= KEPT else None,
         }
 
 
