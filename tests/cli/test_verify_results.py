@@ -46,8 +46,16 @@ def test_what_does_not_go_together_is_said(fleet: Path, verify: Any, tmp_path: P
     assert found.code == 5 and "file" in found.err
     found = verify(fleet, "--results", "nonsense://x/y")
     assert found.code == 2 and "nonsense" in found.err
-    found = verify("s3://key:secret@bucket/x", "--results", tmp_path / "r")
-    assert found.code == 2 and "must not hold keys" in found.err and "secret" not in found.err
+    for address in ("s3://key:secret@bucket/x", "abfs://store/x?client_secret=secret", "s3://b/x?Access_Key=secret"):
+        for names in ([address, "--results", tmp_path / "r"], [fleet, "--results", address]):
+            found = verify(*names)
+            assert found.code == 2 and "must not hold keys" in found.err and "secret" not in found.err
+    found = verify(fleet, "--results", "")
+    assert found.code == 2 and "name of a folder" in found.err
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others" / "summary.json").write_text("{}")
+    found = verify(fleet, "--results", tmp_path / "others")
+    assert found.code == 2 and "not from here" in found.err
     found = verify(tmp_path / "missing", "--results", tmp_path / "r")
     assert found.code == 2 and "No such file" in found.err
 
@@ -61,3 +69,22 @@ def test_without_the_extra_it_is_said(
     monkeypatch.setattr("wattproof.cli.verify_results.find_spec", lambda name: None)
     found = verify(fleet, "--results", tmp_path / "r")
     assert found.code == 2 and "wattproof[analytics]" in found.err
+
+
+def test_results_inside_the_folder_that_is_verified_are_no_input(
+    fleet: Path,
+    verify: Any,  # noqa: F811
+) -> None:
+    for known in (0, 2):
+        found = verify(fleet, "--public-key", KEY, "--results", fleet / "results", "--jobs", "1", "--json")
+        stated = json.loads(found.out)
+        assert stated["records"] == 6 and stated["parts"]["known"] == known
+
+
+def test_a_file_twice_is_found_as_without_results(fleet: Path, verify: Any, tmp_path: Path) -> None:  # noqa: F811
+    names = [fleet / "a.jsonl", fleet / "b.ocmf", tmp_path / "missing", fleet / "a.jsonl", fleet]
+    found = verify(*names, "--public-key", KEY, "--results", tmp_path / "r", "--jobs", "1", "--json")
+    inside = [*names[:-1], fleet / "a.jsonl", fleet / "b.ocmf"]
+    other = verify(*inside, "--public-key", KEY, "--jobs", "1", "--json")
+    assert json.loads(found.out)["summary"] == json.loads(other.out)["summary"]
+    assert found.code == other.code == 2 and found.err == other.err

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pyarrow
 from pyarrow import fs
@@ -25,6 +25,8 @@ from wattproof.signed.scale import layout
 #: Beginnings of names in a folder that are no data: markers and files that are being written.
 _HIDDEN = (".", "_")
 _CHUNK = 1024 * 1024
+#: What is in the names of options of an address that open a store.
+_SECRET = ("secret", "key", "token", "password", "signature")
 
 
 def is_address(name: str) -> bool:
@@ -108,7 +110,10 @@ def _is_hidden(parts: tuple[str, ...]) -> bool:
 
 
 def _resolved(address: str) -> tuple[Any, str]:
-    if "@" in urlsplit(address).netloc:  # addresses are shown, and are in the results
+    parsed = urlsplit(address)
+    options = [name.lower() for name, _ in parse_qsl(parsed.query, keep_blank_values=True)]
+    secret = any(word in name for word in _SECRET for name in options)
+    if "@" in parsed.netloc or secret:  # addresses are shown, and are in the results
         raise UsageError("an address must not hold keys: give them in the environment or in the files of the store")
     try:
         files, path = fs.FileSystem.from_uri(address)
