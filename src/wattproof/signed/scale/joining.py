@@ -29,7 +29,7 @@ from wattproof.signed.units import KeyText, Unit
 
 #: Rows of transactions that are judged as one task, bytes of them, and rows that are taken at once.
 _BATCH, _BATCH_SIZE, _FETCH = 5000, 4 * 1024 * 1024, 32
-_MEMORY = "512MB"
+_MEMORY = "256MB"
 
 #: Ordinal of a part in a run, and number of a group in it.
 GroupId = tuple[int, int]
@@ -65,7 +65,7 @@ def split(folder: Folder, parts: Sequence[Part]) -> Split:
     records = dataset.dataset(paths, schema=RECORDS, format="parquet", filesystem=files)
     runs = pyarrow.table({"part": [p.address for p in parts], "ordinal": range(len(parts))})
     renamed = [(names[part.address].name, part.piece.name) for part in parts]
-    database = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": tempfile.gettempdir()})
+    database = duckdb.connect(config={"memory_limit": _MEMORY, "threads": 2, "temp_directory": tempfile.gettempdir()})
     database.register("runs", runs)
     try:
         database.register("records", _scanner(records, ["part", "group", "row_transaction", "row_size"]))

@@ -135,12 +135,8 @@ class Tables:
         sessions = {id(record): session.id for session in report.sessions for record in session.records}
         entries = zip(report.records, report.record_entries(), strict=True)
         rows = self._rows(len(report.records))
-        self._records.add(
-            [
-                self._record(record, entry, sessions.get(id(record)), row)
-                for (record, entry), row in zip(entries, rows, strict=True)
-            ]
-        )
+        for (record, entry), row in zip(entries, rows, strict=True):
+            self._records.add([self._record(record, entry, sessions.get(id(record)), row)])
         found = []
         for session, entry in zip(report.sessions, report.session_entries(), strict=True):
             records = session.records
