@@ -13,7 +13,7 @@ import pytest
 
 from wattproof.signed import curves, testkeys
 from wattproof.signed.examination import examine
-from wattproof.signed.forging import MAKERS, maker
+from wattproof.signed.forging import GREY, MAKERS, maker
 from wattproof.signed.forging.maker import Maker, Sealed, Story
 from wattproof.signed.records import Verdict
 from wattproof.signed.report import Report
@@ -21,7 +21,11 @@ from wattproof.signed.sessions import SessionVerdict
 
 NOW = 1_800_000_000
 #: Formats whose session is two records.
-PAIRS = [token for token in MAKERS if len(maker(token).drafts(Story(maker(token).serial, maker(token).curves[0]))) == 2]
+PAIRS = [
+    token
+    for token in MAKERS
+    if token not in GREY and len(maker(token).drafts(Story(maker(token).serial, maker(token).curves[0]))) == 2
+]
 
 
 class Later(Story):
@@ -116,7 +120,7 @@ def test_order_and_labels_never_give_other_values(token: str) -> None:
 
 
 @pytest.mark.proves("T-119")
-@pytest.mark.parametrize("token", MAKERS)
+@pytest.mark.parametrize("token", [token for token in MAKERS if token not in GREY])
 def test_no_signature_fits_another_record(token: str) -> None:
     made = maker(token)
     told = story(made, "usual")
