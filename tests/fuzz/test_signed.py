@@ -9,8 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import curves, jsonscan, keys, recognise, testkeys, xmlscan
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, jsonscan, keys, recognise, testkeys, xmlscan
 from wattproof.signed.formats import (
     chargeit,
     chargepoint_export,

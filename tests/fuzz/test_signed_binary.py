@@ -8,7 +8,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 from wattproof.signed.formats import alfen, edl, edl_sml, edl_xml, isa, mennekes, pcdf, sml, sml_export
 from wattproof.signed.records import Verdict
 from wattproof.signed.units import Unit

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.live.pages import ARGUMENTS, CONTRAST, WATCH
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 from wattproof.signed.forging import forge
 from wattproof.signed.paper.html import write_html
 

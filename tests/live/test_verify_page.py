@@ -35,7 +35,7 @@ from tests.live.verdicts import Case, changed, disagreement, vector_cases
 from tests.signed.conftest import NOW, Forge
 from wattproof.gateway.serve.static import FOLDER, Pages
 from wattproof.io.http import HttpServer, Request
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 from wattproof.signed.profiles import chargy, safe
 from wattproof.signed.texts import KEY_ORIGIN, NOTICE, TEXTS, VERDICTS
 from wattproof.wire.http1 import Response

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.signed.conftest import NOW
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 
 #: What the page reads; everything else it names.
 FORMATS = frozenset({"OCMF", "OCMF-SEALED", "BSM", "unknown"})

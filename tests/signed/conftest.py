@@ -11,8 +11,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.report import Report
 
 #: A moment after every time in these records, so that "in the future" does not depend on the day of testing.

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import curves, verification
+from wattproof.signed import curves, examine_stream, verification
 from wattproof.signed.curves import CURVES, encode_signature
 from wattproof.signed.encoding import Decoded, Refused, decode, decode_any, usual
-from wattproof.signed.examination import examine_stream
 
 NOW = 1_800_000_000
 

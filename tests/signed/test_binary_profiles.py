@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.formats import (
     alfen_export,
     edl_export,

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import recognise
-from wattproof.signed.examination import examine_stream
+from wattproof.signed import examine_stream, recognise
 from wattproof.signed.limits import Limits
 from wattproof.signed.sources import lines, rows
 from wattproof.signed.units import Carrier

@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.signed import independent
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.formats import bsm, chargeit
 from wattproof.signed.formats.bsm import CURRENT, Kind, Value
 from wattproof.signed.report import Report

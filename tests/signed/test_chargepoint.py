@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import companions, curves, integers, testkeys
-from wattproof.signed.examination import Examination, examine
+from wattproof.signed import Examination, companions, curves, examine, integers, testkeys
 from wattproof.signed.formats import chargepoint_export, chargepoint_files, samples
 from wattproof.signed.formats.chargepoint_export import Session
 from wattproof.signed.records import Moment

@@ -14,8 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import wattproof
 from wattproof.errors import InvalidValue, StorageError, UnknownName, VerificationError
-from wattproof.signed import KeyRegister, testkeys
-from wattproof.signed.examination import Examination, examine, verify, verify_digest
+from wattproof.signed import Examination, KeyRegister, examine, testkeys, verify, verify_digest
 from wattproof.signed.records import Time
 from wattproof.signed.report import time_text
 

@@ -9,9 +9,8 @@ from functools import cache
 import pytest
 
 from wattproof.errors import InvalidValue, UnknownName, UsageError
-from wattproof.signed import curves, testkeys
+from wattproof.signed import Examination, curves, examine, testkeys
 from wattproof.signed.curves import SigningKey
-from wattproof.signed.examination import Examination, examine
 from wattproof.signed.forging import MAKERS, SIGNATURE, VARIANTS, Forged, chargy, forge, maker
 from wattproof.signed.forging.ocmf import OcmfMaker
 from wattproof.signed.formats import FormatRow, Row, own_rows

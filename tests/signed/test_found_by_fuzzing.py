@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import forging
-from wattproof.signed.examination import examine
+from wattproof.signed import examine, forging
 from wattproof.signed.records import Verdict
 from wattproof.signed.report import Report
 

@@ -9,8 +9,7 @@ import pytest
 from tests.fuzz.guided import oracles, resign, seeds
 from tests.fuzz.guided.signed_content import READERS
 from tests.fuzz.guided.targets import CORPUS, slug, targets
-from wattproof.signed import recognise, verification
-from wattproof.signed.examination import examine
+from wattproof.signed import examine, recognise, verification
 from wattproof.signed.forging import GREY, MAKERS, forge
 from wattproof.signed.formats import edl, ocmf_plain, ocmf_readings, rows
 from wattproof.signed.limits import DEFAULT

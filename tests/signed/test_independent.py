@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.signed import independent as made
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 from wattproof.signed.report import Report
 
 NOW = 1_800_000_000

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.formats import ocpi, ocpp_export, ptb
 from wattproof.signed.formats.safe_xml import BEGIN, END, Signed
 from wattproof.signed.limits import Limits

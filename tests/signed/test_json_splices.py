@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.formats import chargy_export, emh_export, ocpi, ocpp_export, ptb, samples
 from wattproof.signed.formats.safe_xml import BEGIN, END, Signed
 from wattproof.signed.records import Moment

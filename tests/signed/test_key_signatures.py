@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.forging import forge
 from wattproof.signed.formats import key_signatures, samples
 from wattproof.signed.formats.key_signatures import Place

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 from wattproof.signed.records import Severity
 from wattproof.signed.report import Report
 

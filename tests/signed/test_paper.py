@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from wattproof.errors import UsageError
-from wattproof.signed import testkeys
-from wattproof.signed.examination import Examination, examine
+from wattproof.signed import Examination, examine, testkeys
 from wattproof.signed.forging import GREY, MAKERS, forge
 from wattproof.signed.paper import sheet
 from wattproof.signed.paper.html import write_html

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.test_verify import KEY, record
-from wattproof.signed.examination import Examination
+from wattproof.signed import Examination
 from wattproof.signed.limits import Limits
 from wattproof.signed.sources import lines, pieces
 from wattproof.signed.sources.source import from_bytes

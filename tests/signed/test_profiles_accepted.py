@@ -17,8 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import Examination, examine, examine_stream
+from wattproof.signed import Examination, curves, examine, examine_stream, testkeys
 from wattproof.signed.profiles import accepted, chargy, safe, stated
 from wattproof.signed.profiles.prediction import Prediction, Surroundings, first
 from wattproof.signed.records import Record

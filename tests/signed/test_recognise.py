@@ -15,8 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import formats, recognise
-from wattproof.signed.examination import examine
+from wattproof.signed import examine, formats, recognise
 from wattproof.signed.formats import FormatRow
 from wattproof.signed.limits import Limits
 from wattproof.signed.records import Finding, Severity

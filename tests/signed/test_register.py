@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from wattproof.errors import InvalidValue, StorageError, UnknownName
-from wattproof.signed import KeyRegister, curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import KeyRegister, curves, examine, testkeys
 from wattproof.signed.forging import GREY, MAKERS, forge
 from wattproof.signed.register import ANY, State, read_key
 from wattproof.signed.registered import signer

@@ -281,7 +281,7 @@ def test_keys_of_a_session(forge: Any, new_forge: Any, codes: Codes) -> None:
     end = other.ocmf([forge.reading("E", "2")], PG="T8")
     one, two = (f.xml((text, "1")).decode() for f, text in ((forge, begin), (other, end)))
     document = one.replace("</values>", "") + two[two.index("<value ") :]
-    from wattproof.signed.examination import examine
+    from wattproof.signed import examine
 
     (session,) = examine(document, now=1_800_000_000).sessions
     assert "S-KEY-MISMATCH" in codes(session) and session.verdict == "fail"

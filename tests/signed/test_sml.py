@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.formats import edl, edl_export, edl_sml, isa, isa_export, samples, sml, sml_export
 from wattproof.signed.formats.samples import Sample
 from wattproof.signed.formats.sml import SmlProblem

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from wattproof.signed.examination import examine, examine_stream
+from wattproof.signed import examine, examine_stream
 from wattproof.signed.limits import Limits
 
 NOW = 1_800_000_000

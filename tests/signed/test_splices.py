@@ -40,7 +40,7 @@ def test_a_splice_is_never_ok(forge: Any, new_forge: Any, data: st.DataObject) -
     document = forge.xml(*((record, "1", label) for record, label in zip(chosen, labels, strict=True)), key="KEY")
     for record in chosen:
         document = document.replace(b'<publicKey encoding="plain">KEY<', f"<publicKey>{keys[record]}<".encode(), 1)
-    from wattproof.signed.examination import examine
+    from wattproof.signed import examine
 
     report = examine(document, now=1_800_000_000)
     for session, entry in zip(report.sessions, report.as_dict()["sessions"], strict=True):

@@ -11,8 +11,7 @@ from decimal import Decimal
 
 import pytest
 
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.forging import GREY, MAKERS, maker
 from wattproof.signed.forging.maker import Maker, Sealed, Story
 from wattproof.signed.records import Verdict

@@ -19,7 +19,7 @@ import pytest
 from tests.fuzz.guided import mutate, seeds
 from tests.fuzz.guided.signed_content import check
 from tests.fuzz.guided.targets import targets
-from wattproof.signed.examination import examine
+from wattproof.signed import examine
 from wattproof.signed.forging import MAKERS
 from wattproof.signed.records import Record, Verdict
 from wattproof.signed.report import Report

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wattproof.signed import curves, recognise, testkeys
-from wattproof.signed.examination import examine
+from wattproof.signed import curves, examine, recognise, testkeys
 from wattproof.signed.formats import alfen_export, edl_export, pcdf_export, samples
 from wattproof.signed.formats.samples import Sample
 from wattproof.signed.limits import Limits

@@ -21,7 +21,7 @@ import pytest
 
 from tests.signed.test_sources import code, lines, parquet, pdf, picture, tarred, zipped
 from wattproof.errors import StorageError
-from wattproof.signed.examination import Progress, examine, examine_stream
+from wattproof.signed import Progress, examine, examine_stream
 from wattproof.signed.limits import Limits
 from wattproof.signed.sources import archives
 

@@ -192,7 +192,7 @@ def _of_codes(codes: list[bytes], serial: str | None, name: str) -> list[Offer]:
 
 def _of_records(data: bytes, name: str) -> list[Offer]:
     """Keys beside or inside valid records: they prove that record and key belong together, so they are seen there."""
-    from wattproof.signed.examination import examine
+    from wattproof.signed.calls import examine
 
     return record_keys(examine(data, source=name).records)
 

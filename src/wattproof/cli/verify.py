@@ -281,7 +281,7 @@ def _bare(
     """A digest, a signature, a key: nothing else is known, so the answer is yes or no."""
     if files or digest is None or signature is None or key is None:
         raise UsageError("--digest, --signature and --public-key belong together, without files")
-    from wattproof.signed.examination import verify_digest
+    from wattproof.signed.calls import verify_digest
 
     verdict = verify_digest(_octets(digest, "--digest"), _octets(signature, "--signature"), key)
     valid = verdict.verdict == "valid"

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from wattproof.signed.examination import Examination, Progress
+    from wattproof.signed.examination import Examination
     from wattproof.signed.report import Report
     from wattproof.signed.scale.judging import Collector, Outcome
+    from wattproof.signed.sources.source import Progress
     from wattproof.signed.totals import Totals
     from wattproof.signed.wording import Language
 

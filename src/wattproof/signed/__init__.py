@@ -18,9 +18,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wattproof.signed.examination import Examination, Progress, examine, examine_stream, verify, verify_digest
+    from wattproof.signed.calls import examine, examine_stream, verify, verify_digest
+    from wattproof.signed.examination import Examination
     from wattproof.signed.register import KeyRegister
     from wattproof.signed.report import Report
+    from wattproof.signed.sources.source import Progress
 
 __all__ = [
     "Examination",
@@ -37,11 +39,11 @@ _HOMES = {
     "Examination": "wattproof.signed.examination",
     "KeyRegister": "wattproof.signed.register",
     "Report": "wattproof.signed.report",
-    "examine": "wattproof.signed.examination",
-    "examine_stream": "wattproof.signed.examination",
-    "Progress": "wattproof.signed.examination",
-    "verify": "wattproof.signed.examination",
-    "verify_digest": "wattproof.signed.examination",
+    "examine": "wattproof.signed.calls",
+    "examine_stream": "wattproof.signed.calls",
+    "Progress": "wattproof.signed.sources.source",
+    "verify": "wattproof.signed.calls",
+    "verify_digest": "wattproof.signed.calls",
 }
 
 

@@ -21,9 +21,8 @@ from typing import Any
 from tests.fuzz.guided import signed_content
 from wattproof.cli import verdicts
 from wattproof.cli.output import harmless
-from wattproof.signed import recognise
+from wattproof.signed import examine, recognise
 from wattproof.signed.colours import SessionVerdict
-from wattproof.signed.examination import examine
 from wattproof.signed.formats import ocmf, ocmf_plain
 from wattproof.signed.limits import DEFAULT
 from wattproof.signed.paper.html import write_html

@@ -14,9 +14,8 @@ from functools import cache
 from typing import Any
 
 from wattproof.errors import WattproofError
-from wattproof.signed import curves, testkeys
+from wattproof.signed import curves, examine, testkeys
 from wattproof.signed.curves import SigningKey
-from wattproof.signed.examination import examine
 from wattproof.signed.forging import MAKERS, forge, maker
 from wattproof.signed.formats import chargepoint_export, chargy_export, edl_export, emh_export, samples
 from wattproof.signed.records import Moment, Verdict

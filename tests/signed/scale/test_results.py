@@ -14,8 +14,7 @@ import pytest
 
 from tests.cli.test_verify import KEY, PRIVATE, record
 from wattproof.errors import StorageError
-from wattproof.signed import curves, testkeys
-from wattproof.signed.examination import Examination
+from wattproof.signed import Examination, curves, testkeys
 from wattproof.signed.scale import results
 from wattproof.signed.scale.engines import Here
 from wattproof.signed.scale.parts import Part
