@@ -12,7 +12,7 @@ import pytest
 from tests.fuzz.guided.targets import targets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-RUNS = 30
+RUNS = 8
 
 
 @pytest.mark.slow

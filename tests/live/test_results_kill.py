@@ -57,7 +57,7 @@ def test_kill_9_at_any_moment(tmp_path: Path) -> None:
     folder = tmp_path / "killed"
     chance = random.Random(7)
     kept = 0
-    for _ in range(8):
+    for _ in range(4):
         process = start(folder)
         time.sleep(chance.uniform(0.3, 0.9) * duration)
         process.send_signal(signal.SIGKILL)
