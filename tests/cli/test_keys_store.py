@@ -89,6 +89,22 @@ async def stored(data: Path) -> tuple[list[RegisteredKey], list[Audit]]:
         await reader.close()
 
 
+def test_verify_asks_the_register_and_pins_into_it(call: Any, tmp_path: Path) -> None:
+    session = tmp_path / "session.xml"
+    session.write_bytes(forge("SAFE-XML", serial="M2").data)
+    none = call("verify", session)
+    assert none.code == 5 and "the gateway makes it when it starts" in none.err
+    assert call("keys", "add", key(1).hex(), "--serial", "M1").code == 0
+    seen = call("verify", session, "--allow-test-keys", "--pin")
+    assert seen.code == 0 and "YELLOW" in seen.out
+    assert [row[:2] for row in rows(call)] == [("M1", "seen"), ("M2", "seen")]
+    assert call("keys", "trust", "M2").code == 0
+    trusted = call("verify", session, "--allow-test-keys", "--strict")
+    assert trusted.code == 0 and "GREEN" in trusted.out
+    assert call("keys", "revoke", "M2", "--reason", "stolen").code == 0
+    assert "F-KEY-REVOKED" in call("verify", session, "--allow-test-keys").out
+
+
 def test_a_key_is_added_trusted_and_revoked(call: Any, data: Path, tmp_path: Path) -> None:
     assert call("keys", "add", key(1).hex(), "--serial", "M1", "--source", "delivery note").code == 0
     assert call("keys", "trust", "M1", "--source", "read off the meter").code == 0

@@ -126,7 +126,7 @@ def test_the_users_key_comes_before_the_register() -> None:
 
 
 def test_a_directory_is_no_register(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="for 'wattproof keys' only"):
+    with pytest.raises(StorageError, match="for the commands only"):
         KeyRegister.load(tmp_path)
 
 

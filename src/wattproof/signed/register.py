@@ -188,7 +188,7 @@ class KeyRegister:
             return cls()
         except IsADirectoryError as error:
             raise StorageError(
-                f"the key register {name} is a directory: that of a gateway's store is for 'wattproof keys' only"
+                f"the key register {name} is a directory: that of a gateway's store is for the commands only"
             ) from error
         except OSError as error:
             raise StorageError(f"the key register {name} cannot be read: {error.strerror or error}") from error
