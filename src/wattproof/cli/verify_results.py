@@ -62,7 +62,7 @@ def judge(
         parts = found.judged + found.known
         output.note(
             f"{found.counts['records']:,} records in {parts:,} parts, {found.known:,} of them known from before; "
-            f"{found.joined:,} sessions joined from several places"
+            f"{found.joined:,} session{'' if found.joined == 1 else 's'} joined from several places"
         )
         if found.left:
             output.warn(f"{found.left} transactions have too many or too long rows: they are not joined")
